@@ -1,0 +1,1 @@
+# A first Makefile; the real one replaces it.

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * event.h: the records that the BPF programs write and the daemon reads, both sides including
+ * this one file.  Fixed-width types, explicit padding, kinds are only ever appended.
+ *
+ * Order.  One process's events are in one ring.  A free is written at the entry of free, an
+ * allocation at the return of malloc, so a re-used address can never appear out of order.  What
+ * takes memory away and may fail, or takes it away before its return can be written (realloc,
+ * munmap, mremap), is two records: what is at risk at entry, the outcome at return.
+ */
+#ifndef HEAPWATCH_EVENT_H
+#define HEAPWATCH_EVENT_H
+
+#include <linux/types.h>
+
+#include "heapwatch/limits.h"
+
+enum hw_kind {
+	HW_STACK = 1,	   /* struct hw_stack: once per distinct stack, before its first use */
+	HW_ALLOC,	   /* struct hw_alloc: a block was returned */
+	HW_FREE,	   /* struct hw_free: a block is about to be freed */
+	HW_REALLOC_BEGIN,  /* struct hw_realloc_begin: the old block is at risk */
+	HW_REALLOC_END,	   /* struct hw_realloc_end: it moved, grew, was freed, or is still there */
+	HW_VM_MAP,	   /* struct hw_vm_map: mmap returned a mapping */
+	HW_VM_UNMAP,	   /* struct hw_vm_range: munmap is about to remove a range */
+	HW_VM_UNMAP_FAIL,  /* struct hw_vm_range: ... but the kernel refused */
+	HW_VM_BRK,	   /* struct hw_vm_brk: the program break is now here */
+	HW_VM_REMAP_BEGIN, /* struct hw_vm_range: mremap may move this range away */
+	HW_VM_REMAP_END,   /* struct hw_vm_remap: where it is now */
+	HW_VM_ADVISE,	   /* struct hw_vm_advise: madvise gave pages back */
+	HW_PROC_EXEC,	   /* struct hw_proc_event: a new program, an empty address space */
+	HW_PROC_EXIT,	   /* struct hw_proc_event: the whole process is gone */
+	HW_KIND_END,
+};
+
+/* Flags of struct hw_stack: why the walk ended before the first frame of the thread. */
+#define HW_STACK_FULL	 (1 << 0) /* HW_MAX_FRAMES reached */
+#define HW_STACK_NOFRAME (1 << 1) /* the frame-pointer chain broke */
+#define HW_STACK_FAULT	 (1 << 2) /* user memory could not be read */
+
+/* Flags of struct hw_vm_map, hw_vm_brk and hw_vm_remap. */
+#define HW_VM_IN_ALLOC (1 << 0) /* asked for inside an allocator's function */
+#define HW_VM_FILE     (1 << 1) /* backed by a file */
+#define HW_VM_SHARED   (1 << 2) /* MAP_SHARED */
+#define HW_VM_EXEC     (1 << 3) /* PROT_EXEC: a module may have appeared */
+#define HW_VM_NOACCESS (1 << 4) /* PROT_NONE: address space, not memory */
+#define HW_VM_DONTUNMAP (1 << 5) /* MREMAP_DONTUNMAP: the old range stays mapped, emptied */
+
+struct hw_hdr {
+	__u32 tgid;  /* the process, in the initial pid namespace */
+	__u16 kind;  /* enum hw_kind */
+	__u16 size;  /* of the whole record, bytes */
+	__u64 time;  /* CLOCK_MONOTONIC, ns */
+};
+
+struct hw_stack {
+	struct hw_hdr hdr;
+	__u64 stack;   /* the stack's key: a hash over process, exec and frames; never 0 */
+	__u16 nframes; /* pc[] that follow: 0 to HW_MAX_FRAMES */
+	__u16 flags;   /* HW_STACK_* */
+	__u32 pad;
+	__u64 pc[]; /* leaf first.  All but an interrupted leaf are return addresses */
+};
+
+struct hw_alloc {
+	struct hw_hdr hdr;
+	__u64 addr;
+	__u64 size; /* bytes asked for */
+	__u64 stack;
+};
+
+struct hw_free {
+	struct hw_hdr hdr;
+	__u64 addr;
+};
+
+struct hw_realloc_begin {
+	struct hw_hdr hdr;
+	__u64 addr; /* the old block, never 0 */
+	__u32 tid;
+	__u32 pad;
+};
+
+struct hw_realloc_end {
+	struct hw_hdr hdr;
+	__u64 old_addr;
+	__u64 addr; /* 0: failed, or freed where size is 0 */
+	__u64 size;
+	__u64 stack;
+	__u32 tid;
+	__u32 pad;
+};
+
+struct hw_vm_map {
+	struct hw_hdr hdr;
+	__u64 addr;
+	__u64 len; /* as asked for; the kernel rounds it up to pages */
+	__u64 stack;
+	__u32 flags; /* HW_VM_* */
+	__u32 pad;
+};
+
+struct hw_vm_range {
+	struct hw_hdr hdr;
+	__u64 addr;
+	__u64 len;
+	__u32 tid;
+	__u32 pad;
+};
+
+struct hw_vm_brk {
+	struct hw_hdr hdr;
+	__u64 brk; /* the new end of the heap */
+	__u64 stack;
+	__u32 flags; /* HW_VM_IN_ALLOC */
+	__u32 pad;
+};
+
+struct hw_vm_remap {
+	struct hw_hdr hdr;
+	__u64 old_addr;
+	__u64 old_len;
+	__u64 addr; /* 0: mremap failed, the old range is as it was */
+	__u64 len;
+	__u64 stack;
+	__u32 tid;
+	__u32 flags; /* HW_VM_IN_ALLOC, HW_VM_DONTUNMAP */
+};
+
+struct hw_vm_advise {
+	struct hw_hdr hdr;
+	__u64 addr;
+	__u64 len;
+	__u32 advice; /* MADV_DONTNEED, MADV_FREE */
+	__u32 pad;
+};
+
+struct hw_proc_event {
+	struct hw_hdr hdr;
+	__u32 status; /* HW_PROC_EXIT: as wait(2) gives it */
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct hw_hdr) == 16, "hw_hdr");
+_Static_assert(sizeof(struct hw_stack) == 32, "hw_stack");
+_Static_assert(sizeof(struct hw_alloc) == 40, "hw_alloc");
+_Static_assert(sizeof(struct hw_free) == 24, "hw_free");
+_Static_assert(sizeof(struct hw_realloc_begin) == 32, "hw_realloc_begin");
+_Static_assert(sizeof(struct hw_realloc_end) == 56, "hw_realloc_end");
+_Static_assert(sizeof(struct hw_vm_map) == 48, "hw_vm_map");
+_Static_assert(sizeof(struct hw_vm_range) == 40, "hw_vm_range");
+_Static_assert(sizeof(struct hw_vm_brk) == 40, "hw_vm_brk");
+_Static_assert(sizeof(struct hw_vm_remap) == 64, "hw_vm_remap");
+_Static_assert(sizeof(struct hw_vm_advise) == 40, "hw_vm_advise");
+_Static_assert(sizeof(struct hw_proc_event) == 24, "hw_proc_event");
+
+/*
+ * What one watched process is to the BPF programs: the value of the map hw_procs, keyed by tgid.
+ * The daemon creates it; the counters are the kernel's.
+ */
+struct hw_proc {
+	__u64 start;	/* task->start_boottime of the leader, ns; 0: not seen yet */
+	__u64 produced; /* records that were to be written */
+	__u64 lost;	/* of those, how many found the ring full */
+	__u64 broken;	/* calls whose return could not be matched with their entry, and back */
+	__u64 nothread; /* calls not followed because hw_threads was full */
+	__u64 hits;	/* probe hits, nested calls included */
+	__u32 ring;	/* which ring buffer */
+	__u32 flags;	/* HW_PROC_* */
+};
+
+#define HW_PROC_GONE (1 << 0) /* exited: write nothing more */
+
+/* The attach cookie says which function a probe is on: enum hw_fn in the low byte. */
+enum hw_fn {
+	HW_FN_NONE,
+	HW_FN_MALLOC,	      /* p = f(size) */
+	HW_FN_CALLOC,	      /* p = f(n, size) */
+	HW_FN_REALLOC,	      /* p = f(old, size) */
+	HW_FN_REALLOCARRAY,   /* p = f(old, n, size) */
+	HW_FN_MEMALIGN,	      /* p = f(align, size): memalign, aligned_alloc */
+	HW_FN_POSIX_MEMALIGN, /* err = f(&p, align, size) */
+	HW_FN_FREE,	      /* f(p): free, cfree, free_sized, operator delete, sdallocx */
+	HW_FN_END,
+};
+
+#endif

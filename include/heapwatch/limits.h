@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* limits.h: the bounds that kernel and daemon agree on. */
+#ifndef HEAPWATCH_LIMITS_H
+#define HEAPWATCH_LIMITS_H
+
+/* Frames kept of a user stack, the leaf included. */
+#define HW_MAX_FRAMES 64
+
+/* Ring buffers at most; a process's events always go to the same one. */
+#define HW_MAX_RINGS 16
+
+/* A frame-pointer chain that steps further than this in one frame is not a chain. */
+#define HW_MAX_FRAME_SIZE (1 << 20)
+
+#endif

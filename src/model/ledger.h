@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * ledger.h: what one address space holds, by callsite, kept up to date event by event.
+ * A ledger lives from attach or exec to exec or exit.  Pure: no I/O, no clock; not thread-safe:
+ * the drain thread owns it, others see snapshots.
+ */
+#ifndef MODEL_LEDGER_H
+#define MODEL_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/mappings.h"
+#include "model/report.h"
+#include "wire/decode.h"
+
+struct ledger;
+
+/* start_ns: CLOCK_MONOTONIC at the attach; births count from it.  NULL where memory is out. */
+struct ledger *ledger__new(uint64_t start_ns);
+void ledger__free(struct ledger *l);
+
+/* Anonymous memory that was there at the attach (from /proc/PID/maps), and the break (0: unknown). */
+int ledger__seed_mapping(struct ledger *l, uint64_t addr, uint64_t len);
+void ledger__seed_brk(struct ledger *l, uint64_t brk);
+
+/*
+ * Apply one record.  What it means is in event.h; in particular
+ * - HW_FREE of a block not known: counted as older_freed (without a size), never an error;
+ * - HW_REALLOC_BEGIN parks the old block under its tid, HW_REALLOC_END drops it (moved, grown, or
+ *   size 0 freed it) or puts it back (addr 0 and size not 0).  A second BEGIN of the same tid, and
+ *   an END without its BEGIN, settle what can be settled and count as `unsettled`.  An old block
+ *   not known that is really gone counts as older_freed;
+ * - HW_ALLOC on an address that is live: its free was lost; the old block is dropped and counted as
+ *   `overwritten`;
+ * - a stack key not seen before (its HW_STACK was lost): the site with no frames, named unknown;
+ * - HW_VM_UNMAP_FAIL counts as `unsettled`; HW_PROC_* are not the ledger's: ignored.
+ * Returns 0, or -ENOMEM (the record is counted as `dropped`).
+ */
+int ledger__apply(struct ledger *l, const union wire_event *ev);
+
+struct snapshot_site {
+	enum report_kind kind;
+	uint64_t bytes, blocks; /* outstanding */
+	uint64_t allocated_bytes, allocated_blocks; /* ever */
+	uint32_t flags;		/* HW_STACK_* */
+	uint32_t nframes;
+	const uint64_t *pc; /* leaf first */
+	uint64_t stack;	    /* key */
+};
+
+/* A copy of the totals and of the sites, sorted by bytes, largest first; ties by stack key. */
+struct snapshot {
+	uint64_t outstanding_bytes, outstanding_blocks;
+	uint64_t older_freed_bytes; /* of older anonymous mappings unmapped since */
+	uint64_t older_freed_blocks;
+	uint64_t advised_bytes;
+	uint64_t events, overwritten, unsettled, dropped;
+	struct mapping_totals mappings;
+	size_t nsites;	    /* in sites[] */
+	size_t sites_total; /* with any outstanding byte or block */
+	uint64_t hidden_bytes; /* of those not in sites[] */
+	struct snapshot_site *sites;
+};
+
+/*
+ * At most `top` sites (0: all) of each kind together, those of at least min_bytes outstanding;
+ * sites with nothing outstanding are left out.  Owned by the caller: snapshot__free.
+ */
+struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t min_bytes);
+void snapshot__free(struct snapshot *s);
+
+/* Heap memory of the ledger, bytes. */
+size_t ledger__memory(const struct ledger *l);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * target.h: the allocator's functions in an ELF file, and where a probe on each costs least.
+ * The file can be hostile: libelf checks, we bound.
+ */
+#ifndef PROBE_TARGET_H
+#define PROBE_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heapwatch/event.h"
+
+/* How the kernel runs the probed instruction after the trap. */
+enum place_cost {
+	PLACE_EMULATED, /* push, nop, jmp, jcc, call: one exception */
+	PLACE_STEPPED,	/* anything else: two exceptions, 3 to 15 times dearer */
+};
+
+struct place {
+	uint64_t offset; /* in the file */
+	uint32_t moved;	 /* bytes behind the function's entry */
+	enum place_cost cost;
+};
+
+struct target_fn {
+	const char *name; /* static: from the table in target.c */
+	enum hw_fn fn;
+	struct place place;
+};
+
+#define TARGET_MAX_FNS 64
+
+struct target {
+	char allocator[64]; /* "glibc 2.36", "jemalloc", "tcmalloc", "mimalloc", "musl", "malloc in FILE" */
+	bool has_malloc;    /* defines malloc and free: an allocator */
+	bool is_go;	    /* has .go.buildinfo */
+	bool is_32bit;	    /* not an x86-64/aarch64 64-bit object: nothing else is filled */
+	char build_id[41];  /* hex, or "" */
+	size_t nfns;
+	struct target_fn fns[TARGET_MAX_FNS];
+};
+
+/*
+ * Read the ELF file open as fd (not closed, not moved by others meanwhile); name is for messages
+ * and for recognising the dynamic loader, whose own malloc is not an allocator.
+ * Functions are looked up in .dynsym, then in .symtab; two names of one address are one entry;
+ * only in a file that defines malloc and free.  Returns 0, -ENOEXEC (not an ELF file), or -errno.
+ * Not logged: the caller knows whether it matters.
+ */
+int target_read(int fd, const char *name, struct target *out);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * modules.h: what was mapped where in one address space, remembered: names outlive the process.
+ * Parsed from /proc/PID/maps, whose path names are the target's to choose: untrusted.
+ */
+#ifndef SYMBOL_MODULES_H
+#define SYMBOL_MODULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct module {
+	uint64_t start, end; /* addresses */
+	uint64_t offset;     /* in the file, of start */
+	uint64_t inode;	     /* 0: no file */
+	uint32_t dev_major, dev_minor;
+	bool read, write, exec, shared;
+	bool deleted;	  /* " (deleted)" was stripped from path */
+	const char *path; /* "" for anonymous memory; "[heap]", "[stack]", "[vdso]" ... */
+};
+
+struct modules;
+
+struct modules *modules__new(void);
+void modules__free(struct modules *m);
+
+/*
+ * Merge the text of a maps file: ranges named in it replace what was known of those addresses,
+ * others are kept (a module that was unmapped still names old stacks).  A malformed line is
+ * skipped and counted.  Returns the number of skipped lines, or -ENOMEM.
+ */
+int modules__parse(struct modules *m, const char *text, size_t len);
+/* The same from /proc/PID/maps.  -ESRCH where the process has ended, -EACCES ... not logged. */
+int modules__read(struct modules *m, pid_t pid);
+
+/* The range that holds addr, or NULL.  Valid until the next parse. */
+const struct module *modules__find(const struct modules *m, uint64_t addr);
+size_t modules__count(const struct modules *m);
+/* By address; i < modules__count. */
+const struct module *modules__at(const struct modules *m, size_t i);
+
+#endif
