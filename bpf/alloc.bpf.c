@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * alloc.bpf.c: the malloc family.  One program serves all functions: the attach cookie tells which
+ * (enum hw_fn).  An allocator calls itself (realloc(NULL), memalign): the outermost call counts.
+ * Nested calls are told by the stack pointer, not by a count: a longjmp out of a call leaves a
+ * count wrong for ever, but a stack pointer above the call's own shows that the call is over.
+ */
+#include "core.bpf.h"
+#include "unwind.bpf.h"
+
+const volatile __u32 hw_wake_bytes = 65536;
+
+extern bool bpf_session_is_return(void) __weak __ksym;
+
+static __always_inline bool hw_under_way(const struct hw_thread *t, __u64 sp)
+{
+	return t->sp && sp < t->sp;
+}
+
+static __always_inline void hw_on_free(struct hw_proc *p, __u32 tgid, __u64 addr)
+{
+	struct hw_free *e;
+	void *ring;
+
+	if (!addr)
+		return;
+	e = hw_reserve(p, tgid, HW_FREE, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->addr = addr;
+	hw_submit(e, ring, sizeof(*e));
+}
+
+static __always_inline void hw_on_realloc(struct hw_proc *p, __u32 tgid, __u32 tid, __u64 addr)
+{
+	struct hw_realloc_begin *e;
+	void *ring;
+
+	e = hw_reserve(p, tgid, HW_REALLOC_BEGIN, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->addr = addr;
+	e->tid = tid;
+	e->pad = 0;
+	hw_submit(e, ring, sizeof(*e));
+}
+
+/* n * size, or all ones where that overflows: the call is going to fail.  By halves: BPF has no
+ * 128-bit product, which clang makes of the usual test by division. */
+static __always_inline __u64 hw_product(__u64 n, __u64 size)
+{
+	__u64 big = n > size ? n : size, small = n > size ? size : n;
+	__u64 high = (big >> 32) * small, low = (__u32)big * small;
+
+	if (small >> 32 || high >> 32 || (high << 32) + low < low)
+		return ~0ull;
+	return (high << 32) + low;
+}
+
+/* Returns 1 where the return is of no interest (a session's way to veto it). */
+static __always_inline int hw_enter(struct pt_regs *ctx)
+{
+	__u32 fn = (__u8)bpf_get_attach_cookie(ctx), tgid, tid;
+	__u64 a = PT_REGS_PARM1(ctx), b = PT_REGS_PARM2(ctx), c = PT_REGS_PARM3(ctx);
+	struct hw_regs regs = { .sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx) };
+	struct hw_proc *p = hw_current(&tgid, &tid);
+	struct hw_thread *t;
+
+	if (!p)
+		return 1;
+	hw_count(&p->hits);
+	if (fn == HW_FN_FREE) {
+		t = bpf_map_lookup_elem(&hw_threads, &tid);
+		if (!t || !hw_under_way(t, regs.sp))
+			hw_on_free(p, tgid, a);
+		return 1;
+	}
+	t = hw_thread(p, tid);
+	if (!t)
+		return 1;
+	if (t->sp) {
+		if (hw_under_way(t, regs.sp))
+			return 1;
+		hw_count(&p->broken); /* left by longjmp, or its return was never seen */
+		t->sp = 0;
+	}
+	t->arg = 0;
+	switch (fn) {
+	case HW_FN_MALLOC:
+		t->size = a;
+		break;
+	case HW_FN_CALLOC:
+		t->size = hw_product(a, b);
+		break;
+	case HW_FN_REALLOC:
+		t->arg = a;
+		t->size = b;
+		break;
+	case HW_FN_REALLOCARRAY:
+		t->arg = a;
+		t->size = hw_product(b, c);
+		break;
+	case HW_FN_MEMALIGN:
+		t->size = b;
+		break;
+	case HW_FN_POSIX_MEMALIGN:
+		t->arg = a;
+		t->size = c;
+		break;
+	default:
+		return 1;
+	}
+	t->fn = fn;
+	t->stack = hw_stack(p, tgid, t, &regs);
+	if ((fn == HW_FN_REALLOC || fn == HW_FN_REALLOCARRAY) && t->arg)
+		hw_on_realloc(p, tgid, tid, t->arg);
+	t->sp = regs.sp;
+	return 0;
+}
+
+static __always_inline int hw_leave(struct pt_regs *ctx)
+{
+	__u32 tgid, tid;
+	struct hw_proc *p = hw_current(&tgid, &tid);
+	__u64 addr = PT_REGS_RC(ctx);
+	struct hw_realloc_end *re;
+	struct hw_thread *t;
+	struct hw_alloc *e;
+	void *ring;
+
+	if (!p)
+		return 0;
+	hw_count(&p->hits);
+	t = bpf_map_lookup_elem(&hw_threads, &tid);
+	if (!t || !t->sp)
+		return 0;
+#ifdef __TARGET_ARCH_x86
+	/* The return address is popped.  Any other stack pointer is an inner call's return. */
+	if (PT_REGS_SP(ctx) != t->sp + 8)
+		return 0;
+#else
+	if (PT_REGS_SP(ctx) != t->sp)
+		return 0;
+#endif
+	t->sp = 0;
+	if (t->fn == HW_FN_POSIX_MEMALIGN) {
+		if ((__u32)addr) /* an error number: memptr is not written */
+			return 0;
+		if (bpf_probe_read_user(&addr, sizeof(addr), (void *)t->arg)) {
+			hw_count(&p->broken);
+			return 0;
+		}
+	} else if (t->arg) {
+		re = hw_reserve(p, tgid, HW_REALLOC_END, sizeof(*re), &ring);
+		if (!re)
+			return 0;
+		re->old_addr = t->arg;
+		re->addr = addr;
+		re->size = t->size;
+		re->stack = t->stack;
+		re->tid = tid;
+		re->pad = 0;
+		hw_submit(re, ring, sizeof(*re));
+		return 0;
+	}
+	if (!addr)
+		return 0;
+	e = hw_reserve(p, tgid, HW_ALLOC, sizeof(*e), &ring);
+	if (!e)
+		return 0;
+	e->addr = addr;
+	e->size = t->size;
+	e->stack = t->stack;
+	hw_submit(e, ring, sizeof(*e));
+	return 0;
+}
+
+SEC("?uprobe") int hw_session(struct pt_regs *ctx)
+{
+	if (bpf_session_is_return())
+		return hw_leave(ctx);
+	return hw_enter(ctx);
+}
+
+SEC("?uprobe") int hw_entry(struct pt_regs *ctx)
+{
+	hw_enter(ctx);
+	return 0;
+}
+
+SEC("?uretprobe") int hw_return(struct pt_regs *ctx)
+{
+	return hw_leave(ctx);
+}
+
+/* What an empty probe at our places costs, for the bench. */
+SEC("?uprobe") int hw_empty(struct pt_regs *ctx)
+{
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

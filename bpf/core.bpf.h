@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * core.bpf.h: what all BPF programs share: the maps, who is watched, writing a record.
+ * Maps are weak so that bpftool's linker makes one of the objects' copies.
+ */
+#ifndef HW_CORE_BPF_H
+#define HW_CORE_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "heapwatch/event.h"
+#include "hw_kernel.h"
+
+/* One thread's call that is under way.  A slot belongs to its thread: nobody else writes it, which
+ * a per-CPU scratch could not promise, for these programs can be preempted. */
+struct hw_thread {
+	__u64 sp; /* user stack pointer at the outermost call's entry; 0: none under way */
+	__u64 arg; /* realloc: the old block; posix_memalign: where the pointer goes */
+	__u64 size;
+	__u64 stack;
+	__u64 vm_addr, vm_len; /* mremap or munmap under way */
+	__u32 fn;
+	__u32 pad;
+	/* The record of a new stack is built here; its pc[] is the room for every walk. */
+	struct hw_stack_room {
+		struct hw_hdr hdr;
+		__u64 stack;
+		__u16 nframes;
+		__u16 flags;
+		__u32 pad;
+		__u64 pc[HW_MAX_FRAMES];
+	} rec;
+};
+_Static_assert(offsetof(struct hw_stack_room, pc) == sizeof(struct hw_stack), "as struct hw_stack");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024); /* --max-processes */
+	__type(key, __u32);	   /* tgid */
+	__type(value, struct hw_proc);
+} hw_procs __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384); /* --max-threads */
+	__type(key, __u32);	    /* tid */
+	__type(value, struct hw_thread);
+} hw_threads __weak SEC(".maps");
+
+/* What a thread's slot starts as: too large for the BPF stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hw_thread);
+} hw_blank __weak SEC(".maps");
+
+/* Stacks that were written already.  LRU: one that was forgotten is only written again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, __u8);
+} hw_stacks __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, HW_MAX_RINGS);
+	__type(key, __u32);
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_RINGBUF);
+			__uint(max_entries, 4096);
+		});
+} hw_rings __weak SEC(".maps");
+
+/* Wake the daemon once per this many bytes in a ring: a power of two, set before loading. */
+extern const volatile __u32 hw_wake_bytes;
+
+static __always_inline void hw_count(__u64 *counter)
+{
+	__sync_fetch_and_add(counter, 1);
+}
+
+/* The watched process that runs, or NULL. */
+static __always_inline struct hw_proc *hw_current(__u32 *tgid, __u32 *tid)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct task_struct *task;
+	struct hw_proc *p;
+	__u64 start;
+
+	*tgid = id >> 32;
+	*tid = (__u32)id;
+	p = bpf_map_lookup_elem(&hw_procs, tgid);
+	if (!p || (p->flags & HW_PROC_GONE))
+		return NULL;
+	task = (void *)bpf_get_current_task_btf();
+	start = task->group_leader->start_boottime;
+	if (p->start != start) {
+		if (p->start)
+			return NULL; /* a pid used again */
+		p->start = start;
+	}
+	return p;
+}
+
+static __always_inline void hw_header(struct hw_hdr *h, __u32 tgid, __u16 kind, __u16 size)
+{
+	h->tgid = tgid;
+	h->kind = kind;
+	h->size = size;
+	h->time = bpf_ktime_get_ns();
+}
+
+static __always_inline void *hw_ring(const struct hw_proc *p)
+{
+	__u32 ring = p->ring;
+
+	return bpf_map_lookup_elem(&hw_rings, &ring);
+}
+
+/* No wake-up for each record: one when a record crosses a multiple of hw_wake_bytes.  One that is
+ * missed in a race only waits for the daemon's timed drain. */
+static __always_inline __u64 hw_wake(void *ring, __u32 size)
+{
+	__u64 filled = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+
+	return (filled & (hw_wake_bytes - 1)) < size + 8 && filled >= hw_wake_bytes ?
+		       BPF_RB_FORCE_WAKEUP :
+		       BPF_RB_NO_WAKEUP;
+}
+
+/*
+ * Reserve a record of a constant size, its header written, or count the loss and give NULL.
+ * *ring is for hw_submit.
+ */
+static __always_inline void *hw_reserve(struct hw_proc *p, __u32 tgid, __u16 kind, __u32 size,
+					void **ring)
+{
+	struct hw_hdr *h = NULL;
+
+	hw_count(&p->produced);
+	*ring = hw_ring(p);
+	if (*ring)
+		h = bpf_ringbuf_reserve(*ring, size, 0);
+	if (!h) {
+		hw_count(&p->lost);
+		return NULL;
+	}
+	hw_header(h, tgid, kind, size);
+	return h;
+}
+
+static __always_inline void hw_submit(void *rec, void *ring, __u32 size)
+{
+	bpf_ringbuf_submit(rec, hw_wake(ring, size));
+}
+
+/* The slot of this thread, made where there is none.  NULL: the map is full, which is counted. */
+static __always_inline struct hw_thread *hw_thread(struct hw_proc *p, __u32 tid)
+{
+	struct hw_thread *t = bpf_map_lookup_elem(&hw_threads, &tid);
+	__u32 zero = 0;
+
+	if (t)
+		return t;
+	t = bpf_map_lookup_elem(&hw_blank, &zero);
+	if (t) {
+		bpf_map_update_elem(&hw_threads, &tid, t, BPF_NOEXIST);
+		t = bpf_map_lookup_elem(&hw_threads, &tid);
+	}
+	if (!t)
+		hw_count(&p->nothread);
+	return t;
+}
+
+#endif

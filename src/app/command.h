@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* command.h: one function per command: takes its arguments, argv[0] its name; gives the exit code. */
+#ifndef APP_COMMAND_H
+#define APP_COMMAND_H
+
+#define HEAPWATCH_VERSION "0.1"
+
+int command_watch(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+
+#endif

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/drain.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "heapwatch/event.h"
+#include "model/processes.h"
+#include "probe/probes.h"
+
+/* Records that wait for no wake-up wait this long. */
+#define DRAIN_TIMEOUT_MS 20
+
+struct drain {
+	struct probes *probes;
+	struct processes *processes;
+	pthread_t thread;
+	bool running;
+	atomic_bool stop;
+	int notify_fd, epoll_fd, stop_fd;
+
+	/* Held while records are applied.  `waiting` callers want it: a mutex alone would let the
+	 * thread, which asks again at once, keep it for ever. */
+	pthread_mutex_t lock;
+	pthread_cond_t served;
+	atomic_int waiting;
+
+	bool notify;	/* in this batch something happened that others have to act on */
+	uint64_t until; /* drain__sync: stop at records later than this; 0: no limit */
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int on_record(void *arg, const void *data, size_t len)
+{
+	struct drain *d = arg;
+	const struct hw_hdr *h = data;
+
+	if (processes__apply(d->processes, data, len) == -EBADMSG)
+		return 0;
+	if (h->kind == HW_PROC_EXEC || h->kind == HW_PROC_EXIT ||
+	    (h->kind == HW_VM_MAP && (((const struct hw_vm_map *)data)->flags & HW_VM_EXEC)))
+		d->notify = true;
+	if (d->until)
+		return h->time > d->until;
+	return atomic_load_explicit(&d->waiting, memory_order_relaxed) > 0;
+}
+
+/* With the lock held. */
+static void apply_all(struct drain *d, uint64_t until)
+{
+	uint64_t one = 1;
+
+	d->until = until;
+	probes__drain(d->probes, on_record, d);
+	if (d->notify) {
+		d->notify = false;
+		/* A full eventfd is readable already. */
+		if (write(d->notify_fd, &one, sizeof(one)) < 0)
+			log_debug("eventfd is full");
+	}
+}
+
+static void *drain_thread(void *arg)
+{
+	struct drain *d = arg;
+	struct epoll_event ev;
+
+	while (!atomic_load(&d->stop)) {
+		epoll_wait(d->epoll_fd, &ev, 1, DRAIN_TIMEOUT_MS);
+		pthread_mutex_lock(&d->lock);
+		while (atomic_load(&d->waiting))
+			pthread_cond_wait(&d->served, &d->lock);
+		apply_all(d, 0);
+		pthread_mutex_unlock(&d->lock);
+	}
+	return NULL;
+}
+
+static void enter(struct drain *d)
+{
+	atomic_fetch_add(&d->waiting, 1);
+	pthread_mutex_lock(&d->lock);
+	atomic_fetch_sub(&d->waiting, 1);
+	pthread_cond_signal(&d->served);
+}
+
+static void leave(struct drain *d)
+{
+	pthread_mutex_unlock(&d->lock);
+}
+
+static int watch_fd(int epoll_fd, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+int drain__new(struct probes *probes, int notify_fd, struct drain **out)
+{
+	struct drain *d = calloc(1, sizeof(*d));
+	int err;
+
+	if (!d)
+		return -ENOMEM;
+	d->probes = probes;
+	d->notify_fd = notify_fd;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->served, NULL);
+	d->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	d->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d->processes = processes__new();
+	err = d->epoll_fd < 0 || d->stop_fd < 0 ? -errno : d->processes ? 0 : -ENOMEM;
+	if (!err)
+		err = watch_fd(d->epoll_fd, probes__epoll_fd(probes));
+	if (!err)
+		err = watch_fd(d->epoll_fd, d->stop_fd);
+	if (!err)
+		err = -pthread_create(&d->thread, NULL, drain_thread, d);
+	if (err) {
+		log_error("cannot start the drain thread");
+		drain__free(d);
+		return err;
+	}
+	d->running = true;
+	*out = d;
+	return 0;
+}
+
+void drain__free(struct drain *d)
+{
+	uint64_t one = 1;
+
+	if (!d)
+		return;
+	if (d->running) {
+		atomic_store(&d->stop, true);
+		if (write(d->stop_fd, &one, sizeof(one)) < 0)
+			log_debug("the drain thread ends at its next time-out");
+		pthread_join(d->thread, NULL);
+	}
+	processes__free(d->processes);
+	if (d->stop_fd >= 0)
+		close(d->stop_fd);
+	if (d->epoll_fd >= 0)
+		close(d->epoll_fd);
+	pthread_cond_destroy(&d->served);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}
+
+int drain__add(struct drain *d, pid_t pid, struct ledger *ledger)
+{
+	int err;
+
+	enter(d);
+	err = processes__add(d->processes, (uint32_t)pid, ledger);
+	leave(d);
+	return err;
+}
+
+void drain__sync(struct drain *d)
+{
+	enter(d);
+	apply_all(d, monotonic_ns());
+	leave(d);
+}
+
+static int state_of(struct drain *d, pid_t pid, struct process **p, struct drain_state *out)
+{
+	*p = processes__find(d->processes, (uint32_t)pid);
+	if (!*p)
+		return -ESRCH;
+	*out = (struct drain_state){.exited = (*p)->exited,
+				    .execs = (*p)->execs,
+				    .code_maps = (*p)->code_maps,
+				    .received = (*p)->received};
+	return 0;
+}
+
+int drain__state(struct drain *d, pid_t pid, struct drain_state *out)
+{
+	struct process *p;
+	int err;
+
+	enter(d);
+	err = state_of(d, pid, &p, out);
+	leave(d);
+	return err;
+}
+
+struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_t min_bytes,
+				 struct drain_state *out)
+{
+	struct snapshot *s = NULL;
+	struct process *p;
+
+	enter(d);
+	if (!state_of(d, pid, &p, out))
+		s = ledger__snapshot(p->ledger, top, min_bytes);
+	leave(d);
+	return s;
+}
+
+void drain__defects(struct drain *d, uint64_t *bad, uint64_t *stray)
+{
+	enter(d);
+	*bad = processes__bad(d->processes);
+	*stray = processes__stray(d->processes);
+	leave(d);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * drain.h: the thread that takes records from the rings and applies them, and does nothing else:
+ * no names, no output, no files.  It owns the processes; others get copies, between two batches.
+ */
+#ifndef APP_DRAIN_H
+#define APP_DRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct drain;
+struct ledger;
+struct probes;
+struct snapshot;
+
+/* notify_fd: an eventfd that is written to when a process has exec'd, exited or mapped code. */
+int drain__new(struct probes *probes, int notify_fd, struct drain **out);
+/* Stops the thread. */
+void drain__free(struct drain *d);
+
+/* Watch pid with a ledger, taken over on success.  Before probes__arm. */
+int drain__add(struct drain *d, pid_t pid, struct ledger *ledger);
+
+/* What is known of one process's life. */
+struct drain_state {
+	bool exited;
+	uint32_t execs, code_maps;
+	uint64_t received;
+};
+
+/* Apply what is in the rings up to now, so that the states and snapshots that follow are of now. */
+void drain__sync(struct drain *d);
+int drain__state(struct drain *d, pid_t pid, struct drain_state *out);
+/* The same with a snapshot (ledger.h), owned by the caller.  NULL where memory is out. */
+struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_t min_bytes,
+				 struct drain_state *out);
+/* Records that were none, or of nobody: a defect of ours, worth a line. */
+void drain__defects(struct drain *d, uint64_t *bad, uint64_t *stray);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* options.h: the command line of the watching commands. */
+#ifndef APP_OPTIONS_H
+#define APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "probe/kinds.h"
+
+#define OPTIONS_MAX_PIDS 256
+
+struct options {
+	pid_t pids[OPTIONS_MAX_PIDS];
+	size_t npids;
+	uint64_t interval_ns; /* between reports */
+	uint64_t duration_ns; /* 0: until the processes end or Ctrl-C */
+	bool once;	      /* one report, at the end */
+	bool json;
+	size_t top;	   /* callsites per process; 0: all */
+	uint64_t min_size; /* callsites with less are not shown, bytes */
+	unsigned int depth; /* frames shown per callsite; 0: all */
+	size_t ring_bytes;
+	unsigned int rings;
+	unsigned int threads;
+	enum user_kind user;
+	enum kernel_kind kernel;
+	bool help, version;
+};
+
+/*
+ * Parse argv into *out, defaults filled in.  Returns 0, or -EINVAL after one line on stderr that
+ * names the option and what it takes.  Also sets the log level (-v).
+ */
+int options_parse(int argc, char **argv, struct options *out);
+/* One screen. */
+void options_help(void);
+
+#endif

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "inspect/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
+
+static int read_file(pid_t pid, const char *name, char *buf, size_t len)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	n = read(fd, buf, len - 1);
+	if (n < 0)
+		n = -errno;
+	else
+		buf[n] = 0;
+	close(fd);
+	return n < 0 ? (int)n : 0;
+}
+
+int procfs_stat(pid_t pid, struct procfs_stat *out)
+{
+	unsigned long long start;
+	char buf[1024], *open_paren, *close_paren;
+	unsigned int flags;
+	size_t len;
+	int err = read_file(pid, "stat", buf, sizeof(buf));
+
+	if (err)
+		return err;
+	/* The name stands in parentheses and may hold some itself: the last one closes it. */
+	open_paren = strchr(buf, '(');
+	close_paren = strrchr(buf, ')');
+	if (!open_paren || !close_paren || close_paren < open_paren)
+		return -EBADMSG;
+	if (sscanf(close_paren + 1,
+		   " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &out->state, &flags, &start) != 3)
+		return -EBADMSG;
+	len = (size_t)(close_paren - open_paren - 1);
+	if (len >= sizeof(out->comm))
+		len = sizeof(out->comm) - 1;
+	memcpy(out->comm, open_paren + 1, len);
+	out->comm[len] = 0;
+	out->start_time = start;
+	out->kernel_thread = flags & PF_KTHREAD;
+	return 0;
+}
+
+int procfs_memory(pid_t pid, struct procfs_memory *out)
+{
+	unsigned long long resident, shared, page = (unsigned long long)sysconf(_SC_PAGESIZE);
+	char buf[256];
+	int err = read_file(pid, "statm", buf, sizeof(buf));
+
+	if (err)
+		return err;
+	if (sscanf(buf, "%*u %llu %llu", &resident, &shared) != 2)
+		return -EBADMSG;
+	out->rss_bytes = resident * page;
+	out->shared_bytes = shared * page;
+	return 0;
+}
+
+int procfs_exe(pid_t pid, char *buf, size_t len)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink(path, buf, len - 1);
+	if (n < 0)
+		return -errno;
+	buf[n] = 0;
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* procfs.h: what /proc says of a process, cheaply: none of these holds its mmap lock for long. */
+#ifndef INSPECT_PROCFS_H
+#define INSPECT_PROCFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct procfs_stat {
+	char comm[64];	     /* as the process wrote it: untrusted bytes */
+	char state;	     /* R S D Z T ... */
+	uint64_t start_time; /* clock ticks since boot: field 22 of /proc/PID/stat */
+	bool kernel_thread;  /* PF_KTHREAD in field 9 */
+};
+
+struct procfs_memory {
+	uint64_t rss_bytes;    /* field 2 of statm */
+	uint64_t shared_bytes; /* field 3: file-backed and shmem */
+};
+
+/* 0, -ESRCH (no such process), -EACCES, -EBADMSG.  Not logged. */
+int procfs_stat(pid_t pid, struct procfs_stat *out);
+int procfs_memory(pid_t pid, struct procfs_memory *out);
+/* The program's path in its own mount namespace, or -errno. */
+int procfs_exe(pid_t pid, char *buf, size_t len);
+
+#endif

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+/* main.c: the table of commands. */
+#include <string.h>
+
+#include "app/command.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"doctor", command_doctor},
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	return command_watch(argc, argv);
+}

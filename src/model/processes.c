@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "model/processes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "wire/decode.h"
+
+/* Open addressing by tgid, at most half full.  Processes are never removed: their last state stays
+ * in the report. */
+struct processes {
+	struct process *slots;
+	size_t room, n; /* room is a power of two */
+	uint64_t bad, stray;
+};
+
+struct processes *processes__new(void)
+{
+	struct processes *ps = calloc(1, sizeof(*ps));
+
+	if (!ps)
+		return NULL;
+	ps->room = 16;
+	ps->slots = calloc(ps->room, sizeof(*ps->slots));
+	if (!ps->slots) {
+		free(ps);
+		return NULL;
+	}
+	return ps;
+}
+
+void processes__free(struct processes *ps)
+{
+	if (!ps)
+		return;
+	for (size_t i = 0; i < ps->room; i++)
+		ledger__free(ps->slots[i].ledger);
+	free(ps->slots);
+	free(ps);
+}
+
+static struct process *slot_of(struct process *slots, size_t room, uint32_t tgid)
+{
+	size_t i = (tgid * 0x9e3779b1u) & (room - 1);
+
+	while (slots[i].tgid && slots[i].tgid != tgid)
+		i = (i + 1) & (room - 1);
+	return &slots[i];
+}
+
+static int grow(struct processes *ps)
+{
+	size_t room = 2 * ps->room;
+	struct process *slots = calloc(room, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < ps->room; i++)
+		if (ps->slots[i].tgid)
+			*slot_of(slots, room, ps->slots[i].tgid) = ps->slots[i];
+	free(ps->slots);
+	ps->slots = slots;
+	ps->room = room;
+	return 0;
+}
+
+int processes__add(struct processes *ps, uint32_t tgid, struct ledger *ledger)
+{
+	struct process *p;
+
+	if (2 * (ps->n + 1) > ps->room && grow(ps))
+		return -ENOMEM;
+	p = slot_of(ps->slots, ps->room, tgid);
+	if (p->tgid)
+		return -EEXIST;
+	*p = (struct process){.tgid = tgid, .ledger = ledger};
+	ps->n++;
+	return 0;
+}
+
+struct process *processes__find(const struct processes *ps, uint32_t tgid)
+{
+	struct process *p = slot_of(ps->slots, ps->room, tgid);
+
+	return p->tgid ? p : NULL;
+}
+
+/* The address space is a new one, and so is its ledger. */
+static int on_exec(struct process *p, uint64_t time)
+{
+	struct ledger *fresh = ledger__new(time);
+
+	if (!fresh)
+		return -ENOMEM;
+	ledger__free(p->ledger);
+	p->ledger = fresh;
+	p->execs++;
+	return 0;
+}
+
+int processes__apply(struct processes *ps, const void *data, size_t len)
+{
+	union wire_event ev;
+	struct process *p;
+	int err = wire_decode(data, len, &ev);
+
+	if (err) {
+		ps->bad++;
+		return err;
+	}
+	p = processes__find(ps, ev.hdr->tgid);
+	if (!p) {
+		ps->stray++;
+		return -ESRCH;
+	}
+	p->received++;
+	switch (ev.hdr->kind) {
+	case HW_PROC_EXEC:
+		return on_exec(p, ev.hdr->time);
+	case HW_PROC_EXIT:
+		p->exited = true;
+		return 0;
+	case HW_VM_MAP:
+		if ((ev.vm_map->flags & (HW_VM_FILE | HW_VM_EXEC)) == (HW_VM_FILE | HW_VM_EXEC))
+			p->code_maps++;
+		break;
+	}
+	return ledger__apply(p->ledger, &ev);
+}
+
+uint64_t processes__bad(const struct processes *ps)
+{
+	return ps->bad;
+}
+
+uint64_t processes__stray(const struct processes *ps)
+{
+	return ps->stray;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * probes.h: the BPF programs, loaded; who is watched; links; rings.  All links belong to this
+ * process: when it ends, however it ends, the kernel detaches them.
+ */
+#ifndef PROBE_PROBES_H
+#define PROBE_PROBES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "heapwatch/event.h"
+#include "probe/kinds.h"
+#include "probe/target.h"
+
+struct probes_config {
+	enum user_kind user;	 /* USER_AUTO: the best that works */
+	enum kernel_kind kernel; /* KERNEL_AUTO: likewise */
+	size_t ring_bytes;	 /* of each ring: a power of two of pages */
+	unsigned int rings;	 /* 1 to HW_MAX_RINGS */
+	unsigned int threads;	 /* that can be in an allocator's function at once, or have been */
+	unsigned int processes;
+};
+
+struct probes;
+
+/* Load the programs and attach the kernel-side ones.  Logs what failed and the remedy. */
+int probes__new(const struct probes_config *config, struct probes **out);
+/* Detaches everything. */
+void probes__free(struct probes *p);
+
+enum user_kind probes__user(const struct probes *p);
+enum kernel_kind probes__kernel(const struct probes *p);
+
+/*
+ * Put probes on the functions of one ELF file, for one process.  path is what the kernel is to
+ * open.  Nothing is recorded until probes__arm.  Logs a failure; -ESRCH (the process has ended) is
+ * not logged.
+ */
+int probes__attach(struct probes *p, pid_t pid, const char *path, const struct target *target);
+/* Start to record pid's events: after its probes are all in place, so that no half is seen. */
+int probes__arm(struct probes *p, pid_t pid, unsigned int ring);
+/* Take its probes away and forget it. */
+void probes__detach(struct probes *p, pid_t pid);
+/* The kernel's counters of a process; -ENOENT where it is not armed. */
+int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out);
+
+/* Becomes readable when a ring has crossed its wake-up mark. */
+int probes__epoll_fd(const struct probes *p);
+/* One record; returns non-zero to stop the drain after it. */
+typedef int (*probes_event_fn)(void *arg, const void *data, size_t len);
+/* Hand every record that is there to fn.  Returns how many, or -errno (not of fn). */
+int probes__drain(struct probes *p, probes_event_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * hw_kernel.h: the few kernel types that the BPF programs read, as CO-RE flavours: libbpf finds
+ * each field in the running kernel's BTF at load.
+ */
+#ifndef HW_KERNEL_H
+#define HW_KERNEL_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+/* live: do_exit() decrements it before trace_sched_process_exit, so that 0 there means that the
+ * last thread is ending (kernel/exit.c since 2.6.16). */
+struct signal_struct {
+	atomic_t live;
+};
+
+/* start_boottime: since 5.5 (cf25e24db61c), real_start_time before; 6.1 is the oldest that we
+ * test.  self_exec_id: u32 until 5.6 (d1e7fd6462ca), u64 since. */
+struct task_struct {
+	__u64 start_boottime;
+	__u64 self_exec_id;
+	int exit_code;
+	int tgid;
+	int pid;
+	struct task_struct *group_leader;
+	struct signal_struct *signal;
+};
+
+#pragma clang attribute pop
+
+#endif
