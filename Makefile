@@ -1,1 +1,164 @@
-# A first Makefile; the real one replaces it.
+# heapwatch: which callsites hold a process's memory.
+# `make help` lists the targets.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+PREFIX  ?= /usr/local
+BUILD   ?= build
+CC      := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+PYTHON  ?= /usr/bin/python3
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+MACHINE := $(shell uname -m)
+BPFARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
+UAPI    := $(wildcard /usr/include/$(MACHINE)-linux-gnu)
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+CFLAGS  ?= -O2 -g
+CSTD    := -std=gnu11
+INCLUDE := -I$(BUILD)/skel -Iinclude -Isrc
+LIBS    := -lbpf -lelf -ldw -lcapstone -liberty -ljansson -lpthread
+
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPFARCH) -Wall -Werror \
+              -Iinclude -Ivmlinux -Ibpf $(addprefix -I,$(UAPI))
+
+SRC      := $(wildcard src/*.c src/*/*.c)
+# What needs the BPF objects, or belongs to the program alone; the rest is what unit tests link.
+LOADED   := $(wildcard src/app/*.c) $(addprefix src/probe/,probes.c feature.c) src/main.c
+PURE     := $(filter-out $(LOADED),$(SRC))
+OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
+BPF_MAIN := $(filter-out bpf/feature.bpf.c,$(wildcard bpf/*.bpf.c))
+SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h
+TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c))
+BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger
+
+.PHONY: all demo test test-unit test-bpf fuzz fuzz-run check bench install clean help deps fixtures
+all: $(BUILD)/heapwatch
+
+help:
+	@echo 'make            build $(BUILD)/heapwatch'
+	@echo 'make demo       install what is missing, build, watch a small workload (root)'
+	@echo 'make test       install what is missing, build, run every test (root)'
+	@echo 'make test-unit  the tests that need no root     make test-bpf  those with real probes'
+	@echo 'make check      formatting, layers, headers, gcc and clang without warnings'
+	@echo 'make fuzz       build the fuzz targets          make fuzz-run  run each for FUZZ_SECONDS'
+	@echo 'make bench      what watching costs, as ratios (root)'
+	@echo 'make install    into DESTDIR and PREFIX         make clean'
+
+# ---- the program ---------------------------------------------------------------------------------
+
+$(BUILD)/heapwatch: $(OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/obj/%.o: %.c | $(SKELS)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(CFLAGS) $(WARN) $(WERROR) $(INCLUDE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bpf/heapwatch.o: $(BPF_MAIN:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
+$(BUILD)/bpf/feature.o: $(BUILD)/bpf/feature.bpf.o
+$(BUILD)/bpf/heapwatch.o $(BUILD)/bpf/feature.o:
+	$(call say,BPFLD,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.o
+	$(call say,SKEL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+# ---- tests ---------------------------------------------------------------------------------------
+
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ASAN_OBJ := $(PURE:%.c=$(BUILD)/asan/%.o)
+FUZZ_OBJ := $(PURE:%.c=$(BUILD)/fuzz/%.o)
+PURE_LIBS := -lelf -ldw -lcapstone -liberty -ljansson -lpthread
+
+$(BUILD)/asan/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -O1 -g $(WARN) $(SANITIZE) -Iinclude -Isrc -MMD -MP -c -o $@ $<
+
+$(BUILD)/asan/libhw.a: $(ASAN_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/asan/libhw.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -Wshadow $(SANITIZE) -Iinclude -Isrc -MMD -MP -o $@ $< \
+		$(BUILD)/asan/libhw.a -lcmocka $(PURE_LIBS)
+
+$(BUILD)/fuzz/src/%.o: src/%.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CSTD) -O1 -g -fsanitize=fuzzer-no-link,address,undefined -Iinclude -Isrc -MMD -MP \
+		-c -o $@ $<
+
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -Isrc -o $@ $^ $(PURE_LIBS)
+
+# Frame pointers and no sibling calls: a fixture's callsites must be what its source says.
+$(BUILD)/fixtures/%: tests/fixtures/%.c
+	$(call say,FIX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -fno-omit-frame-pointer \
+		-fno-optimize-sibling-calls -MMD -MP -o $@ $< -lpthread
+
+$(BUILD)/bench/pair: tests/bench/pair.c
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -fno-builtin -fno-omit-frame-pointer -o $@ $<
+
+$(BUILD)/bench/%: tests/bench/%.c $(PURE:%.c=$(BUILD)/obj/%.o) | $(SKELS)
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra $(INCLUDE) -o $@ $^ $(LIBS)
+
+fixtures: $(FIXTURES)
+test-unit: $(TESTS:%=$(BUILD)/unit/%)
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) unit
+test-bpf: all fixtures
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) bpf
+fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
+FUZZ_SECONDS ?= 60
+fuzz-run: fuzz
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
+check:
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) check
+
+deps:
+	$(Q)sh tests/deps.sh
+
+# A make of its own: what is there to build is known only once the tools are.
+test: deps
+	$(Q)$(MAKE) --no-print-directory all fixtures fuzz $(TESTS:%=$(BUILD)/unit/%)
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) check unit fuzz bpf
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all fixtures
+	$(Q)sh tests/demo.sh $(BUILD)
+
+bench: all fixtures $(BENCHES)
+	$(Q)$(BUILD)/bench/bench_ledger
+	$(Q)$(PYTHON) tests/bench/bench.py $(BUILD)
+
+install: all
+	install -Dm755 $(BUILD)/heapwatch $(DESTDIR)$(PREFIX)/bin/heapwatch
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

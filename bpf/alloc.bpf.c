@@ -193,10 +193,4 @@ SEC("?uretprobe") int hw_return(struct pt_regs *ctx)
 	return hw_leave(ctx);
 }
 
-/* What an empty probe at our places costs, for the bench. */
-SEC("?uprobe") int hw_empty(struct pt_regs *ctx)
-{
-	return 0;
-}
-
 char LICENSE[] SEC("license") = "GPL";

@@ -8,6 +8,10 @@
 
 #include "core.bpf.h"
 
+/* How far above the stack pointer a system call's wrapper may have left its return address: that of
+ * mremap, which takes variable arguments, saves its argument registers below it. */
+#define HW_TOP_WORDS 16
+
 /* The registers that a walk starts from. */
 struct hw_regs {
 	__u64 ip; /* the first frame as it is; 0: the first frame is the return address at *sp */
@@ -36,11 +40,11 @@ static __always_inline void hw_walk(struct hw_thread *t, const struct hw_regs *r
 	if (regs->ip) {
 		/* In a system call's wrapper, which sets up no frame of its own: the return address
 		 * is at or a few saved registers above the stack pointer. */
-		__u64 top[4] = {};
+		__u64 top[HW_TOP_WORDS] = {};
 
 		t->rec.pc[n++] = regs->ip;
 		bpf_probe_read_user(top, sizeof(top), (void *)sp);
-		for (i = 0; i < 4; i++)
+		for (i = 0; i < HW_TOP_WORDS; i++)
 			if (hw_after_call(top[i])) {
 				t->rec.pc[n++] = top[i];
 				break;

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "model/ledger.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "model/blocks.h"
+#include "model/pending.h"
+#include "model/sites.h"
+
+#define NS_PER_S  1000000000ull
+#define PAGE_MASK 4095ull
+
+struct ledger {
+	uint64_t start_ns;
+	struct blocks *blocks;
+	struct sites *sites;
+	struct mappings *mappings;
+	uint64_t brk; /* 0: not known yet */
+	struct pending *pending;
+	uint64_t outstanding_bytes, outstanding_blocks; /* the parked ones included */
+	uint64_t older_freed_blocks, advised_bytes;
+	uint64_t events, overwritten, unsettled, dropped;
+};
+
+static void on_mapped_site(void *arg, uint32_t site, int64_t bytes, int64_t extents)
+{
+	sites__change(arg, site, REPORT_MAP, bytes, extents);
+}
+
+struct ledger *ledger__new(uint64_t start_ns)
+{
+	struct ledger *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->start_ns = start_ns;
+	l->pending = pending__new();
+	l->blocks = blocks__new();
+	l->sites = sites__new();
+	if (l->sites)
+		l->mappings = mappings__new(on_mapped_site, l->sites);
+	if (!l->pending || !l->blocks || !l->mappings) {
+		ledger__free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void ledger__free(struct ledger *l)
+{
+	if (!l)
+		return;
+	mappings__free(l->mappings);
+	sites__free(l->sites);
+	blocks__free(l->blocks);
+	pending__free(l->pending);
+	free(l);
+}
+
+int ledger__seed_mapping(struct ledger *l, uint64_t addr, uint64_t len)
+{
+	return mappings__add(l->mappings, addr, len, MAPPING_OLDER, SITES_UNKNOWN);
+}
+
+void ledger__seed_brk(struct ledger *l, uint64_t brk)
+{
+	l->brk = brk;
+	mappings__set_brk(l->mappings, brk);
+}
+
+/* The block is gone from the table; now its bytes are from the sums too. */
+static void forget(struct ledger *l, const struct block *blk)
+{
+	l->outstanding_bytes -= blk->size;
+	l->outstanding_blocks--;
+	sites__change(l->sites, blk->site, REPORT_HEAP, -(int64_t)blk->size, -1);
+}
+
+static int put(struct ledger *l, const struct block *blk)
+{
+	struct block old;
+	int err = blocks__put(l->blocks, blk, &old);
+
+	/* Not one that the table can hold, yet it shows that nothing else is there any more. */
+	if (err == -ERANGE && !blocks__take(l->blocks, blk->addr, &old)) {
+		l->overwritten++;
+		forget(l, &old);
+	}
+	if (err < 0)
+		return err;
+	if (err) {
+		l->overwritten++;
+		forget(l, &old);
+	}
+	l->outstanding_bytes += blk->size;
+	l->outstanding_blocks++;
+	sites__change(l->sites, blk->site, REPORT_HEAP, (int64_t)blk->size, 1);
+	sites__allocated(l->sites, blk->site, REPORT_HEAP, blk->size, 1);
+	return 0;
+}
+
+static int alloc(struct ledger *l, uint64_t time, uint64_t addr, uint64_t size, uint64_t stack)
+{
+	uint64_t born = time > l->start_ns ? (time - l->start_ns) / NS_PER_S : 0;
+	struct block blk = {.addr = addr,
+			    .size = size,
+			    .site = sites__find(l->sites, stack),
+			    .born = born < BLOCK_BORN_MAX ? (uint32_t)born : BLOCK_BORN_MAX};
+
+	return put(l, &blk);
+}
+
+static int take(struct ledger *l, uint64_t addr)
+{
+	struct block blk;
+	int err = blocks__take(l->blocks, addr, &blk);
+
+	if (!err)
+		forget(l, &blk);
+	if (err == -ENOENT) {
+		l->older_freed_blocks++;
+		err = 0;
+	}
+	return err;
+}
+
+/*
+ * The END of this realloc is lost.  That it succeeded is much more likely than not, so the block
+ * is gone: kept, it could stand there as a leak for ever.
+ */
+static void settle(struct ledger *l, const struct pending_call *p)
+{
+	l->unsettled++;
+	if (p->known)
+		forget(l, &p->block);
+}
+
+static int on_realloc_begin(struct ledger *l, const struct hw_realloc_begin *e)
+{
+	struct pending_call p, fresh = {.tid = e->tid, .kind = PENDING_REALLOC, .addr = e->addr};
+	int err;
+
+	if (pending__take(l->pending, fresh.tid, fresh.kind, &p))
+		settle(l, &p);
+	err = pending__reserve(l->pending);
+	if (err)
+		return err; /* the block stays in the table, and the END will find it there */
+	err = blocks__take(l->blocks, e->addr, &fresh.block);
+	if (err && err != -ENOENT)
+		return err;
+	fresh.known = !err;
+	pending__put(l->pending, &fresh);
+	return 0;
+}
+
+static int unpark(struct ledger *l, const struct block *blk)
+{
+	int err;
+
+	/* A failed realloc never gave the address away: whose it is now, its own END is wrong. */
+	if (blocks__find(l->blocks, blk->addr, NULL)) {
+		l->unsettled++;
+		forget(l, blk);
+		return 0;
+	}
+	err = blocks__put(l->blocks, blk, NULL);
+	if (err)
+		forget(l, blk);
+	return err;
+}
+
+static int on_realloc_end(struct ledger *l, const struct hw_realloc_end *e)
+{
+	bool gone = e->addr || !e->size, begun;
+	struct pending_call p;
+	int err = 0, ret;
+
+	begun = pending__take(l->pending, e->tid, PENDING_REALLOC, &p);
+	if (begun && p.addr != e->old_addr) {
+		settle(l, &p);
+		begun = false;
+	}
+	if (!begun) {
+		/* If another thread was given the address meanwhile, its block is taken for the
+		 * old one.  But that window is small, and an old block left here is a leak. */
+		l->unsettled++;
+		if (gone)
+			err = take(l, e->old_addr);
+	} else if (!gone) {
+		err = p.known ? unpark(l, &p.block) : 0;
+	} else if (p.known) {
+		forget(l, &p.block);
+	} else {
+		l->older_freed_blocks++;
+	}
+	if (!e->addr)
+		return err;
+	ret = alloc(l, e->hdr.time, e->addr, e->size, e->stack);
+	return err ? err : ret;
+}
+
+static uint64_t whole_pages(uint64_t len)
+{
+	return (len + PAGE_MASK) & ~PAGE_MASK;
+}
+
+static enum mapping_owner owner_of(uint32_t flags)
+{
+	if (flags & HW_VM_NOACCESS)
+		return MAPPING_RESERVED;
+	return flags & HW_VM_IN_ALLOC ? MAPPING_ALLOCATOR : MAPPING_PROGRAM;
+}
+
+static void mapped(struct ledger *l, enum mapping_owner owner, uint32_t site, uint64_t bytes,
+		   uint64_t extents)
+{
+	if (owner == MAPPING_PROGRAM)
+		sites__allocated(l->sites, site, REPORT_MAP, bytes, extents);
+}
+
+static int on_vm_map(struct ledger *l, const struct hw_vm_map *e)
+{
+	enum mapping_owner owner = owner_of(e->flags);
+	uint32_t site = sites__find(l->sites, e->stack);
+	uint64_t len = whole_pages(e->len);
+	int err;
+
+	if (e->flags & (HW_VM_FILE | HW_VM_SHARED))
+		return mappings__remove(l->mappings, e->addr, len);
+	err = mappings__add(l->mappings, e->addr, len, owner, site);
+	if (!err)
+		mapped(l, owner, site, len, 1);
+	return err;
+}
+
+static int on_vm_brk(struct ledger *l, const struct hw_vm_brk *e)
+{
+	uint64_t old = whole_pages(l->brk), brk = whole_pages(e->brk);
+	uint32_t site = sites__find(l->sites, e->stack);
+	enum mapping_owner owner = owner_of(e->flags & HW_VM_IN_ALLOC);
+	int err = mappings__brk(l->mappings, e->brk, owner, site);
+
+	if (err)
+		return err;
+	if (l->brk && brk > old)
+		mapped(l, owner, site, brk - old, 1);
+	l->brk = e->brk;
+	return 0;
+}
+
+/*
+ * Only remembers: the range is moved at the END.  If another thread maps the vacated range before
+ * that END is written, its new mapping is taken for the old one and moved away.  The window is
+ * the return path of one system call, and only bytes by site are wrong, until that is unmapped.
+ */
+static int on_vm_remap_begin(struct ledger *l, const struct hw_vm_range *e)
+{
+	struct pending_call p, fresh = {.tid = e->tid, .kind = PENDING_REMAP, .addr = e->addr};
+
+	if (pending__take(l->pending, fresh.tid, fresh.kind, &p))
+		settle(l, &p);
+	if (pending__reserve(l->pending))
+		return -ENOMEM;
+	pending__put(l->pending, &fresh);
+	return 0;
+}
+
+static int on_vm_remap_end(struct ledger *l, const struct hw_vm_remap *e)
+{
+	uint64_t old_len = whole_pages(e->old_len), len = whole_pages(e->len);
+	enum mapping_owner owner = owner_of(e->flags & HW_VM_IN_ALLOC);
+	struct pending_call p;
+	struct mapping from;
+	int err;
+
+	if (!pending__take(l->pending, e->tid, PENDING_REMAP, &p) || p.addr != e->old_addr)
+		l->unsettled++;
+	if (!e->addr)
+		return 0;
+	/* What is not known is a file's, or shared, and stays uncounted, growth included. */
+	if (!mappings__find(l->mappings, e->old_addr + old_len - 1, &from) &&
+	    !mappings__find(l->mappings, e->old_addr, &from)) {
+		err = mappings__remove(l->mappings, e->addr, len);
+		if (err || e->flags & HW_VM_DONTUNMAP)
+			return err;
+		return mappings__remove(l->mappings, e->old_addr, old_len);
+	}
+	if (e->flags & HW_VM_DONTUNMAP) {
+		err = mappings__add(l->mappings, e->addr, len, from.owner, from.site);
+		if (!err)
+			mapped(l, from.owner, from.site, len, 1);
+		return err;
+	}
+	err = mappings__move(l->mappings, e->old_addr, old_len, e->addr, len, owner,
+			     sites__find(l->sites, e->stack));
+	if (!err && len > old_len)
+		mapped(l, from.owner, from.site, len - old_len, 0);
+	return err;
+}
+
+static int apply(struct ledger *l, const union wire_event *ev)
+{
+	const struct hw_alloc *a = ev->alloc;
+
+	switch (ev->hdr->kind) {
+	case HW_STACK:
+		return sites__add(l->sites, ev->stack->stack, ev->stack->flags, ev->stack->nframes,
+				  (const uint64_t *)ev->stack->pc);
+	case HW_ALLOC:
+		return alloc(l, a->hdr.time, a->addr, a->size, a->stack);
+	case HW_FREE:
+		return take(l, ev->free->addr);
+	case HW_REALLOC_BEGIN:
+		return on_realloc_begin(l, ev->realloc_begin);
+	case HW_REALLOC_END:
+		return on_realloc_end(l, ev->realloc_end);
+	case HW_VM_MAP:
+		return on_vm_map(l, ev->vm_map);
+	case HW_VM_UNMAP:
+		return mappings__remove(l->mappings, ev->vm_range->addr,
+					whole_pages(ev->vm_range->len));
+	case HW_VM_UNMAP_FAIL:
+		l->unsettled++;
+		return 0;
+	case HW_VM_BRK:
+		return on_vm_brk(l, ev->vm_brk);
+	case HW_VM_REMAP_BEGIN:
+		return on_vm_remap_begin(l, ev->vm_range);
+	case HW_VM_REMAP_END:
+		return on_vm_remap_end(l, ev->vm_remap);
+	case HW_VM_ADVISE:
+		l->advised_bytes += whole_pages(ev->vm_advise->len);
+		return 0;
+	}
+	return 0;
+}
+
+int ledger__apply(struct ledger *l, const union wire_event *ev)
+{
+	int err;
+
+	if (ev->hdr->kind == HW_PROC_EXEC || ev->hdr->kind == HW_PROC_EXIT)
+		return 0;
+	l->events++;
+	err = apply(l, ev);
+	/* A record that makes no sense here is not the caller's to handle, but it is to be seen. */
+	if (err)
+		l->dropped++;
+	return err == -ENOMEM ? err : 0;
+}
+
+struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t min_bytes)
+{
+	struct snapshot *s = sites__snapshot(l->sites, top, min_bytes);
+
+	if (!s)
+		return NULL;
+	s->outstanding_bytes = l->outstanding_bytes;
+	s->outstanding_blocks = l->outstanding_blocks;
+	s->older_freed_blocks = l->older_freed_blocks;
+	s->advised_bytes = l->advised_bytes;
+	s->events = l->events;
+	s->overwritten = l->overwritten;
+	s->unsettled = l->unsettled;
+	s->dropped = l->dropped;
+	mappings__totals(l->mappings, &s->mappings);
+	s->older_freed_bytes = s->mappings.older_freed_bytes;
+	return s;
+}
+
+size_t ledger__memory(const struct ledger *l)
+{
+	struct mapping_totals t;
+	size_t sum = sizeof(*l) + blocks__memory(l->blocks) + sites__memory(l->sites) +
+		     pending__memory(l->pending);
+
+	/* mappings.h does not say; an extent is a struct mapping, near enough. */
+	mappings__totals(l->mappings, &t);
+	for (int i = 0; i < MAPPING_OWNERS; i++)
+		sum += t.extents[i] * sizeof(struct mapping);
+	return sum;
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""bench.py BUILD: what heapwatch costs, as ratios within one run; needs root.
+
+The pair loop bare, under empty programs at heapwatch's places, under heapwatch, and under heaptrack
+where it is installed; the daemon's CPU and memory while it runs; the time from start to the first
+figure; the drain rate.  Machines are noisy: each figure is the median of five rounds, the kinds
+taken in turn."""
+import json
+import os
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else "build"
+HW, PAIR, EMPTY = (os.path.join(BUILD, p) for p in ("heapwatch", "bench/pair", "bench/empty"))
+ROUNDS = 5
+
+
+class Loop:
+    def __init__(self, prefix=()):
+        self.p = subprocess.Popen([*prefix, PAIR], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, text=True)
+        self.run(1000, 3)
+
+    def run(self, pairs, depth, size=64):
+        self.p.stdin.write("%d %d %d\n" % (pairs, depth, size))
+        self.p.stdin.flush()
+        while True:
+            line = self.p.stdout.readline()
+            try:
+                return float(line)
+            except ValueError:
+                if not line:
+                    sys.exit("bench: the loop ended")
+
+    def end(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
+def under_empty(loop, pairs, depth):
+    e = subprocess.Popen([EMPTY, str(loop.p.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         text=True)
+    if e.stdout.readline() != "ready\n":
+        sys.exit("bench: no empty probes here (root, Linux 6.13 needed)")
+    ns = loop.run(pairs, depth)
+    e.stdin.close()
+    e.wait()
+    return ns
+
+
+def start_heapwatch(pid, *more):
+    t = time.monotonic()
+    h = subprocess.Popen([HW, "-p", str(pid), "--json", "--interval", "50ms", "-v", *more],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in h.stderr:
+        if "watching" in line:
+            break
+    else:
+        sys.exit("bench: heapwatch did not start")
+    attached = time.monotonic() - t
+    h.stdout.readline()
+    return h, attached, time.monotonic() - t - 0.05
+
+
+def cpu(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        v = f.read().rsplit(")", 1)[1].split()
+    return (int(v[11]) + int(v[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss(pid):
+    with open("/proc/%d/statm" % pid) as f:
+        return int(f.read().split()[1]) * resource.getpagesize()
+
+
+def end_heapwatch(h):
+    h.send_signal(signal.SIGINT)
+    out, _ = h.communicate()
+    return json.loads(out.strip().splitlines()[-1])["processes"][0]
+
+
+def under_heapwatch(loop, pairs, depth, seen):
+    h, attached, first = start_heapwatch(loop.p.pid)
+    c = cpu(h.pid)
+    t = time.monotonic()
+    ns = loop.run(pairs, depth)
+    wall = time.monotonic() - t
+    c = cpu(h.pid) - c
+    m = rss(h.pid)
+    p = end_heapwatch(h)
+    seen.append(dict(attached=attached, first=first, cpu=c / wall, rss=m, lost=p["lost_events"],
+                     rate=p["events"] / wall, us_per_event=1e6 * c / max(1, p["events"])))
+    return ns
+
+
+def main():
+    if os.geteuid():
+        sys.exit("bench: needs root")
+    print("depth     bare    empty  heapwatch  heapwatch/empty   (ns a pair, median of %d)" % ROUNDS)
+    seen = []
+    for depth in (3, 20, 60):
+        loop, ns = Loop(), {"bare": [], "empty": [], "heapwatch": []}
+        for _ in range(ROUNDS):
+            ns["bare"].append(loop.run(2000000, depth))
+            ns["empty"].append(under_empty(loop, 200000, depth))
+            ns["heapwatch"].append(under_heapwatch(loop, 200000, depth, seen))
+        loop.end()
+        m = {k: statistics.median(v) for k, v in ns.items()}
+        ratio = statistics.median(h / e for h, e in zip(ns["heapwatch"], ns["empty"]))
+        print("%5d %8.1f %8.1f %10.1f %16.2f" % (depth, m["bare"], m["empty"], m["heapwatch"], ratio))
+    if shutil.which("heaptrack"):
+        loop = Loop(("heaptrack", "-o", "/tmp/heapwatch-bench", "--record-only"))
+        print("heaptrack at depth 3: %.1f ns a pair" %
+              statistics.median(loop.run(200000, 3) for _ in range(ROUNDS)))
+        loop.end()
+    else:
+        print("heaptrack: not installed")
+    med = lambda k: statistics.median(s[k] for s in seen)
+    print("start to attached: %.0f ms; to the first figure, the interval taken off: %.0f ms" %
+          (1e3 * med("attached"), 1e3 * med("first")))
+    print("daemon under the loop: %.0f %% of a core at %.2f M events/s (%.2f us an event), RSS %.1f MiB" %
+          (100 * med("cpu"), med("rate") / 1e6, med("us_per_event"), med("rss") / 2**20))
+    print("lost events over all rounds: %d" % sum(s["lost"] for s in seen))
+
+
+main()
