@@ -229,6 +229,24 @@ static bool counts_as_mapped(const struct module *m)
 	       (!m->path[0] || !strncmp(m->path, "[anon", 5));
 }
 
+/* Anonymous memory that is there now, and where the break is. */
+static int seed(struct ledger *l, pid_t pid)
+{
+	struct modules *now = modules__new();
+	int err = now ? modules__read(now, pid) : -ENOMEM;
+
+	for (size_t i = 0; err >= 0 && i < modules__count(now); i++) {
+		const struct module *m = modules__at(now, i);
+
+		if (!strcmp(m->path, "[heap]"))
+			ledger__seed_brk(l, m->end);
+		else if (counts_as_mapped(m))
+			err = ledger__seed_mapping(l, m->start, m->end - m->start);
+	}
+	modules__free(now);
+	return err < 0 ? err : 0;
+}
+
 int watched__arm(struct watched *w, struct probes *probes, struct drain *drain, unsigned int ring)
 {
 	struct timespec now;
@@ -243,22 +261,12 @@ int watched__arm(struct watched *w, struct probes *probes, struct drain *drain, 
 	 * which is applied later, replaces the seed. */
 	err = probes__arm(probes, w->pid, ring);
 	if (!err)
-		err = modules__read(w->modules, w->pid);
-	for (size_t i = 0; err >= 0 && i < modules__count(w->modules); i++) {
-		const struct module *m = modules__at(w->modules, i);
-
-		if (!strcmp(m->path, "[heap]"))
-			ledger__seed_brk(l, m->end);
-		else if (counts_as_mapped(m))
-			err = ledger__seed_mapping(l, m->start, m->end - m->start);
-	}
-	if (err >= 0)
+		err = seed(l, w->pid);
+	if (!err)
 		err = drain__add(drain, w->pid, l);
-	if (err < 0) {
+	if (err)
 		ledger__free(l);
-		return err;
-	}
-	return 0;
+	return err;
 }
 
 void watched__refresh(struct watched *w, struct probes *probes, struct names *names,

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# deps.sh: install what building and testing need and is not there yet; root, or it says what to do.
+set -eu
+
+DEBIAN="gcc make clang llvm clang-format bpftool libbpf-dev libelf-dev libdw-dev libcapstone-dev
+libiberty-dev libjansson-dev libcmocka-dev linux-libc-dev python3 binutils"
+# For tests only: programs that nobody here wrote.  A test without its program says so and skips.
+DEBIAN_TEST="redis-server nginx-light sqlite3 git"
+FEDORA="gcc make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel
+elfutils-devel capstone-devel binutils-devel jansson-devel libcmocka-devel kernel-headers python3
+binutils redis nginx sqlite git"
+
+missing_deb()
+{
+	for p in "$@"; do
+		[ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
+			printf '%s ' "$p"
+	done
+}
+
+missing_rpm()
+{
+	for p in "$@"; do
+		rpm -q --quiet --whatprovides "$p" 2>/dev/null || printf '%s ' "$p"
+	done
+}
+
+need_root()
+{
+	[ "$(id -u)" = 0 ] && return
+	echo "deps.sh: these packages are missing; install them, or run this as root: $*" >&2
+	exit 1
+}
+
+if command -v apt-get >/dev/null; then
+	# Ubuntu has bpftool in linux-tools-common.
+	if ! apt-cache show bpftool >/dev/null 2>&1 && command -v bpftool >/dev/null; then
+		DEBIAN=$(echo "$DEBIAN" | sed 's/bpftool//')
+	fi
+	# The services that come with the test programs are not wanted: only their binaries.
+	MISSING=$(missing_deb $DEBIAN)
+	EXTRA=$(missing_deb $DEBIAN_TEST)
+	[ -n "$MISSING$EXTRA" ] || exit 0
+	if [ -z "$MISSING" ] && [ "$(id -u)" != 0 ]; then
+		echo "deps.sh: not installed, their tests skip: $EXTRA" >&2
+		exit 0
+	fi
+	need_root "$MISSING"
+	export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+	apt-get -qq update || echo "deps.sh: apt-get update failed; trying with what is known" >&2
+	[ -z "$MISSING" ] || apt-get -qq install -y --no-install-recommends $MISSING
+	[ -z "$EXTRA" ] || apt-get -qq install -y --no-install-recommends $EXTRA ||
+		echo "deps.sh: not installed, their tests skip: $EXTRA" >&2
+elif command -v dnf >/dev/null; then
+	MISSING=$(missing_rpm $FEDORA)
+	[ -n "$MISSING" ] || exit 0
+	need_root "$MISSING"
+	dnf -q -y install $MISSING
+else
+	echo "deps.sh: no apt-get and no dnf here. Needed, by Debian's names:" $DEBIAN >&2
+	for tool in cc make clang bpftool python3; do
+		command -v $tool >/dev/null || { echo "deps.sh: $tool is missing" >&2; exit 1; }
+	done
+fi
