@@ -21,7 +21,7 @@ UAPI    := $(wildcard /usr/include/$(MACHINE)-linux-gnu)
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS  ?= -O2 -g
-CSTD    := -std=gnu11
+CSTD    := -std=gnu11 -D_GNU_SOURCE=
 INCLUDE := -I$(BUILD)/skel -Iinclude -Isrc
 LIBS    := -lbpf -lelf -ldw -lcapstone -liberty -ljansson -lpthread
 

@@ -23,7 +23,7 @@ BELOW = {
 }
 # Calls that pure code must not make: it has no I/O and no clock.
 IMPURE = re.compile(r"\b(open|fopen|read|write|printf|fprintf|clock_gettime|time|malloc_info)\s*\(")
-WARN = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes",
+WARN = ["-std=gnu11", "-D_GNU_SOURCE=", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes",
         "-Wmissing-prototypes", "-Werror"]
 
 

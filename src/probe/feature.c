@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#define _GNU_SOURCE
 #include "probe/feature.h"
 
 #include <bpf/bpf.h>

@@ -12,23 +12,35 @@
 
 #include "base/log.h"
 
-/* More than any real program has; a file may repeat its ranges for as long as it likes. */
-#define MAX_RANGES (1u << 22)
+/* More than any real program has; but a file can have each unit refer to the same long list. */
+#define MAX_RANGES (1u << 20)
 
 struct range {
 	Dwarf_Addr low, high;
 	Dwarf_Die cu;
 };
 
+struct function {
+	GElf_Addr start, end;
+	GElf_Addr reach; /* the last end of this and all before it */
+	int index;
+	unsigned int rank; /* which of two for the same code is named: the least */
+};
+
 struct elffile {
 	int fd;
 	char *name;
 	struct stat stat;
-	bool broken; /* do not try again */
+	bool broken;  /* do not try again */
+	bool changed; /* was seen to: later changes may have given it its old looks again */
 	/* While it is open: */
 	Dwfl_Callbacks callbacks;
 	Dwfl *dwfl;
 	Dwfl_Module *module;
+	/* Those with a size, by address: libdwfl would go through all symbols for each look-up. */
+	struct function *functions;
+	size_t nfunctions;
+	bool listed;
 	/* The compilation units by address, made when the file's own table is of no help. */
 	struct range *ranges;
 	size_t nranges, room;
@@ -62,6 +74,10 @@ void elffile__close(struct elffile *f)
 	f->ranges = NULL;
 	f->nranges = f->room = 0;
 	f->ranged = false;
+	free(f->functions);
+	f->functions = NULL;
+	f->nfunctions = 0;
+	f->listed = false;
 	if (f->dwfl)
 		dwfl_end(f->dwfl);
 	f->dwfl = NULL;
@@ -83,11 +99,16 @@ bool elffile__is_open(const struct elffile *f)
 	return f->dwfl;
 }
 
+bool elffile__is_broken(const struct elffile *f)
+{
+	return f->broken || f->changed;
+}
+
 bool elffile__changed(const struct elffile *f)
 {
 	struct stat now;
 
-	return fstat(f->fd, &now) < 0 || now.st_size != f->stat.st_size ||
+	return f->changed || fstat(f->fd, &now) < 0 || now.st_size != f->stat.st_size ||
 	       now.st_mtim.tv_sec != f->stat.st_mtim.tv_sec ||
 	       now.st_mtim.tv_nsec != f->stat.st_mtim.tv_nsec;
 }
@@ -160,32 +181,91 @@ static int to_address(struct elffile *f, uint64_t offset, GElf_Addr *addr)
 	return -ENOENT;
 }
 
-static const char *find_function(struct elffile *f, GElf_Addr addr)
+static bool is_function(const GElf_Sym *sym, const char *name)
 {
-	GElf_Off distance;
-	GElf_Sym sym;
-	const char *name = dwfl_module_addrinfo(f->module, addr, &distance, &sym, NULL, NULL, NULL);
+	int type = GELF_ST_TYPE(sym->st_info);
 
 	/* '$': a mark that ARM's assemblers leave between code and data. */
-	if (!name || !*name || *name == '$')
-		return NULL;
-	switch (GELF_ST_TYPE(sym.st_info)) {
-	case STT_FUNC:
-	case STT_GNU_IFUNC:
-	case STT_NOTYPE:
-		/* What is beyond its end has no name, rather than that of a neighbour. */
-		return sym.st_size && distance >= sym.st_size ? NULL : name;
-	default:
-		return NULL;
+	return *name && *name != '$' &&
+	       (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct function *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	/* A look-up goes from the last to the first. */
+	if (x->rank != y->rank)
+		return x->rank > y->rank ? -1 : 1;
+	return x->index > y->index ? -1 : x->index < y->index;
+}
+
+static void list_functions(struct elffile *f)
+{
+	int n = dwfl_module_getsymtab(f->module);
+	GElf_Addr reach = 0;
+
+	f->listed = true;
+	f->functions = n > 0 ? calloc((size_t)n, sizeof(*f->functions)) : NULL;
+	for (int i = 1; f->functions && i < n; i++) {
+		struct function *to = &f->functions[f->nfunctions];
+		GElf_Sym sym;
+		GElf_Addr addr;
+		GElf_Word section;
+		const char *name =
+		    dwfl_module_getsym_info(f->module, i, &sym, &addr, &section, NULL, NULL);
+		unsigned int bind = name ? GELF_ST_BIND(sym.st_info) : 0;
+
+		if (!name || !is_function(&sym, name) || section == SHN_UNDEF || !sym.st_size ||
+		    addr + sym.st_size < addr)
+			continue;
+		*to = (struct function){.start = addr, .end = addr + sym.st_size, .index = i};
+		to->rank = bind == STB_GLOBAL ? 0 : bind == STB_WEAK ? 1 : 2;
+		f->nfunctions++;
 	}
+	if (f->nfunctions)
+		qsort(f->functions, f->nfunctions, sizeof(*f->functions), by_start);
+	for (size_t i = 0; i < f->nfunctions; i++) {
+		if (f->functions[i].end > reach)
+			reach = f->functions[i].end;
+		f->functions[i].reach = reach;
+	}
+}
+
+static const char *find_function(struct elffile *f, GElf_Addr addr)
+{
+	size_t low = 0, high;
+	const char *name;
+	GElf_Off distance;
+	GElf_Addr unused;
+	GElf_Sym sym;
+
+	if (!f->listed)
+		list_functions(f);
+	for (high = f->nfunctions; low < high;) {
+		size_t mid = low + (high - low) / 2;
+
+		if (f->functions[mid].start <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low && f->functions[low - 1].reach > addr; low--)
+		if (addr < f->functions[low - 1].end)
+			return dwfl_module_getsym_info(f->module, f->functions[low - 1].index, &sym,
+						       &unused, NULL, NULL, NULL);
+	/* Assemblers' symbols have no size: the section and what follows are their end. */
+	name = dwfl_module_addrinfo(f->module, addr, &distance, &sym, NULL, NULL, NULL);
+	/* What is beyond its end has no name, rather than that of a neighbour. */
+	if (!name || !is_function(&sym, name) || (sym.st_size && distance >= sym.st_size))
+		return NULL;
+	return name;
 }
 
 static int add_range(struct elffile *f, const Dwarf_Die *cu, Dwarf_Addr low, Dwarf_Addr high)
 {
-	if (low >= high)
-		return 0;
-	if (f->nranges == MAX_RANGES)
-		return -E2BIG;
 	if (f->nranges == f->room) {
 		size_t room = f->room ? 2 * f->room : 64;
 		struct range *ranges = realloc(f->ranges, room * sizeof(*ranges));
@@ -214,14 +294,19 @@ static void make_ranges(struct elffile *f)
 {
 	Dwarf_Addr bias, base, low, high;
 	Dwarf_Die *cu = NULL;
+	size_t seen = 0;
 	int err = 0;
 
 	f->ranged = true;
 	while (!err && (cu = dwfl_module_nextcu(f->module, cu, &bias))) {
 		ptrdiff_t at = 0;
 
-		while (!err && (at = dwarf_ranges(cu, at, &base, &low, &high)) > 0)
-			err = add_range(f, cu, low + bias, high + bias);
+		while (!err && (at = dwarf_ranges(cu, at, &base, &low, &high)) > 0) {
+			if (++seen > MAX_RANGES)
+				err = -E2BIG;
+			else if (low < high)
+				err = add_range(f, cu, low + bias, high + bias);
+		}
 	}
 	if (f->nranges)
 		qsort(f->ranges, f->nranges, sizeof(*f->ranges), by_address);
@@ -268,7 +353,7 @@ int elffile__find(struct elffile *f, uint64_t offset, struct elffile_symbol *out
 	/* What is parsed is mapped: to touch a page that was cut off would be the end of us. */
 	if (elffile__changed(f)) {
 		elffile__close(f);
-		f->broken = true;
+		f->changed = true;
 		return -ESTALE;
 	}
 	if (!f->dwfl)

@@ -28,6 +28,8 @@ void elffile__free(struct elffile *f);
 /* Forget what was parsed, but keep the descriptor: the next look-up parses again. */
 void elffile__close(struct elffile *f);
 bool elffile__is_open(const struct elffile *f);
+/* No ELF file, or no longer: a look-up will not open it. */
+bool elffile__is_broken(const struct elffile *f);
 
 /* The content is no longer what it was at elffile__new. */
 bool elffile__changed(const struct elffile *f);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * memory.h: reading another process's memory, which goes on running.  What reads heaps takes one of
+ * these, so that tests can hand it a heap of their own making.
+ */
+#ifndef INSPECT_MEMORY_H
+#define INSPECT_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct memory {
+	/* Copy [addr, addr + len) to buf: 0, or -EFAULT (not all of it is there), -ESRCH, -EPERM.
+	 */
+	int (*read)(const struct memory *m, uint64_t addr, void *buf, size_t len);
+	pid_t pid;
+	const void *arg; /* of a test's reader */
+};
+
+/* By process_vm_readv(2), which neither stops the process nor waits for its locks. */
+struct memory memory_of(pid_t pid);
+
+static inline int memory_read(const struct memory *m, uint64_t addr, void *buf, size_t len)
+{
+	return m->read(m, addr, buf, len);
+}
+
+static inline int memory_read_u64(const struct memory *m, uint64_t addr, uint64_t *out)
+{
+	return m->read(m, addr, out, sizeof(*out));
+}
+
+#endif
