@@ -8,6 +8,7 @@ if [ "$(id -u)" != 0 ]; then
 	echo "demo.sh: probes need root: sudo make demo" >&2
 	exit 1
 fi
+: >"$BUILD/demo.pids"
 "$BUILD/fixtures/demo_tree" 8 >"$BUILD/demo.pids" &
 TREE=$!
 trap 'kill $TREE 2>/dev/null || :; wait $TREE 2>/dev/null || :' EXIT

@@ -115,8 +115,6 @@ static bool search(const struct reader *r, bool writable, const char *needle, ch
 	return false;
 }
 
-/* ---- functions ------------------------------------------------------------------------------- */
-
 static void take_symbol(struct reader *r, const char *symbol, const GElf_Sym *sym)
 {
 	const struct fn_name *name;
@@ -234,8 +232,6 @@ static int place_all(struct reader *r)
 	out->nfns = n;
 	return 0;
 }
-
-/* ---- what the file is ------------------------------------------------------------------------ */
 
 static void read_build_id(struct reader *r, Elf_Data *notes)
 {

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "wire/decode.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define USER_END (1ull << 48)
+
+static const struct {
+	const char *name;
+	uint16_t size;
+} kinds[HW_KIND_END] = {
+    [HW_STACK] = {"stack", sizeof(struct hw_stack)},
+    [HW_ALLOC] = {"alloc", sizeof(struct hw_alloc)},
+    [HW_FREE] = {"free", sizeof(struct hw_free)},
+    [HW_REALLOC_BEGIN] = {"realloc_begin", sizeof(struct hw_realloc_begin)},
+    [HW_REALLOC_END] = {"realloc_end", sizeof(struct hw_realloc_end)},
+    [HW_VM_MAP] = {"vm_map", sizeof(struct hw_vm_map)},
+    [HW_VM_UNMAP] = {"vm_unmap", sizeof(struct hw_vm_range)},
+    [HW_VM_UNMAP_FAIL] = {"vm_unmap_fail", sizeof(struct hw_vm_range)},
+    [HW_VM_BRK] = {"vm_brk", sizeof(struct hw_vm_brk)},
+    [HW_VM_REMAP_BEGIN] = {"vm_remap_begin", sizeof(struct hw_vm_range)},
+    [HW_VM_REMAP_END] = {"vm_remap_end", sizeof(struct hw_vm_remap)},
+    [HW_VM_ADVISE] = {"vm_advise", sizeof(struct hw_vm_advise)},
+    [HW_PROC_EXEC] = {"proc_exec", sizeof(struct hw_proc_event)},
+    [HW_PROC_EXIT] = {"proc_exit", sizeof(struct hw_proc_event)},
+};
+
+static bool is_block(uint64_t addr)
+{
+	return addr && addr < USER_END;
+}
+
+static bool is_range(uint64_t addr, uint64_t len)
+{
+	return addr < USER_END && len <= USER_END - addr;
+}
+
+static bool is_stack(const struct hw_stack *s, size_t len)
+{
+	return s->stack && s->nframes <= HW_MAX_FRAMES &&
+	       len == sizeof(*s) + s->nframes * sizeof(s->pc[0]);
+}
+
+static bool is_remap(const struct hw_vm_remap *r)
+{
+	return is_range(r->old_addr, r->old_len) && is_range(r->addr, r->len);
+}
+
+static bool well_formed(const union wire_event *ev, size_t len)
+{
+	unsigned int kind = ev->hdr->kind;
+
+	if (kind == HW_STACK)
+		return len >= kinds[kind].size && is_stack(ev->stack, len);
+	if (len != kinds[kind].size)
+		return false;
+	switch (kind) {
+	case HW_ALLOC:
+		return is_block(ev->alloc->addr);
+	case HW_FREE:
+		return is_block(ev->free->addr);
+	case HW_REALLOC_BEGIN:
+		return is_block(ev->realloc_begin->addr);
+	case HW_REALLOC_END:
+		return is_block(ev->realloc_end->old_addr) && ev->realloc_end->addr < USER_END;
+	case HW_VM_MAP:
+		return is_range(ev->vm_map->addr, ev->vm_map->len);
+	case HW_VM_UNMAP:
+	case HW_VM_UNMAP_FAIL:
+	case HW_VM_REMAP_BEGIN:
+		return is_range(ev->vm_range->addr, ev->vm_range->len);
+	case HW_VM_BRK:
+		return ev->vm_brk->brk < USER_END;
+	case HW_VM_REMAP_END:
+		return is_remap(ev->vm_remap);
+	case HW_VM_ADVISE:
+		return is_range(ev->vm_advise->addr, ev->vm_advise->len);
+	}
+	return true;
+}
+
+int wire_decode(const void *data, size_t len, union wire_event *ev)
+{
+	const struct hw_hdr *h = data;
+
+	if ((uintptr_t)data & 7)
+		return -EINVAL;
+	ev->hdr = h;
+	if (len < sizeof(*h) || h->size != len || h->kind >= HW_KIND_END || !kinds[h->kind].size ||
+	    !well_formed(ev, len))
+		return -EBADMSG;
+	return 0;
+}
+
+const char *wire_kind_name(unsigned int kind)
+{
+	return kind < HW_KIND_END && kinds[kind].name ? kinds[kind].name : "?";
+}
