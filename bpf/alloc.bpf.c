@@ -12,9 +12,21 @@ const volatile __u32 hw_wake_bytes = 65536;
 
 extern bool bpf_session_is_return(void) __weak __ksym;
 
+/*
+ * Is a call at this stack pointer one that the call under way makes?  At the same stack pointer it
+ * is a jump out of it (glibc's realloc(NULL) jumps to malloc) if the return address is that of the
+ * kernel's uretprobe trampoline; a real one means that the call under way was left by longjmp.
+ */
 static __always_inline bool hw_under_way(const struct hw_thread *t, __u64 sp)
 {
-	return t->sp && sp < t->sp;
+	__u64 ret = 0;
+
+	if (!t->sp || sp > t->sp)
+		return false;
+	if (sp < t->sp)
+		return true;
+	bpf_probe_read_user(&ret, sizeof(ret), (void *)sp);
+	return !hw_after_call(ret);
 }
 
 static __always_inline void hw_on_free(struct hw_proc *p, __u32 tgid, __u64 addr)
@@ -62,7 +74,7 @@ static __always_inline int hw_enter(struct pt_regs *ctx)
 {
 	__u32 fn = (__u8)bpf_get_attach_cookie(ctx), tgid, tid;
 	__u64 a = PT_REGS_PARM1(ctx), b = PT_REGS_PARM2(ctx), c = PT_REGS_PARM3(ctx);
-	struct hw_regs regs = { .sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx) };
+	struct hw_regs regs = {.sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx)};
 	struct hw_proc *p = hw_current(&tgid, &tid);
 	struct hw_thread *t;
 

@@ -20,7 +20,7 @@
 /* One thread's call that is under way.  A slot belongs to its thread: nobody else writes it, which
  * a per-CPU scratch could not promise, for these programs can be preempted. */
 struct hw_thread {
-	__u64 sp; /* user stack pointer at the outermost call's entry; 0: none under way */
+	__u64 sp;  /* user stack pointer at the outermost call's entry; 0: none under way */
 	__u64 arg; /* realloc: the old block; posix_memalign: where the pointer goes */
 	__u64 size;
 	__u64 stack;
@@ -74,10 +74,10 @@ struct {
 	__uint(max_entries, HW_MAX_RINGS);
 	__type(key, __u32);
 	__array(
-		values, struct {
-			__uint(type, BPF_MAP_TYPE_RINGBUF);
-			__uint(max_entries, 4096);
-		});
+	    values, struct {
+		    __uint(type, BPF_MAP_TYPE_RINGBUF);
+		    __uint(max_entries, 4096);
+	    });
 } hw_rings __weak SEC(".maps");
 
 /* Wake the daemon once per this many bytes in a ring: a power of two, set before loading. */
@@ -132,9 +132,9 @@ static __always_inline __u64 hw_wake(void *ring, __u32 size)
 {
 	__u64 filled = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
 
-	return (filled & (hw_wake_bytes - 1)) < size + 8 && filled >= hw_wake_bytes ?
-		       BPF_RB_FORCE_WAKEUP :
-		       BPF_RB_NO_WAKEUP;
+	return (filled & (hw_wake_bytes - 1)) < size + 8 && filled >= hw_wake_bytes
+		   ? BPF_RB_FORCE_WAKEUP
+		   : BPF_RB_NO_WAKEUP;
 }
 
 /*

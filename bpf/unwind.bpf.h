@@ -31,57 +31,68 @@ static __always_inline bool hw_after_call(__u64 addr)
 	       (b[5] == 0xff && (b[6] & 0x38) == 0x10) || (b[2] == 0xff && (b[3] & 0x38) == 0x10);
 }
 
-/* Fill t->rec.pc and t->rec's count and flags. */
-static __always_inline void hw_walk(struct hw_thread *t, const struct hw_regs *regs)
+/* A walk under way.  The key is made as the frames come: a second loop over them costs as much as
+ * the first, in the verifier too. */
+struct hw_walk {
+	struct hw_thread *t; /* the frames go to t->rec.pc */
+	__u64 sp, bp, key;
+	__u32 n, flags;
+};
+
+static __always_inline void hw_push(struct hw_walk *w, __u64 pc)
 {
-	__u64 sp = regs->sp, bp = regs->bp, word[2];
-	__u32 n = 0, flags = 0, i;
+	w->t->rec.pc[w->n & (HW_MAX_FRAMES - 1)] = pc;
+	w->n++;
+	w->key = (w->key ^ pc) * 0x9e3779b97f4a7c15ull;
+	w->key ^= w->key >> 29;
+}
 
-	if (regs->ip) {
-		/* In a system call's wrapper, which sets up no frame of its own: the return address
-		 * is at or a few saved registers above the stack pointer. */
-		__u64 top[HW_TOP_WORDS] = {};
+/* One step up the frame-pointer chain; 1: that was the last.  A callback of bpf_loop, which the
+ * verifier looks at once, not 64 times. */
+static long hw_frame(__u64 i, void *ctx)
+{
+	struct hw_walk *w = ctx;
+	__u64 word[2];
 
-		t->rec.pc[n++] = regs->ip;
-		bpf_probe_read_user(top, sizeof(top), (void *)sp);
-		for (i = 0; i < HW_TOP_WORDS; i++)
-			if (hw_after_call(top[i])) {
-				t->rec.pc[n++] = top[i];
-				break;
-			}
-	} else if (!bpf_probe_read_user(&word[0], 8, (void *)sp)) {
-		t->rec.pc[n++] = word[0];
-	} else {
-		flags = HW_STACK_FAULT;
+	if (!w->bp)
+		return 1; /* the outermost frame: the ABI has it zero there */
+	if (w->bp < w->sp || w->bp - w->sp > HW_MAX_FRAME_SIZE || (w->bp & 7)) {
+		w->flags = HW_STACK_NOFRAME;
+		return 1;
 	}
-	for (i = 0; i < HW_MAX_FRAMES; i++) {
-		if (n >= HW_MAX_FRAMES) {
-			flags = HW_STACK_FULL;
-			break;
-		}
-		if (!bp)
-			break; /* the outermost frame: the ABI has it zero there */
-		if (bp < sp || bp - sp > HW_MAX_FRAME_SIZE || (bp & 7)) {
-			flags = HW_STACK_NOFRAME;
-			break;
-		}
-		if (bpf_probe_read_user(word, sizeof(word), (void *)bp)) {
-			flags = HW_STACK_FAULT;
-			break;
-		}
-		if (!word[1])
-			break;
-		if (word[1] < 4096 || word[1] >> 47) {
-			flags = HW_STACK_NOFRAME;
-			break;
-		}
-		t->rec.pc[n & (HW_MAX_FRAMES - 1)] = word[1];
-		n++;
-		sp = bp + 16;
-		bp = word[0];
+	if (bpf_probe_read_user(word, sizeof(word), (void *)w->bp)) {
+		w->flags = HW_STACK_FAULT;
+		return 1;
 	}
-	t->rec.nframes = n;
-	t->rec.flags = flags;
+	if (!word[1])
+		return 1;
+	if (word[1] < 4096 || word[1] >> 47) {
+		w->flags = HW_STACK_NOFRAME;
+		return 1;
+	}
+	if (w->n >= HW_MAX_FRAMES) {
+		w->flags = HW_STACK_FULL;
+		return 1;
+	}
+	hw_push(w, word[1]);
+	w->sp = w->bp + 16;
+	w->bp = word[0];
+	return 0;
+}
+
+/* In a system call's wrapper, which sets up no frame of its own: the return address is at or a few
+ * saved registers above the stack pointer. */
+static __always_inline void hw_wrapper(struct hw_walk *w, __u64 ip)
+{
+	__u64 top[HW_TOP_WORDS] = {};
+
+	hw_push(w, ip);
+	bpf_probe_read_user(top, sizeof(top), (void *)w->sp);
+	for (__u32 i = 0; i < HW_TOP_WORDS; i++)
+		if (hw_after_call(top[i])) {
+			hw_push(w, top[i]);
+			return;
+		}
 }
 
 /*
@@ -92,20 +103,22 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 				      const struct hw_regs *regs)
 {
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
-	__u64 key = p->start ^ ((__u64)tgid << 40) ^ (task->self_exec_id << 32);
-	__u32 i, n, size;
+	struct hw_walk w = {.t = t, .sp = regs->sp, .bp = regs->bp};
+	__u64 ret, key;
+	__u32 n, size;
 	void *ring;
 	__u8 one = 1;
 
-	hw_walk(t, regs);
-	n = t->rec.nframes;
-	for (i = 0; i < HW_MAX_FRAMES; i++) {
-		if (i >= n)
-			break;
-		key = (key ^ t->rec.pc[i]) * 0x9e3779b97f4a7c15ull;
-		key ^= key >> 29;
-	}
-	key ^= n;
+	w.key = p->start ^ ((__u64)tgid << 40) ^ (task->self_exec_id << 32);
+	if (regs->ip)
+		hw_wrapper(&w, regs->ip);
+	else if (!bpf_probe_read_user(&ret, sizeof(ret), (void *)regs->sp))
+		hw_push(&w, ret);
+	else
+		w.flags = HW_STACK_FAULT;
+	bpf_loop(HW_MAX_FRAMES, hw_frame, &w, 0);
+	n = w.n;
+	key = w.key ^ n;
 	if (!key)
 		key = 1;
 	if (bpf_map_lookup_elem(&hw_stacks, &key))
@@ -116,6 +129,8 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 	size = sizeof(struct hw_stack) + n * 8;
 	hw_count(&p->produced);
 	t->rec.stack = key;
+	t->rec.nframes = n;
+	t->rec.flags = w.flags;
 	hw_header(&t->rec.hdr, tgid, HW_STACK, size);
 	ring = hw_ring(p);
 	if (!ring || bpf_ringbuf_output(ring, &t->rec, size, BPF_RB_NO_WAKEUP)) {

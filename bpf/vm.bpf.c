@@ -40,8 +40,8 @@ static __always_inline bool hw_vm_current(struct hw_vm *v)
 /* Inside an allocator's function the walk was made at that function's entry. */
 static __always_inline __u64 hw_vm_stack(struct hw_vm *v, __u32 *flags)
 {
-	struct hw_regs r = { .ip = PT_REGS_IP(v->regs), .sp = PT_REGS_SP(v->regs),
-			     .bp = PT_REGS_FP(v->regs) };
+	struct hw_regs r = {
+	    .ip = PT_REGS_IP(v->regs), .sp = PT_REGS_SP(v->regs), .bp = PT_REGS_FP(v->regs)};
 
 	if (v->t->sp && r.sp < v->t->sp) {
 		*flags |= HW_VM_IN_ALLOC;
@@ -242,32 +242,32 @@ struct hw_sys_exit {
 #endif
 
 /* The wrapper's one argument is the pointer to the registers; fexit has the result behind it. */
-#define HW_VM_EXIT(call)                                                                           \
-	SEC("?fexit/" HW_SYS(call)) int BPF_PROG(hw_fx_##call, const void *regs, long ret)         \
-	{                                                                                          \
-		return hw_##call##_exit(ret);                                                      \
-	}                                                                                          \
-	SEC("?kretprobe/" HW_SYS(call)) int hw_kx_##call(struct pt_regs *ctx)                      \
-	{                                                                                          \
-		return hw_##call##_exit(PT_REGS_RC(ctx));                                          \
-	}                                                                                          \
-	SEC("?tp/syscalls/sys_exit_" #call) int hw_tx_##call(struct hw_sys_exit *ctx)              \
-	{                                                                                          \
-		return hw_##call##_exit(ctx->ret);                                                 \
+#define HW_VM_EXIT(call)                                                                   \
+	SEC("?fexit/" HW_SYS(call)) int BPF_PROG(hw_fx_##call, const void *regs, long ret) \
+	{                                                                                  \
+		return hw_##call##_exit(ret);                                              \
+	}                                                                                  \
+	SEC("?kretprobe/" HW_SYS(call)) int hw_kx_##call(struct pt_regs *ctx)              \
+	{                                                                                  \
+		return hw_##call##_exit(PT_REGS_RC(ctx));                                  \
+	}                                                                                  \
+	SEC("?tp/syscalls/sys_exit_" #call) int hw_tx_##call(struct hw_sys_exit *ctx)      \
+	{                                                                                  \
+		return hw_##call##_exit(ctx->ret);                                         \
 	}
 
-#define HW_VM_ENTER(call)                                                                          \
-	SEC("?fentry/" HW_SYS(call)) int hw_fe_##call(void *ctx)                                   \
-	{                                                                                          \
-		return hw_##call##_enter();                                                        \
-	}                                                                                          \
-	SEC("?kprobe/" HW_SYS(call)) int hw_ke_##call(struct pt_regs *ctx)                         \
-	{                                                                                          \
-		return hw_##call##_enter();                                                        \
-	}                                                                                          \
-	SEC("?tp/syscalls/sys_enter_" #call) int hw_te_##call(void *ctx)                           \
-	{                                                                                          \
-		return hw_##call##_enter();                                                        \
+#define HW_VM_ENTER(call)                                                  \
+	SEC("?fentry/" HW_SYS(call)) int hw_fe_##call(void *ctx)           \
+	{                                                                  \
+		return hw_##call##_enter();                                \
+	}                                                                  \
+	SEC("?kprobe/" HW_SYS(call)) int hw_ke_##call(struct pt_regs *ctx) \
+	{                                                                  \
+		return hw_##call##_enter();                                \
+	}                                                                  \
+	SEC("?tp/syscalls/sys_enter_" #call) int hw_te_##call(void *ctx)   \
+	{                                                                  \
+		return hw_##call##_enter();                                \
 	}
 
 HW_VM_EXIT(mmap)

@@ -8,7 +8,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"doctor", command_doctor},
+    {"doctor", command_doctor},
 };
 
 int main(int argc, char **argv)

@@ -39,18 +39,18 @@ enum hw_kind {
 #define HW_STACK_FAULT	 (1 << 2) /* user memory could not be read */
 
 /* Flags of struct hw_vm_map, hw_vm_brk and hw_vm_remap. */
-#define HW_VM_IN_ALLOC (1 << 0) /* asked for inside an allocator's function */
-#define HW_VM_FILE     (1 << 1) /* backed by a file */
-#define HW_VM_SHARED   (1 << 2) /* MAP_SHARED */
-#define HW_VM_EXEC     (1 << 3) /* PROT_EXEC: a module may have appeared */
-#define HW_VM_NOACCESS (1 << 4) /* PROT_NONE: address space, not memory */
+#define HW_VM_IN_ALLOC	(1 << 0) /* asked for inside an allocator's function */
+#define HW_VM_FILE	(1 << 1) /* backed by a file */
+#define HW_VM_SHARED	(1 << 2) /* MAP_SHARED */
+#define HW_VM_EXEC	(1 << 3) /* PROT_EXEC: a module may have appeared */
+#define HW_VM_NOACCESS	(1 << 4) /* PROT_NONE: address space, not memory */
 #define HW_VM_DONTUNMAP (1 << 5) /* MREMAP_DONTUNMAP: the old range stays mapped, emptied */
 
 struct hw_hdr {
-	__u32 tgid;  /* the process, in the initial pid namespace */
-	__u16 kind;  /* enum hw_kind */
-	__u16 size;  /* of the whole record, bytes */
-	__u64 time;  /* CLOCK_MONOTONIC, ns */
+	__u32 tgid; /* the process, in the initial pid namespace */
+	__u16 kind; /* enum hw_kind */
+	__u16 size; /* of the whole record, bytes */
+	__u64 time; /* CLOCK_MONOTONIC, ns */
 };
 
 struct hw_stack {

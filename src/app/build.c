@@ -110,39 +110,39 @@ int build__add(struct build *b, struct names *names, const struct build_input *i
 	sites = make_sites(names, w->modules, s);
 	if (!sites)
 		return -ENOMEM;
-	own = w->memory.rss_bytes > w->memory.shared_bytes ?
-		      w->memory.rss_bytes - w->memory.shared_bytes :
-		      0;
+	own = w->memory.rss_bytes > w->memory.shared_bytes
+		  ? w->memory.rss_bytes - w->memory.shared_bytes
+		  : 0;
 	explained = s->outstanding_bytes + mapped[MAPPING_PROGRAM];
 	b->processes[b->report.nprocesses++] = (struct report_process){
-		.pid = (uint32_t)w->pid,
-		.start_time = w->stat.start_time,
-		.comm = w->stat.comm,
-		.exe = w->exe,
-		.exited = w->exited,
-		.allocator = w->allocator[0] ? w->allocator : "none found",
-		.user_probes = in->user_probes,
-		.kernel_probes = in->kernel_probes,
-		.mode = lost || s->unsettled || s->overwritten ? "degraded" : "exact",
-		.rss_bytes = w->memory.rss_bytes,
-		.shared_bytes = w->memory.shared_bytes,
-		.outstanding_bytes = s->outstanding_bytes,
-		.outstanding_blocks = s->outstanding_blocks,
-		.older_freed_bytes = s->older_freed_bytes,
-		.older_freed_blocks = s->older_freed_blocks,
-		.mapped_bytes = mapped[MAPPING_PROGRAM],
-		.mapped_reserved_bytes = mapped[MAPPING_RESERVED],
-		.mapped_allocator_bytes = mapped[MAPPING_ALLOCATOR],
-		.mapped_older_bytes = mapped[MAPPING_OLDER],
-		.advised_bytes = s->advised_bytes,
-		.unexplained_bytes = own > explained ? own - explained : 0,
-		.events = in->state->received,
-		.lost_events = lost,
-		.probe_hits = c->hits,
-		.nsites = s->nsites,
-		.sites = sites,
-		.sites_total = s->sites_total,
-		.hidden_bytes = s->hidden_bytes,
+	    .pid = (uint32_t)w->pid,
+	    .start_time = w->stat.start_time,
+	    .comm = w->stat.comm,
+	    .exe = w->exe,
+	    .exited = w->exited,
+	    .allocator = w->allocator[0] ? w->allocator : "none found",
+	    .user_probes = in->user_probes,
+	    .kernel_probes = in->kernel_probes,
+	    .mode = lost || s->unsettled || s->overwritten ? "degraded" : "exact",
+	    .rss_bytes = w->memory.rss_bytes,
+	    .shared_bytes = w->memory.shared_bytes,
+	    .outstanding_bytes = s->outstanding_bytes,
+	    .outstanding_blocks = s->outstanding_blocks,
+	    .older_freed_bytes = s->older_freed_bytes,
+	    .older_freed_blocks = s->older_freed_blocks,
+	    .mapped_bytes = mapped[MAPPING_PROGRAM],
+	    .mapped_reserved_bytes = mapped[MAPPING_RESERVED],
+	    .mapped_allocator_bytes = mapped[MAPPING_ALLOCATOR],
+	    .mapped_older_bytes = mapped[MAPPING_OLDER],
+	    .advised_bytes = s->advised_bytes,
+	    .unexplained_bytes = own > explained ? own - explained : 0,
+	    .events = in->state->received,
+	    .lost_events = lost,
+	    .probe_hits = c->hits,
+	    .nsites = s->nsites,
+	    .sites = sites,
+	    .sites_total = s->sites_total,
+	    .hidden_bytes = s->hidden_bytes,
 	};
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* build.h: from the ledgers' snapshots to the report that views see: names, RSS, what is left over. */
+/* build.h: from the ledgers' snapshots to the report that views see: names, RSS, what is left over.
+ */
 #ifndef APP_BUILD_H
 #define APP_BUILD_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* command.h: one function per command: takes its arguments, argv[0] its name; gives the exit code. */
+/* command.h: one function per command: takes its arguments, argv[0] its name; gives the exit code.
+ */
 #ifndef APP_COMMAND_H
 #define APP_COMMAND_H
 

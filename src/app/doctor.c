@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* doctor.c: what this kernel and these privileges permit, what a probe costs here, what is missing. */
+/* doctor.c: what this kernel and these privileges permit, what a probe costs here, what is missing.
+ */
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -48,7 +49,7 @@ static bool needed(void)
 	line("kernel types (BTF)", btf ? "yes" : "no",
 	     btf ? NULL : "a kernel with CONFIG_DEBUG_INFO_BTF=y");
 	line("BPF ring buffer", rings ? "yes" : "no",
-	     rings ? NULL : "Linux 5.8 or later, CAP_BPF, no lockdown=confidentiality");
+	     rings ? NULL : "Linux 5.17 or later, CAP_BPF, no lockdown=confidentiality");
 	line("initial pid namespace", pids ? "yes" : "no",
 	     pids ? NULL : "run outside the container, or with --pid=host");
 	return !geteuid() && btf && rings && pids;
@@ -65,11 +66,11 @@ static enum user_kind user_side(void)
 		if (!err && best == USER_AUTO)
 			best = k;
 		line(user_kind_name(k), because(err),
-		     !err		 ? NULL :
-		     k == USER_SESSION ? "needs Linux 6.13; the next kind does the same with a "
-					 "dearer return" :
-		     k == USER_MULTI	 ? "needs Linux 6.6; the next kind attaches more slowly" :
-					   "needs CONFIG_UPROBE_EVENTS=y and CAP_PERFMON");
+		     !err		 ? NULL
+		     : k == USER_SESSION ? "needs Linux 6.13; the next kind does the same with a "
+					   "dearer return"
+		     : k == USER_MULTI	 ? "needs Linux 6.6; the next kind attaches more slowly"
+					 : "needs CONFIG_UPROBE_EVENTS=y and CAP_PERFMON");
 	}
 	return best;
 }
@@ -77,10 +78,10 @@ static enum user_kind user_side(void)
 static void kernel_side(void)
 {
 	static const char *const remedy[KERNEL_KINDS] = {
-		[KERNEL_FENTRY] = "needs CONFIG_FUNCTION_TRACER=y and kernel.ftrace_enabled=1",
-		[KERNEL_KPROBE] = "needs CONFIG_KPROBES=y",
-		[KERNEL_TRACEPOINT] = "needs CONFIG_FTRACE_SYSCALLS=y and tracefs: mount -t "
-				      "tracefs tracefs /sys/kernel/tracing",
+	    [KERNEL_FENTRY] = "needs CONFIG_FUNCTION_TRACER=y and kernel.ftrace_enabled=1",
+	    [KERNEL_KPROBE] = "needs CONFIG_KPROBES=y",
+	    [KERNEL_TRACEPOINT] = "needs CONFIG_FTRACE_SYSCALLS=y and tracefs: mount -t "
+				  "tracefs tracefs /sys/kernel/tracing",
 	};
 
 	puts("probes on brk, mmap, munmap, mremap, madvise (the first that works is used)");

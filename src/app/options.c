@@ -14,31 +14,31 @@
 #include "heapwatch/limits.h"
 
 static const char help[] =
-	"Usage: heapwatch -p PID[,PID...] [OPTION...]\n"
-	"       heapwatch doctor\n"
-	"\n"
-	"Shows which callsites of running processes hold their memory, without stopping or\n"
-	"restarting them. Needs root.\n"
-	"\n"
-	"What to watch\n"
-	"  -p, --pid PID[,PID]    processes; may be given more than once\n"
-	"How long, how often\n"
-	"  -i, --interval TIME    between reports (1s); 100ms, 2s, 5m ...\n"
-	"  -d, --duration TIME    end after this (until Ctrl-C or the processes end)\n"
-	"      --once             one report, after --duration or else one interval\n"
-	"What to show\n"
-	"  -t, --top N            callsites per process (10; 0: all)\n"
-	"      --min-size SIZE    leave out callsites that hold less (0); 64K, 1.5M ...\n"
-	"      --depth N          frames per callsite (16; 0: all)\n"
-	"  -j, --json             one JSON document per report, all callsites and frames\n"
-	"  -v, --verbose          more on stderr\n"
-	"How to see it (see 'heapwatch doctor')\n"
-	"      --user-probes KIND    auto, session, multi, perf\n"
-	"      --kernel-probes KIND  auto, fentry, kprobe, tracepoint, none\n"
-	"      --ring-size SIZE      of each ring buffer (8M)\n"
-	"      --rings N             ring buffers; a process uses one (one per process, at most 4)\n"
-	"      --max-threads N       threads followed at once (16384)\n"
-	"  -h, --help             this;  -V, --version\n";
+    "Usage: heapwatch -p PID[,PID...] [OPTION...]\n"
+    "       heapwatch doctor\n"
+    "\n"
+    "Shows which callsites of running processes hold their memory, without stopping or\n"
+    "restarting them. Needs root.\n"
+    "\n"
+    "What to watch\n"
+    "  -p, --pid PID[,PID]    processes; may be given more than once\n"
+    "How long, how often\n"
+    "  -i, --interval TIME    between reports (1s); 100ms, 2s, 5m ...\n"
+    "  -d, --duration TIME    end after this (until Ctrl-C or the processes end)\n"
+    "      --once             one report, after --duration or else one interval\n"
+    "What to show\n"
+    "  -t, --top N            callsites per process (10; 0: all)\n"
+    "      --min-size SIZE    leave out callsites that hold less (0); 64K, 1.5M ...\n"
+    "      --depth N          frames per callsite (16; 0: all)\n"
+    "  -j, --json             one JSON document per report, all callsites and frames\n"
+    "  -v, --verbose          more on stderr\n"
+    "How to see it (see 'heapwatch doctor')\n"
+    "      --user-probes KIND    auto, session, multi, perf\n"
+    "      --kernel-probes KIND  auto, fentry, kprobe, tracepoint, none\n"
+    "      --ring-size SIZE      of each ring buffer (8M)\n"
+    "      --rings N             ring buffers; a process uses one (one per process, at most 4)\n"
+    "      --max-threads N       threads followed at once (16384)\n"
+    "  -h, --help             this;  -V, --version\n";
 
 enum {
 	OPT_ONCE = 256,
@@ -52,23 +52,23 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{"pid", required_argument, NULL, 'p'},
-	{"interval", required_argument, NULL, 'i'},
-	{"duration", required_argument, NULL, 'd'},
-	{"once", no_argument, NULL, OPT_ONCE},
-	{"top", required_argument, NULL, 't'},
-	{"min-size", required_argument, NULL, OPT_MIN_SIZE},
-	{"depth", required_argument, NULL, OPT_DEPTH},
-	{"json", no_argument, NULL, 'j'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"user-probes", required_argument, NULL, OPT_USER},
-	{"kernel-probes", required_argument, NULL, OPT_KERNEL},
-	{"ring-size", required_argument, NULL, OPT_RING_SIZE},
-	{"rings", required_argument, NULL, OPT_RINGS},
-	{"max-threads", required_argument, NULL, OPT_THREADS},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{NULL, 0, NULL, 0},
+    {"pid", required_argument, NULL, 'p'},
+    {"interval", required_argument, NULL, 'i'},
+    {"duration", required_argument, NULL, 'd'},
+    {"once", no_argument, NULL, OPT_ONCE},
+    {"top", required_argument, NULL, 't'},
+    {"min-size", required_argument, NULL, OPT_MIN_SIZE},
+    {"depth", required_argument, NULL, OPT_DEPTH},
+    {"json", no_argument, NULL, 'j'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"user-probes", required_argument, NULL, OPT_USER},
+    {"kernel-probes", required_argument, NULL, OPT_KERNEL},
+    {"ring-size", required_argument, NULL, OPT_RING_SIZE},
+    {"rings", required_argument, NULL, OPT_RINGS},
+    {"max-threads", required_argument, NULL, OPT_THREADS},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 void options_help(void)
@@ -214,13 +214,13 @@ static int parse_one(int c, struct options *o)
 int options_parse(int argc, char **argv, struct options *out)
 {
 	struct options o = {
-		.interval_ns = 1000000000,
-		.top = 10,
-		.depth = 16,
-		.ring_bytes = 8 << 20,
-		.threads = 16384,
-		.user = USER_AUTO,
-		.kernel = KERNEL_AUTO,
+	    .interval_ns = 1000000000,
+	    .top = 10,
+	    .depth = 16,
+	    .ring_bytes = 8 << 20,
+	    .threads = 16384,
+	    .user = USER_AUTO,
+	    .kernel = KERNEL_AUTO,
 	};
 	bool top_given = false;
 	int c;

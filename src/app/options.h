@@ -19,8 +19,8 @@ struct options {
 	uint64_t duration_ns; /* 0: until the processes end or Ctrl-C */
 	bool once;	      /* one report, at the end */
 	bool json;
-	size_t top;	   /* callsites per process; 0: all */
-	uint64_t min_size; /* callsites with less are not shown, bytes */
+	size_t top;	    /* callsites per process; 0: all */
+	uint64_t min_size;  /* callsites with less are not shown, bytes */
 	unsigned int depth; /* frames shown per callsite; 0: all */
 	size_t ring_bytes;
 	unsigned int rings;

@@ -78,11 +78,12 @@ static int check_kernel(void)
 	}
 	if (!feature_ringbuf()) {
 		log_error("this kernel has no BPF ring buffer, or BPF is not permitted here: Linux "
-			  "5.8 or later and CAP_BPF are needed; see 'heapwatch doctor'");
+			  "5.17 or later and CAP_BPF are needed; see 'heapwatch doctor'");
 		return -ENOTSUP;
 	}
 	if (!feature_initial_pidns()) {
-		log_error("heapwatch must run in the initial pid namespace (docker run --pid=host)");
+		log_error(
+		    "heapwatch must run in the initial pid namespace (docker run --pid=host)");
 		return -ENOTSUP;
 	}
 	err = feature_tracefs();
@@ -137,8 +138,8 @@ static int attach_all(struct session *s)
 static int timer(uint64_t first_ns, uint64_t every_ns)
 {
 	struct itimerspec t = {
-		.it_value = {(time_t)(first_ns / 1000000000u), (long)(first_ns % 1000000000u)},
-		.it_interval = {(time_t)(every_ns / 1000000000u), (long)(every_ns % 1000000000u)}};
+	    .it_value = {(time_t)(first_ns / 1000000000u), (long)(first_ns % 1000000000u)},
+	    .it_interval = {(time_t)(every_ns / 1000000000u), (long)(every_ns % 1000000000u)}};
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (fd >= 0 && timerfd_settime(fd, 0, &t, NULL)) {
@@ -217,14 +218,14 @@ static int add_process(struct session *s, struct build *b, struct watched *w, in
 	if (last)
 		log_counters(w, &state, &counters);
 	w->exited |= state.exited;
-	err = build__add(b, s->names,
-			 &(struct build_input){
-				 .watched = w,
-				 .snapshot = snap,
-				 .state = &state,
-				 .counters = &counters,
-				 .user_probes = user_kind_name(probes__user(s->probes)),
-				 .kernel_probes = kernel_kind_name(probes__kernel(s->probes))});
+	err = build__add(
+	    b, s->names,
+	    &(struct build_input){.watched = w,
+				  .snapshot = snap,
+				  .state = &state,
+				  .counters = &counters,
+				  .user_probes = user_kind_name(probes__user(s->probes)),
+				  .kernel_probes = kernel_kind_name(probes__kernel(s->probes))});
 	snapshot__free(snap);
 	return err;
 }
@@ -244,9 +245,10 @@ static int report(struct session *s, int last, session_report_fn fn, void *arg)
 	build__free(b);
 	drain__defects(s->drain, &bad, &stray);
 	if (last && (bad || stray))
-		log_warn("%llu malformed records and %llu of unknown processes were dropped; please "
-			 "report this",
-			 (unsigned long long)bad, (unsigned long long)stray);
+		log_warn(
+		    "%llu malformed records and %llu of unknown processes were dropped; please "
+		    "report this",
+		    (unsigned long long)bad, (unsigned long long)stray);
 	return err;
 }
 

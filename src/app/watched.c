@@ -65,8 +65,8 @@ int watched__new(pid_t pid, struct watched **out)
 	w->pid = pid;
 	w->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (w->pidfd < 0) {
-		/* EINVAL: a thread that is not its process's leader. */
-		err = errno == EINVAL ? -EINVAL : refuse(pid, -errno);
+		/* A thread that is not its process's leader: EINVAL, on newer kernels (6.18) ENOENT. */
+		err = errno == EINVAL || errno == ENOENT ? -EINVAL : refuse(pid, -errno);
 		if (err == -EINVAL)
 			log_error("%d is a thread, not a process: give the process's id", pid);
 		goto fail;
@@ -141,9 +141,10 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 		return -ENOTSUP;
 	}
 	if (t->is_go) {
-		log_error("process %d (%s) is a Go program: no probe is put on it, for Go moves its "
-			  "stacks and a return probe would crash it; use its own pprof",
-			  w->pid, w->stat.comm);
+		log_error(
+		    "process %d (%s) is a Go program: no probe is put on it, for Go moves its "
+		    "stacks and a return probe would crash it; use its own pprof",
+		    w->pid, w->stat.comm);
 		return -ENOTSUP;
 	}
 	if (!t->has_malloc)
@@ -154,8 +155,8 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	snprintf(file->allocator, sizeof(file->allocator), "%s", t->allocator);
 	for (size_t i = 0; i < t->nfns; i++)
 		log_debug("%d: %s: %s at 0x%llx, %u bytes behind its entry, %s", w->pid,
-			  t->allocator, t->fns[i].name,
-			  (unsigned long long)t->fns[i].place.offset, t->fns[i].place.moved,
+			  t->allocator, t->fns[i].name, (unsigned long long)t->fns[i].place.offset,
+			  t->fns[i].place.moved,
 			  t->fns[i].place.cost == PLACE_EMULATED ? "emulated" : "single-stepped");
 	return 0;
 }
@@ -301,4 +302,3 @@ void watched__refresh(struct watched *w, struct probes *probes, struct names *na
 	if (!procfs_memory(w->pid, &memory) && memory.rss_bytes)
 		w->memory = memory;
 }
-

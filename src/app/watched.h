@@ -27,7 +27,7 @@ struct watched {
 	struct watched_file {
 		uint64_t dev, inode;
 		char allocator[64]; /* "" where it is none */
-	} *files; /* ELF files looked at; those with an allocator have probes */
+	} * files;		    /* ELF files looked at; those with an allocator have probes */
 	size_t nfiles;
 };
 

@@ -26,7 +26,10 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 	/* One write per line, so that two threads' messages do not mix. */
 	vsnprintf(line, sizeof(line), fmt, ap);
 	fprintf(stderr, "heapwatch: %s%s\n",
-		level == LOG_WARN ? "warning: " : level == LOG_DEBUG ? "debug: " : "", line);
+		level == LOG_WARN    ? "warning: "
+		: level == LOG_DEBUG ? "debug: "
+				     : "",
+		line);
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)

@@ -44,9 +44,10 @@ int procfs_stat(pid_t pid, struct procfs_stat *out)
 	close_paren = strrchr(buf, ')');
 	if (!open_paren || !close_paren || close_paren < open_paren)
 		return -EBADMSG;
-	if (sscanf(close_paren + 1,
-		   " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &out->state, &flags, &start) != 3)
+	if (sscanf(
+		close_paren + 1,
+		" %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		&out->state, &flags, &start) != 3)
 		return -EBADMSG;
 	len = (size_t)(close_paren - open_paren - 1);
 	if (len >= sizeof(out->comm))

@@ -20,7 +20,8 @@ struct ledger;
 struct ledger *ledger__new(uint64_t start_ns);
 void ledger__free(struct ledger *l);
 
-/* Anonymous memory that was there at the attach (from /proc/PID/maps), and the break (0: unknown). */
+/* Anonymous memory that was there at the attach (from /proc/PID/maps), and the break (0: unknown).
+ */
 int ledger__seed_mapping(struct ledger *l, uint64_t addr, uint64_t len);
 void ledger__seed_brk(struct ledger *l, uint64_t brk);
 
@@ -41,9 +42,9 @@ int ledger__apply(struct ledger *l, const union wire_event *ev);
 
 struct snapshot_site {
 	enum report_kind kind;
-	uint64_t bytes, blocks; /* outstanding */
+	uint64_t bytes, blocks;			    /* outstanding */
 	uint64_t allocated_bytes, allocated_blocks; /* ever */
-	uint32_t flags;		/* HW_STACK_* */
+	uint32_t flags;				    /* HW_STACK_* */
 	uint32_t nframes;
 	const uint64_t *pc; /* leaf first */
 	uint64_t stack;	    /* key */
@@ -57,8 +58,8 @@ struct snapshot {
 	uint64_t advised_bytes;
 	uint64_t events, overwritten, unsettled, dropped;
 	struct mapping_totals mappings;
-	size_t nsites;	    /* in sites[] */
-	size_t sites_total; /* with any outstanding byte or block */
+	size_t nsites;	       /* in sites[] */
+	size_t sites_total;    /* with any outstanding byte or block */
 	uint64_t hidden_bytes; /* of those not in sites[] */
 	struct snapshot_site *sites;
 };

@@ -46,7 +46,8 @@ struct mappings *mappings__copy(const struct mappings *m, mappings_site_fn chang
 int mappings__add(struct mappings *m, uint64_t addr, uint64_t len, enum mapping_owner owner,
 		  uint32_t site);
 
-/* Something that is not counted (a file) lies there now, or nothing: forget what is in the range. */
+/* Something that is not counted (a file) lies there now, or nothing: forget what is in the range.
+ */
 int mappings__remove(struct mappings *m, uint64_t addr, uint64_t len);
 
 /*
@@ -62,7 +63,8 @@ int mappings__move(struct mappings *m, uint64_t old, uint64_t old_len, uint64_t 
  * The first call after mappings__new or mappings__set_brk(…, 0) only learns where it is.
  */
 int mappings__brk(struct mappings *m, uint64_t brk, enum mapping_owner owner, uint32_t site);
-/* Where the break is at the attach (end of [heap]); its memory below is to be added by the caller. */
+/* Where the break is at the attach (end of [heap]); its memory below is to be added by the caller.
+ */
 void mappings__set_brk(struct mappings *m, uint64_t brk);
 
 void mappings__totals(const struct mappings *m, struct mapping_totals *out);

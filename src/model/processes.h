@@ -15,9 +15,9 @@
 struct process {
 	uint32_t tgid;
 	bool exited;
-	uint32_t execs;	     /* since the attach */
-	uint32_t code_maps;  /* executable file mappings made since the attach */
-	uint64_t received;   /* records, of every kind */
+	uint32_t execs;	    /* since the attach */
+	uint32_t code_maps; /* executable file mappings made since the attach */
+	uint64_t received;  /* records, of every kind */
 	struct ledger *ledger;
 };
 

@@ -27,8 +27,8 @@ struct report_frame {
 
 struct report_site {
 	enum report_kind kind;
-	uint64_t bytes;	 /* outstanding now */
-	uint64_t blocks; /* outstanding now; for REPORT_MAP: mappings */
+	uint64_t bytes;		  /* outstanding now */
+	uint64_t blocks;	  /* outstanding now; for REPORT_MAP: mappings */
 	uint64_t allocated_bytes; /* since the attach, the freed ones included */
 	uint64_t allocated_blocks;
 	bool truncated; /* the stack goes on above its last frame */
@@ -42,29 +42,29 @@ struct report_process {
 	const char *comm;
 	const char *exe;
 	bool exited;
-	const char *allocator;	  /* e.g. "glibc 2.36", "jemalloc"; never NULL */
-	const char *user_probes;  /* "session", "uprobe_multi", "perf_event", "none" */
+	const char *allocator;	   /* e.g. "glibc 2.36", "jemalloc"; never NULL */
+	const char *user_probes;   /* "session", "uprobe_multi", "perf_event", "none" */
 	const char *kernel_probes; /* "fentry", "kprobe", "tracepoint", "none" */
-	const char *mode;	  /* "exact", or "degraded" after a loss */
+	const char *mode;	   /* "exact", or "degraded" after a loss */
 	uint64_t rss_bytes;
 	uint64_t shared_bytes; /* of RSS: file-backed and shmem, field 3 of statm */
 	uint64_t outstanding_bytes;
 	uint64_t outstanding_blocks;
-	uint64_t older_freed_bytes;  /* known sizes only: realloc and munmap of older memory */
-	uint64_t older_freed_blocks; /* frees of blocks older than the attach */
-	uint64_t mapped_bytes;	     /* sum of the REPORT_MAP sites */
+	uint64_t older_freed_bytes;	 /* known sizes only: realloc and munmap of older memory */
+	uint64_t older_freed_blocks;	 /* frees of blocks older than the attach */
+	uint64_t mapped_bytes;		 /* sum of the REPORT_MAP sites */
 	uint64_t mapped_reserved_bytes;	 /* PROT_NONE address space made since the attach */
 	uint64_t mapped_allocator_bytes; /* what the allocator mapped for itself since the attach */
-	uint64_t mapped_older_bytes;	 /* anonymous mappings from before the attach, still there */
-	uint64_t advised_bytes;	 /* given back by madvise since the attach */
-	uint64_t unexplained_bytes; /* RSS - shared that neither outstanding nor mapped covers */
-	uint64_t events;	 /* records decoded */
-	uint64_t lost_events;	 /* records that found the ring full, and calls not followed */
+	uint64_t mapped_older_bytes; /* anonymous mappings from before the attach, still there */
+	uint64_t advised_bytes;	     /* given back by madvise since the attach */
+	uint64_t unexplained_bytes;  /* RSS - shared that neither outstanding nor mapped covers */
+	uint64_t events;	     /* records decoded */
+	uint64_t lost_events;	     /* records that found the ring full, and calls not followed */
 	uint64_t probe_hits;
-	size_t nsites; /* at most --top of them */
+	size_t nsites;			 /* at most --top of them */
 	const struct report_site *sites; /* by bytes, largest first */
-	size_t sites_total;	 /* before --top and --min-size */
-	uint64_t hidden_bytes;	 /* in the sites not shown */
+	size_t sites_total;		 /* before --top and --min-size */
+	uint64_t hidden_bytes;		 /* in the sites not shown */
 };
 
 struct report {

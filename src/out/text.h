@@ -8,8 +8,8 @@
 struct report;
 
 struct text_style {
-	unsigned int width; /* columns; 0: no limit */
-	int colour;	    /* ANSI sequences are welcome */
+	unsigned int width;  /* columns; 0: no limit */
+	int colour;	     /* ANSI sequences are welcome */
 	unsigned int frames; /* frames per callsite at most; 0: all */
 };
 

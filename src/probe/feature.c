@@ -72,9 +72,9 @@ static int load_one(const char *prog, int attach_type, struct feature_bpf **out)
 int feature_kernel(enum kernel_kind kind)
 {
 	static const char *const progs[KERNEL_KINDS] = {
-		[KERNEL_FENTRY] = "hw_t_fentry",
-		[KERNEL_KPROBE] = "hw_t_kprobe",
-		[KERNEL_TRACEPOINT] = "hw_t_tp",
+	    [KERNEL_FENTRY] = "hw_t_fentry",
+	    [KERNEL_KPROBE] = "hw_t_kprobe",
+	    [KERNEL_TRACEPOINT] = "hw_t_tp",
 	};
 	struct feature_bpf *skel;
 	struct bpf_link *link;
@@ -101,12 +101,12 @@ static int try_session(void)
 {
 	uint64_t offset = calibrate_offset(CALIBRATE_EMULATED), cookie = 0;
 	struct multi_spec spec = {
-		.attach_type = MULTI_ATTACH_SESSION,
-		.path = "/proc/self/exe",
-		.pid = getpid(),
-		.n = 1,
-		.offsets = &offset,
-		.cookies = &cookie,
+	    .attach_type = MULTI_ATTACH_SESSION,
+	    .path = "/proc/self/exe",
+	    .pid = getpid(),
+	    .n = 1,
+	    .offsets = &offset,
+	    .cookies = &cookie,
 	};
 	struct feature_bpf *skel;
 	int fd, err;
@@ -134,12 +134,12 @@ static int time_trap(enum user_kind kind, enum calibrate_fn fn, bool both, doubl
 	const int session = kind == USER_SESSION && both;
 	uint64_t offset = calibrate_offset(fn), cookie = 0;
 	struct multi_spec spec = {
-		.attach_type = session ? MULTI_ATTACH_SESSION : MULTI_ATTACH,
-		.path = "/proc/self/exe",
-		.pid = getpid(),
-		.n = 1,
-		.offsets = &offset,
-		.cookies = &cookie,
+	    .attach_type = session ? MULTI_ATTACH_SESSION : MULTI_ATTACH,
+	    .path = "/proc/self/exe",
+	    .pid = getpid(),
+	    .n = 1,
+	    .offsets = &offset,
+	    .cookies = &cookie,
 	};
 	struct bpf_link *link[2] = {NULL, NULL};
 	struct feature_bpf *skel[2] = {NULL, NULL};
@@ -155,7 +155,8 @@ static int time_trap(enum user_kind kind, enum calibrate_fn fn, bool both, doubl
 			break;
 		p = bpf_object__find_program_by_name(skel[i]->obj, name);
 		if (kind == USER_PERF) {
-			link[i] = bpf_program__attach_uprobe(p, i, getpid(), "/proc/self/exe", offset);
+			link[i] =
+			    bpf_program__attach_uprobe(p, i, getpid(), "/proc/self/exe", offset);
 			err = libbpf_get_error(link[i]);
 			if (err)
 				link[i] = NULL;

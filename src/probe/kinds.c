@@ -7,16 +7,16 @@
 static const struct {
 	const char *word, *name;
 } user_words[USER_KINDS] = {
-	[USER_AUTO] = {"auto", "auto"},
-	[USER_SESSION] = {"session", "session"},
-	[USER_MULTI] = {"multi", "uprobe_multi"},
-	[USER_PERF] = {"perf", "perf_event"},
+    [USER_AUTO] = {"auto", "auto"},
+    [USER_SESSION] = {"session", "session"},
+    [USER_MULTI] = {"multi", "uprobe_multi"},
+    [USER_PERF] = {"perf", "perf_event"},
 };
 
 static const char *const kernel_words[KERNEL_KINDS] = {
-	[KERNEL_AUTO] = "auto",		      [KERNEL_FENTRY] = "fentry",
-	[KERNEL_KPROBE] = "kprobe",	      [KERNEL_TRACEPOINT] = "tracepoint",
-	[KERNEL_NONE] = "none",
+    [KERNEL_AUTO] = "auto",	[KERNEL_FENTRY] = "fentry",
+    [KERNEL_KPROBE] = "kprobe", [KERNEL_TRACEPOINT] = "tracepoint",
+    [KERNEL_NONE] = "none",
 };
 
 const char *user_kind_name(enum user_kind kind)

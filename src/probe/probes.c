@@ -59,7 +59,7 @@ static const char *const vm_enters[] = {"munmap", "mremap"};
 static void vm_name(char *buf, size_t len, enum kernel_kind kind, int enter, const char *call)
 {
 	static const char letter[KERNEL_KINDS] = {
-		[KERNEL_FENTRY] = 'f', [KERNEL_KPROBE] = 'k', [KERNEL_TRACEPOINT] = 't'};
+	    [KERNEL_FENTRY] = 'f', [KERNEL_KPROBE] = 'k', [KERNEL_TRACEPOINT] = 't'};
 
 	snprintf(buf, len, "hw_%c%c_%s", letter[kind], enter ? 'e' : 'x', call);
 }
@@ -132,9 +132,9 @@ static int load(struct probes *p, const struct probes_config *c)
 		log_error("cannot open the BPF object: %s", strerror(-err));
 		return err;
 	}
-	p->skel->rodata->hw_wake_bytes = c->ring_bytes >= 4 * 65536 ? 65536 :
-					 c->ring_bytes / 4 >= 1024  ? c->ring_bytes / 4 :
-								      1024;
+	p->skel->rodata->hw_wake_bytes = c->ring_bytes >= 4 * 65536  ? 65536
+					 : c->ring_bytes / 4 >= 1024 ? c->ring_bytes / 4
+								     : 1024;
 	bpf_map__set_max_entries(p->skel->maps.hw_threads, c->threads);
 	bpf_map__set_max_entries(p->skel->maps.hw_procs, c->processes);
 	if (p->user == USER_SESSION)
@@ -262,7 +262,7 @@ static int attach_perf(struct probes *p, pid_t pid, const char *path, const stru
 	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = on_return, .bpf_cookie = fn->fn);
 	struct bpf_program *prog = on_return ? p->skel->progs.hw_return : p->skel->progs.hw_entry;
 	struct bpf_link *link =
-		bpf_program__attach_uprobe_opts(prog, pid, path, fn->place.offset, &opts);
+	    bpf_program__attach_uprobe_opts(prog, pid, path, fn->place.offset, &opts);
 	int err = libbpf_get_error(link);
 
 	if (err)
@@ -337,9 +337,10 @@ int probes__attach(struct probes *p, pid_t pid, const char *path, const struct t
 	else
 		err = attach_all_multi(p, pid, path, target);
 	if (err && err != -ESRCH)
-		log_error("cannot put probes on %s in process %d: %s; try --user-probes with another "
-			  "kind, or see 'heapwatch doctor'",
-			  target->allocator, pid, strerror(-err));
+		log_error(
+		    "cannot put probes on %s in process %d: %s; try --user-probes with another "
+		    "kind, or see 'heapwatch doctor'",
+		    target->allocator, pid, strerror(-err));
 	return err;
 }
 

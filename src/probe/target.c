@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#define _GNU_SOURCE
 #include "probe/target.h"
 
 #include <errno.h>
@@ -348,8 +347,7 @@ static int read_elf(struct reader *r, const char *base)
 	r->is_x86_64 = eh.e_machine == EM_X86_64;
 	if (elf_getphdrnum(r->elf, &r->nsegments) < 0)
 		r->nsegments = 0;
-	if (r->nsegments > MAX_SEGMENTS)
-		r->nsegments = MAX_SEGMENTS;
+	r->nsegments = least(r->nsegments, MAX_SEGMENTS);
 	read_segments(r);
 	if (!read_sections(r, SHT_DYNSYM))
 		read_dynamic(r);

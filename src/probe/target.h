@@ -33,7 +33,8 @@ struct target_fn {
 #define TARGET_MAX_FNS 64
 
 struct target {
-	char allocator[64]; /* "glibc 2.36", "jemalloc", "tcmalloc", "mimalloc", "musl", "malloc in FILE" */
+	char allocator[64]; /* "glibc 2.36", "jemalloc", "tcmalloc", "mimalloc", "musl", "malloc in
+			       FILE" */
 	bool has_malloc;    /* defines malloc and free: an allocator */
 	bool is_go;	    /* has .go.buildinfo */
 	bool is_32bit;	    /* not an x86-64/aarch64 64-bit object: nothing else is filled */

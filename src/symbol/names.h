@@ -19,8 +19,9 @@ struct name {
 	const char *function; /* demangled, or NULL */
 	const char *file;     /* or NULL */
 	uint32_t line;	      /* or 0 */
-	const char *module;   /* as in struct module; "[jit]" for executable anonymous memory; NULL: none */
-	uint64_t offset;      /* in the module's file */
+	const char
+	    *module; /* as in struct module; "[jit]" for executable anonymous memory; NULL: none */
+	uint64_t offset; /* in the module's file */
 };
 
 /* files: how many ELF files stay open at most (64 is good). */

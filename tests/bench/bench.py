@@ -14,6 +14,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else "build"
@@ -36,7 +37,7 @@ class Loop:
                 return float(line)
             except ValueError:
                 if not line:
-                    sys.exit("bench: the loop ended")
+                    sys.exit("bench: the loop ended: %s" % self.p.wait())
 
     def end(self):
         self.p.stdin.close()
@@ -115,10 +116,11 @@ def main():
         ratio = statistics.median(h / e for h, e in zip(ns["heapwatch"], ns["empty"]))
         print("%5d %8.1f %8.1f %10.1f %16.2f" % (depth, m["bare"], m["empty"], m["heapwatch"], ratio))
     if shutil.which("heaptrack"):
-        loop = Loop(("heaptrack", "-o", "/tmp/heapwatch-bench", "--record-only"))
-        print("heaptrack at depth 3: %.1f ns a pair" %
-              statistics.median(loop.run(200000, 3) for _ in range(ROUNDS)))
-        loop.end()
+        with tempfile.TemporaryDirectory() as d:
+            loop = Loop(("heaptrack", "-o", os.path.join(d, "trace")))
+            print("heaptrack at depth 3: %.1f ns a pair" %
+                  statistics.median(loop.run(200000, 3) for _ in range(ROUNDS)))
+            loop.end()
     else:
         print("heaptrack: not installed")
     med = lambda k: statistics.median(s[k] for s in seen)

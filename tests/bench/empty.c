@@ -37,14 +37,14 @@ static int attach(pid_t pid, const char *path, const struct target *t, struct fe
 		int is_free = t->fns[i].fn == HW_FN_FREE;
 		uint64_t offset = t->fns[i].place.offset, cookie = 0;
 		struct multi_spec spec = {
-			.prog_fd = bpf_program__fd(is_free ? entry->progs.hw_t_uprobe :
-							     session->progs.hw_t_session),
-			.attach_type = is_free ? MULTI_ATTACH : MULTI_ATTACH_SESSION,
-			.path = path,
-			.pid = pid,
-			.n = 1,
-			.offsets = &offset,
-			.cookies = &cookie};
+		    .prog_fd = bpf_program__fd(is_free ? entry->progs.hw_t_uprobe
+						       : session->progs.hw_t_session),
+		    .attach_type = is_free ? MULTI_ATTACH : MULTI_ATTACH_SESSION,
+		    .path = path,
+		    .pid = pid,
+		    .n = 1,
+		    .offsets = &offset,
+		    .cookies = &cookie};
 
 		if (multi_attach(&spec) < 0)
 			return -1;

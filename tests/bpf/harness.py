@@ -333,6 +333,7 @@ def main(tests):
     args = a.parse_args()
     BUILD = os.path.abspath(args.build)
     atexit.register(kill_children)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     results = [run_one(n, fn) for n, fn in tests.items() if args.only in n]
     print("%d passed, %d failed, %d skipped" % tuple(results.count(i) for i in range(3)))
     sys.exit(1 if results.count(1) else 0)

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/* test_ledger_vm: every sentence of ledger.h on what a record of a mapping means. */
+#include "ledger_records.h"
+
+static void test_vm_map(void **state)
+{
+	struct ledger *l = fresh();
+	struct snapshot_site a;
+
+	(void)state;
+	assert_int_equal(ledger__seed_mapping(l, MAP - 64 * PAGE, 31 * PAGE), 0);
+	map(l, MAP, 7 * PAGE - 5, 0); /* rounded up */
+	map(l, MAP + 16 * PAGE, 11 * PAGE, HW_VM_IN_ALLOC);
+	map(l, MAP + 32 * PAGE, 13 * PAGE, HW_VM_NOACCESS | HW_VM_IN_ALLOC);
+	map(l, MAP + 64 * PAGE, 17 * PAGE, HW_VM_FILE);
+	map(l, MAP + 96 * PAGE, 19 * PAGE, HW_VM_SHARED);
+	expect_mapped(l, 7, 11, 13, 31, 0);
+	a = site(l, A, REPORT_MAP);
+	assert_int_equal(a.bytes, 7 * PAGE);
+	assert_int_equal(a.blocks, 1);
+	assert_int_equal(a.allocated_bytes, 7 * PAGE);
+	assert_int_equal(a.allocated_blocks, 1);
+	expect(l, 0, 0, 0, 0, 0);
+
+	/* A file over the end of it; a munmap in the older ones; one that is refused. */
+	map(l, MAP + 5 * PAGE, 2 * PAGE, HW_VM_FILE);
+	range(l, HW_VM_UNMAP, MAP - 64 * PAGE, 3 * PAGE - 1);
+	expect_mapped(l, 5, 11, 13, 28, 3);
+	range(l, HW_VM_UNMAP, MAP, PAGE);
+	range(l, HW_VM_UNMAP_FAIL, MAP, PAGE);
+	expect_mapped(l, 4, 11, 13, 28, 3);
+	expect(l, 0, 0, 0, 0, 1);
+	assert_int_equal(site(l, A, REPORT_MAP).bytes, 4 * PAGE);
+	assert_int_equal(site(l, A, REPORT_MAP).allocated_bytes, 7 * PAGE);
+	ledger__free(l);
+}
+
+static void brk_at(struct ledger *l, uint64_t pages, uint32_t flags)
+{
+	APPLY(l, hw_vm_brk, HW_VM_BRK, .brk = MAP + pages * PAGE, .stack = A, .flags = flags);
+}
+
+static void test_vm_brk_advise(void **state)
+{
+	struct ledger *l = fresh();
+	struct snapshot *s;
+
+	(void)state;
+	brk_at(l, 2, 0); /* learns where it is */
+	expect_mapped(l, 0, 0, 0, 0, 0);
+	brk_at(l, 5, 0);
+	brk_at(l, 12, HW_VM_IN_ALLOC);
+	expect_mapped(l, 3, 7, 0, 0, 0);
+	assert_int_equal(site(l, A, REPORT_MAP).allocated_bytes, 3 * PAGE);
+	brk_at(l, 4, 0);
+	expect_mapped(l, 2, 0, 0, 0, 0);
+	ledger__free(l);
+
+	l = fresh();
+	ledger__seed_brk(l, MAP);
+	brk_at(l, 5, 0);
+	expect_mapped(l, 5, 0, 0, 0, 0);
+	assert_int_equal(site(l, A, REPORT_MAP).allocated_bytes, 5 * PAGE);
+	APPLY(l, hw_vm_advise, HW_VM_ADVISE, .addr = MAP, .len = 3 * PAGE - 7,
+	      .advice = MADV_DONTNEED);
+	s = ledger__snapshot(l, 0, 0);
+	assert_int_equal(s->advised_bytes, 3 * PAGE);
+	snapshot__free(s);
+	ledger__free(l);
+}
+
+static void test_vm_remap(void **state)
+{
+	struct ledger *l = fresh();
+
+	(void)state;
+	map(l, MAP, 5 * PAGE, 0);
+	range(l, HW_VM_REMAP_BEGIN, MAP, 5 * PAGE);
+	remap(l, MAP, 5 * PAGE, MAP + 64 * PAGE, 11 * PAGE, 0);
+	expect_mapped(l, 11, 0, 0, 0, 0);
+	assert_int_equal(site(l, A, REPORT_MAP).bytes, 11 * PAGE);
+	assert_int_equal(site(l, A, REPORT_MAP).allocated_bytes, 11 * PAGE);
+	assert_int_equal(site(l, A, REPORT_MAP).allocated_blocks, 1);
+	expect(l, 0, 0, 0, 0, 0);
+
+	range(l, HW_VM_REMAP_BEGIN, MAP + 64 * PAGE, 11 * PAGE);
+	remap(l, MAP + 64 * PAGE, 11 * PAGE, 0, 0, 0); /* failed */
+	expect_mapped(l, 11, 0, 0, 0, 0);
+
+	range(l, HW_VM_REMAP_BEGIN, MAP + 64 * PAGE, 11 * PAGE);
+	remap(l, MAP + 64 * PAGE, 11 * PAGE, MAP, 11 * PAGE, HW_VM_DONTUNMAP);
+	expect_mapped(l, 22, 0, 0, 0, 0);
+	assert_int_equal(site(l, A, REPORT_MAP).blocks, 2);
+	expect(l, 0, 0, 0, 0, 0);
+
+	/* A file's range is not counted, at its new place neither, and hides what was there. */
+	range(l, HW_VM_REMAP_BEGIN, MAP + 512 * PAGE, PAGE);
+	remap(l, MAP + 512 * PAGE, PAGE, MAP, 3 * PAGE, 0);
+	expect_mapped(l, 19, 0, 0, 0, 0);
+	expect(l, 0, 0, 0, 0, 0);
+
+	/* END without BEGIN still moves; a second BEGIN counts; realloc's own is another matter. */
+	remap(l, MAP + 64 * PAGE, 11 * PAGE, MAP + 128 * PAGE, 7 * PAGE, 0);
+	expect_mapped(l, 15, 0, 0, 0, 0);
+	expect(l, 0, 0, 0, 0, 1);
+	alloc(l, P, 101, A);
+	begin(l, T1, P);
+	range(l, HW_VM_REMAP_BEGIN, MAP, PAGE);
+	range(l, HW_VM_REMAP_BEGIN, MAP, PAGE);
+	remap(l, MAP, PAGE, 0, 0, HW_VM_IN_ALLOC);
+	end(l, T1, P, P, 103);
+	expect(l, 103, 1, 0, 0, 2);
+	ledger__free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {TEST(vm_map), TEST(vm_brk_advise), TEST(vm_remap)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
