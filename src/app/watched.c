@@ -65,7 +65,8 @@ int watched__new(pid_t pid, struct watched **out)
 	w->pid = pid;
 	w->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (w->pidfd < 0) {
-		/* A thread that is not its process's leader: EINVAL, on newer kernels (6.18) ENOENT. */
+		/* A thread that is not its process's leader: EINVAL, on newer kernels (6.18)
+		 * ENOENT. */
 		err = errno == EINVAL || errno == ENOENT ? -EINVAL : refuse(pid, -errno);
 		if (err == -EINVAL)
 			log_error("%d is a thread, not a process: give the process's id", pid);
