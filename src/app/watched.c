@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "model/ledger.h"
 #include "probe/probes.h"
-#include "symbol/modules.h"
+#include "model/modules.h"
 #include "symbol/names.h"
 
 static int refuse(pid_t pid, int err)
@@ -197,7 +197,7 @@ static int attach_file(struct watched *w, const struct module *m, struct probes 
 int watched__attach(struct watched *w, struct probes *probes, struct names *names, char *searched,
 		    size_t len)
 {
-	int err = modules__read(w->modules, w->pid);
+	int err = procfs_modules(w->pid, w->modules);
 
 	searched[0] = w->allocator[0] = 0;
 	if (err < 0)
@@ -235,7 +235,7 @@ static bool counts_as_mapped(const struct module *m)
 static int seed(struct ledger *l, pid_t pid)
 {
 	struct modules *now = modules__new();
-	int err = now ? modules__read(now, pid) : -ENOMEM;
+	int err = now ? procfs_modules(pid, now) : -ENOMEM;
 
 	for (size_t i = 0; err >= 0 && i < modules__count(now); i++) {
 		const struct module *m = modules__at(now, i);

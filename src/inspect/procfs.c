@@ -8,6 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/modules.h"
+
+/* A maps file is not longer than this: vm.max_map_count lines of a path each, with room. */
+#define MAPS_MAX (256u << 20)
+
 #define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 
 static int read_file(pid_t pid, const char *name, char *buf, size_t len)
@@ -85,4 +90,56 @@ int procfs_exe(pid_t pid, char *buf, size_t len)
 		return -errno;
 	buf[n] = 0;
 	return 0;
+}
+
+static int read_all(int fd, char **out, size_t *len)
+{
+	size_t room = 65536, n = 0;
+	char *buf = malloc(room);
+
+	while (buf) {
+		ssize_t got = read(fd, buf + n, room - n);
+		char *more;
+
+		if (got < 0) {
+			int err = -errno;
+
+			free(buf);
+			return err;
+		}
+		n += (size_t)got;
+		if (!got || n >= MAPS_MAX) {
+			*out = buf;
+			*len = n;
+			return 0;
+		}
+		if (n < room)
+			continue;
+		room *= 2;
+		more = realloc(buf, room);
+		if (!more)
+			free(buf);
+		buf = more;
+	}
+	return -ENOMEM;
+}
+
+int procfs_modules(pid_t pid, struct modules *m)
+{
+	char path[64], *text = NULL;
+	size_t len = 0;
+	int fd, err;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	err = read_all(fd, &text, &len);
+	close(fd);
+	if (err)
+		return err;
+	/* One that is ending has no mappings any more. */
+	err = len ? modules__parse(m, text, len) : -ESRCH;
+	free(text);
+	return err;
 }

@@ -25,4 +25,10 @@ int procfs_memory(pid_t pid, struct procfs_memory *out);
 /* The program's path in its own mount namespace, or -errno. */
 int procfs_exe(pid_t pid, char *buf, size_t len);
 
+struct modules;
+
+/* Merge /proc/PID/maps into m (modules.h): the number of lines that were not understood, or -errno;
+ * -ESRCH where it has ended.  Holds its mmap lock while the kernel writes 4 KiB at a time. */
+int procfs_modules(pid_t pid, struct modules *m);
+
 #endif

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "symbol/modules.h"
+#include "model/modules.h"
 
 struct names;
 

@@ -15,7 +15,8 @@
 #include "feature.skel.h"
 #include "probe/multi.h"
 #include "probe/target.h"
-#include "symbol/modules.h"
+#include "inspect/procfs.h"
+#include "model/modules.h"
 
 static struct feature_bpf *load(const char *name, int attach_type)
 {
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
 	static struct target t;
 	char path[128], byte;
 
-	if (!m || !session || !entry || modules__read(m, pid) < 0) {
+	if (!m || !session || !entry || procfs_modules(pid, m) < 0) {
 		fprintf(stderr, "empty: cannot load session programs or read process %d\n", pid);
 		return 1;
 	}

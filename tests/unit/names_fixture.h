@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "inspect/procfs.h"
 #include "symbol/names.h"
 
 #define ADDRESS(p) ((uint64_t)(uintptr_t)(p))
@@ -36,7 +37,7 @@ static inline void setup(struct fixture *f, unsigned int files)
 	f->modules = modules__new();
 	assert_non_null(f->names);
 	assert_non_null(f->modules);
-	assert_int_equal(modules__read(f->modules, getpid()), 0);
+	assert_int_equal(procfs_modules(getpid(), f->modules), 0);
 	assert_int_equal(names__prepare(f->names, getpid(), f->modules), 0);
 }
 

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "symbol/modules.h"
+#include "inspect/procfs.h"
+#include "model/modules.h"
 
 static int parse(struct modules *m, const char *text)
 {
@@ -131,13 +132,13 @@ static void test_self(void **state)
 	const struct module *x;
 
 	(void)state;
-	assert_int_equal(modules__read(m, getpid()), 0);
+	assert_int_equal(procfs_modules(getpid(), m), 0);
 	x = modules__find(m, (uint64_t)(uintptr_t)test_self);
 	assert_non_null(x);
 	assert_true(x->exec);
 	assert_string_equal(strrchr(x->path, '/'), "/test_modules");
 	assert_string_equal(modules__find(m, (uint64_t)(uintptr_t)&x)->path, "[stack]");
-	assert_int_equal(modules__read(m, 0x7ffffffe), -ESRCH);
+	assert_int_equal(procfs_modules(0x7ffffffe, m), -ESRCH);
 	modules__free(m);
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * modules.h: what was mapped where in one address space, remembered: names outlive the process.
- * Parsed from /proc/PID/maps, whose path names are the target's to choose: untrusted.
+ * Parsed from the text of /proc/PID/maps, whose path names are the target's to choose: untrusted.
+ * Pure; procfs.h reads the file.
  */
-#ifndef SYMBOL_MODULES_H
-#define SYMBOL_MODULES_H
+#ifndef MODEL_MODULES_H
+#define MODEL_MODULES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct module {
 	uint64_t start, end; /* addresses */
@@ -32,9 +32,6 @@ void modules__free(struct modules *m);
  * skipped and counted.  Returns the number of skipped lines, or -ENOMEM.
  */
 int modules__parse(struct modules *m, const char *text, size_t len);
-/* The same from /proc/PID/maps.  -ESRCH where the process has ended, -EACCES ... not logged. */
-int modules__read(struct modules *m, pid_t pid);
-
 /* The range that holds addr, or NULL.  Valid until the next parse. */
 const struct module *modules__find(const struct modules *m, uint64_t addr);
 size_t modules__count(const struct modules *m);

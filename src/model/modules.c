@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "symbol/modules.h"
+#include "model/modules.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A maps file is not longer than this: vm.max_map_count lines of a path each, with room. */
-#define MAPS_MAX (256u << 20)
 
 struct modules {
 	struct module *sorted; /* by start, not overlapping; paths are owned by the table below */
@@ -203,58 +197,6 @@ int modules__parse(struct modules *m, const char *text, size_t len)
 		err = merge(m, fresh, kept);
 	free(fresh);
 	return err == -ENOMEM ? err : skipped;
-}
-
-static int read_all(int fd, char **out, size_t *len)
-{
-	size_t room = 65536, n = 0;
-	char *buf = malloc(room);
-
-	while (buf) {
-		ssize_t got = read(fd, buf + n, room - n);
-		char *more;
-
-		if (got < 0) {
-			int err = -errno;
-
-			free(buf);
-			return err;
-		}
-		n += (size_t)got;
-		if (!got || n >= MAPS_MAX) {
-			*out = buf;
-			*len = n;
-			return 0;
-		}
-		if (n < room)
-			continue;
-		room *= 2;
-		more = realloc(buf, room);
-		if (!more)
-			free(buf);
-		buf = more;
-	}
-	return -ENOMEM;
-}
-
-int modules__read(struct modules *m, pid_t pid)
-{
-	char path[64], *text = NULL;
-	size_t len = 0;
-	int fd, err;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	err = read_all(fd, &text, &len);
-	close(fd);
-	if (err)
-		return err;
-	/* One that is ending has no mappings any more. */
-	err = len ? modules__parse(m, text, len) : -ESRCH;
-	free(text);
-	return err;
 }
 
 const struct module *modules__find(const struct modules *m, uint64_t addr)
