@@ -8,7 +8,7 @@ libiberty-dev libjansson-dev libcmocka-dev linux-libc-dev python3 binutils"
 # For tests only: programs that nobody here wrote.  A test without its program says so and skips.
 DEBIAN_TEST="redis-server nginx-light sqlite3 git"
 FEDORA="gcc make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel
-elfutils-devel capstone-devel binutils-devel jansson-devel libcmocka-devel kernel-headers python3
+elfutils-devel compiler-rt capstone-devel binutils-devel jansson-devel libcmocka-devel kernel-headers python3
 binutils redis nginx sqlite git"
 
 missing_deb()
@@ -34,10 +34,17 @@ need_root()
 }
 
 if command -v apt-get >/dev/null; then
+	# A bare machine does not know of any package yet.
+	if ! apt-cache show clang >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+		apt-get -qq update
+	fi
 	# Ubuntu has bpftool in linux-tools-common.
 	if ! apt-cache show bpftool >/dev/null 2>&1 && command -v bpftool >/dev/null; then
 		DEBIAN=$(echo "$DEBIAN" | sed 's/bpftool//')
 	fi
+	# clang's sanitizers and libFuzzer are in a package named after its version.
+	CLANG=$(apt-cache depends clang 2>/dev/null | sed -n 's/^ *Depends: clang-\([0-9]*\)$/\1/p')
+	DEBIAN="$DEBIAN ${CLANG:+libclang-rt-$CLANG-dev}"
 	# The services that come with the test programs are not wanted: only their binaries.
 	MISSING=$(missing_deb $DEBIAN)
 	EXTRA=$(missing_deb $DEBIAN_TEST)
