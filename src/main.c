@@ -9,6 +9,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
     {"doctor", command_doctor},
+    {"explain", command_explain},
 };
 
 int main(int argc, char **argv)

@@ -5,32 +5,18 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "app/build_memory.h"
 #include "app/drain.h"
 #include "app/watched.h"
 #include "heapwatch/event.h"
 #include "model/ledger.h"
-#include "symbol/names.h"
 
 struct build {
 	struct report report;
 	struct report_process *processes;
+	struct build_memory *memory; /* of the process of the same number */
 	size_t room;
 };
-
-struct build *build__new(size_t n)
-{
-	struct build *b = calloc(1, sizeof(*b));
-
-	if (!b)
-		return NULL;
-	b->room = n;
-	b->processes = calloc(n ? n : 1, sizeof(*b->processes));
-	if (!b->processes) {
-		free(b);
-		return NULL;
-	}
-	return b;
-}
 
 static void free_sites(struct report_site *sites, size_t n)
 {
@@ -43,32 +29,29 @@ void build__free(struct build *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->report.nprocesses; i++)
+	for (size_t i = 0; i < b->report.nprocesses; i++) {
 		free_sites((struct report_site *)b->processes[i].sites, b->processes[i].nsites);
+		build_memory_free(&b->memory[i]);
+	}
+	free(b->memory);
 	free(b->processes);
 	free(b);
 }
 
-static struct report_frame *make_frames(struct names *names, const struct modules *modules,
-					const struct snapshot_site *s)
+struct build *build__new(size_t n)
 {
-	struct report_frame *frames = calloc(s->nframes ? s->nframes : 1, sizeof(*frames));
+	struct build *b = calloc(1, sizeof(*b));
 
-	if (!frames)
+	if (!b)
 		return NULL;
-	for (size_t i = 0; i < s->nframes; i++) {
-		struct name n;
-
-		/* The leaf of a mapping is the system call itself, not a return address. */
-		names__find(names, modules, s->pc[i], i > 0 || s->kind == REPORT_HEAP, &n);
-		frames[i] = (struct report_frame){.function = n.function,
-						  .file = n.file,
-						  .line = n.line,
-						  .module = n.module,
-						  .offset = n.offset,
-						  .pc = s->pc[i]};
+	b->room = n;
+	b->processes = calloc(n ? n : 1, sizeof(*b->processes));
+	b->memory = calloc(n ? n : 1, sizeof(*b->memory));
+	if (!b->processes || !b->memory) {
+		build__free(b);
+		return NULL;
 	}
-	return frames;
+	return b;
 }
 
 static struct report_site *make_sites(struct names *names, const struct modules *modules,
@@ -78,7 +61,9 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 
 	for (size_t i = 0; sites && i < s->nsites; i++) {
 		const struct snapshot_site *from = &s->sites[i];
-		struct report_frame *frames = make_frames(names, modules, from);
+		/* The leaf of a mapping is the system call itself, not a return address. */
+		struct report_frame *frames = build_frames(names, modules, from->pc, from->nframes,
+							   from->kind == REPORT_HEAP);
 
 		if (!frames) {
 			free_sites(sites, i);
@@ -96,55 +81,62 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 	return sites;
 }
 
+static void fill_ledger(struct report_process *p, const struct build_input *in)
+{
+	const struct snapshot *s = in->snapshot;
+	const struct hw_proc *c = in->counters;
+	uint64_t lost = c->lost + c->nothread + c->broken + s->dropped;
+
+	p->mode = lost || s->unsettled || s->overwritten ? "degraded" : "exact";
+	p->outstanding_bytes = s->outstanding_bytes;
+	p->outstanding_blocks = s->outstanding_blocks;
+	p->older_freed_bytes = s->older_freed_bytes;
+	p->older_freed_blocks = s->older_freed_blocks;
+	p->mapped_bytes = s->mappings.bytes[MAPPING_PROGRAM];
+	p->mapped_reserved_bytes = s->mappings.bytes[MAPPING_RESERVED];
+	p->mapped_allocator_bytes = s->mappings.bytes[MAPPING_ALLOCATOR];
+	p->mapped_older_bytes = s->mappings.bytes[MAPPING_OLDER];
+	p->advised_bytes = s->advised_bytes;
+	p->events = in->state->received;
+	p->lost_events = lost;
+	p->repaired_blocks = s->repaired;
+	p->probe_hits = c->hits;
+	p->nsites = s->nsites;
+	p->sites_total = s->sites_total;
+	p->hidden_bytes = s->hidden_bytes;
+}
+
 int build__add(struct build *b, struct names *names, const struct build_input *in)
 {
 	const struct watched *w = in->watched;
-	const struct snapshot *s = in->snapshot;
-	const struct hw_proc *c = in->counters;
-	const uint64_t *mapped = s->mappings.bytes;
-	uint64_t lost = c->lost + c->nothread + c->broken + s->dropped, own, explained;
-	struct report_site *sites;
+	struct report_process *p = &b->processes[b->report.nprocesses];
+	struct report_site *sites = NULL;
 
 	if (b->report.nprocesses == b->room)
 		return -ENOMEM;
-	sites = make_sites(names, w->modules, s);
-	if (!sites)
-		return -ENOMEM;
-	own = w->memory.rss_bytes > w->memory.shared_bytes
-		  ? w->memory.rss_bytes - w->memory.shared_bytes
-		  : 0;
-	explained = s->outstanding_bytes + mapped[MAPPING_PROGRAM];
-	b->processes[b->report.nprocesses++] = (struct report_process){
+	if (in->snapshot) {
+		sites = make_sites(names, w->modules, in->snapshot);
+		if (!sites)
+			return -ENOMEM;
+	}
+	*p = (struct report_process){
 	    .pid = (uint32_t)w->pid,
 	    .start_time = w->stat.start_time,
 	    .comm = w->stat.comm,
 	    .exe = w->exe,
 	    .exited = w->exited,
-	    .allocator = w->allocator[0] ? w->allocator : "none found",
 	    .user_probes = in->user_probes,
 	    .kernel_probes = in->kernel_probes,
-	    .mode = lost || s->unsettled || s->overwritten ? "degraded" : "exact",
+	    .mode = "passive",
 	    .rss_bytes = w->memory.rss_bytes,
 	    .shared_bytes = w->memory.shared_bytes,
-	    .outstanding_bytes = s->outstanding_bytes,
-	    .outstanding_blocks = s->outstanding_blocks,
-	    .older_freed_bytes = s->older_freed_bytes,
-	    .older_freed_blocks = s->older_freed_blocks,
-	    .mapped_bytes = mapped[MAPPING_PROGRAM],
-	    .mapped_reserved_bytes = mapped[MAPPING_RESERVED],
-	    .mapped_allocator_bytes = mapped[MAPPING_ALLOCATOR],
-	    .mapped_older_bytes = mapped[MAPPING_OLDER],
-	    .advised_bytes = s->advised_bytes,
-	    .unexplained_bytes = own > explained ? own - explained : 0,
-	    .events = in->state->received,
-	    .lost_events = lost,
-	    .probe_hits = c->hits,
-	    .nsites = s->nsites,
 	    .sites = sites,
-	    .sites_total = s->sites_total,
-	    .hidden_bytes = s->hidden_bytes,
 	};
-	return 0;
+	if (in->snapshot)
+		fill_ledger(p, in);
+	b->report.nprocesses++;
+	return build_memory_fill(&b->memory[b->report.nprocesses - 1], &w->inspection, w->allocator,
+				 names, w->modules, p);
 }
 
 const struct report *build__report(struct build *b, uint64_t elapsed_ns, int last)

@@ -22,7 +22,7 @@ void build__free(struct build *b);
 
 struct build_input {
 	const struct watched *watched;
-	const struct snapshot *snapshot;
+	const struct snapshot *snapshot; /* NULL, and the two that follow: no probes */
 	const struct drain_state *state;
 	const struct hw_proc *counters;
 	const char *user_probes, *kernel_probes;

@@ -7,6 +7,7 @@
 #define HEAPWATCH_VERSION "0.1"
 
 int command_watch(int argc, char **argv);
+int command_explain(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 #endif

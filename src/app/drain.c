@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "heapwatch/event.h"
+#include "model/blocks.h"
 #include "model/processes.h"
 #include "probe/probes.h"
 
@@ -214,6 +215,57 @@ struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_
 		s = ledger__snapshot(p->ledger, top, min_bytes);
 	leave(d);
 	return s;
+}
+
+struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs)
+{
+	struct blocks *b = NULL;
+	struct process *p;
+
+	enter(d);
+	p = processes__find(d->processes, (uint32_t)pid);
+	if (p) {
+		b = ledger__blocks(p->ledger);
+		*execs = p->execs;
+	}
+	leave(d);
+	return b;
+}
+
+/* Segments that are shared are counted without atomics: also the last copy goes under the lock. */
+void drain__blocks_free(struct drain *d, struct blocks *b)
+{
+	enter(d);
+	blocks__free(b);
+	leave(d);
+}
+
+size_t drain__frames(struct drain *d, pid_t pid, uint32_t execs, uint32_t site, uint64_t *pc,
+		     size_t max)
+{
+	struct process *p;
+	size_t n = 0;
+
+	enter(d);
+	p = processes__find(d->processes, (uint32_t)pid);
+	if (p && p->execs == execs)
+		n = ledger__frames(p->ledger, site, pc, max);
+	leave(d);
+	return n;
+}
+
+size_t drain__repair(struct drain *d, pid_t pid, uint32_t execs, const struct block *blocks,
+		     size_t n)
+{
+	struct process *p;
+	size_t repaired = 0;
+
+	enter(d);
+	p = processes__find(d->processes, (uint32_t)pid);
+	for (size_t i = 0; p && p->execs == execs && i < n; i++)
+		repaired += ledger__repair(p->ledger, &blocks[i]);
+	leave(d);
+	return repaired;
 }
 
 void drain__defects(struct drain *d, uint64_t *bad, uint64_t *stray)

@@ -15,10 +15,12 @@
 
 static const char help[] =
     "Usage: heapwatch -p PID[,PID...] [OPTION...]\n"
+    "       heapwatch explain -p PID[,PID...] [--json]\n"
     "       heapwatch doctor\n"
     "\n"
     "Shows which callsites of running processes hold their memory, without stopping or\n"
-    "restarting them. Needs root.\n"
+    "restarting them; explain tells in one shot, without probes, where each resident byte\n"
+    "is. Needs root.\n"
     "\n"
     "What to watch\n"
     "  -p, --pid PID[,PID]    processes; may be given more than once\n"

@@ -210,6 +210,8 @@ static int add_process(struct session *s, struct build *b, struct watched *w, in
 
 	if (!w->exited)
 		watched__refresh(w, s->probes, s->names, s->drain);
+	if (!w->exited)
+		inspection_update(&w->inspection, s->drain, w->modules, false);
 	/* Counters after the snapshot: a loss in between is told too early, never too late. */
 	snap = drain__snapshot(s->drain, w->pid, s->options->top, s->options->min_size, &state);
 	if (!snap)

@@ -2,7 +2,6 @@
 #include "app/watched.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +62,7 @@ int watched__new(pid_t pid, struct watched **out)
 	if (!w)
 		return -ENOMEM;
 	w->pid = pid;
+	inspection_init(&w->inspection, pid);
 	w->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (w->pidfd < 0) {
 		/* A thread that is not its process's leader: EINVAL, on newer kernels (6.18)
@@ -98,6 +98,7 @@ void watched__free(struct watched *w)
 		return;
 	if (w->pidfd >= 0)
 		close(w->pidfd);
+	inspection_free(&w->inspection);
 	modules__free(w->modules);
 	free(w->files);
 	free(w);
@@ -141,6 +142,9 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 			  w->pid, w->stat.comm);
 		return -ENOTSUP;
 	}
+	/* Without probes there is nothing to crash. */
+	if (t->is_go && !probes)
+		return 0;
 	if (t->is_go) {
 		log_error(
 		    "process %d (%s) is a Go program: no probe is put on it, for Go moves its "
@@ -150,11 +154,11 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	}
 	if (!t->has_malloc)
 		return 0;
-	err = probes__attach(probes, w->pid, path, t);
+	err = probes ? probes__attach(probes, w->pid, path, t) : 0;
 	if (err)
 		return err;
 	snprintf(file->allocator, sizeof(file->allocator), "%s", t->allocator);
-	for (size_t i = 0; i < t->nfns; i++)
+	for (size_t i = 0; probes && i < t->nfns; i++)
 		log_debug("%d: %s: %s at 0x%llx, %u bytes behind its entry, %s", w->pid,
 			  t->allocator, t->fns[i].name, (unsigned long long)t->fns[i].place.offset,
 			  t->fns[i].place.moved,
@@ -171,13 +175,12 @@ static int attach_file(struct watched *w, const struct module *m, struct probes 
 	char path[128];
 	int fd, err;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", w->pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	procfs_mapping_path(path, sizeof(path), w->pid, m->start, m->end);
+	fd = procfs_open_mapping(w->pid, m->start, m->end);
+	if (fd == -EPERM || fd == -EACCES)
+		return refuse(w->pid, -EPERM);
 	if (fd < 0) {
-		if (errno == EPERM || errno == EACCES)
-			return refuse(w->pid, -EPERM);
-		log_debug("%s (%s): %s", path, m->path, strerror(errno));
+		log_debug("%s (%s): %s", path, m->path, strerror(-fd));
 		return 0;
 	}
 	t = malloc(sizeof(*t));
@@ -202,7 +205,7 @@ int watched__attach(struct watched *w, struct probes *probes, struct names *name
 	searched[0] = w->allocator[0] = 0;
 	if (err < 0)
 		return err;
-	err = names__prepare(names, w->pid, w->modules);
+	err = names ? names__prepare(names, w->pid, w->modules) : 0;
 	for (size_t i = 0; !err && i < modules__count(w->modules); i++) {
 		const struct module *m = modules__at(w->modules, i);
 		struct watched_file *file;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "app/inspection.h"
 #include "inspect/procfs.h"
 
 struct drain;
@@ -23,7 +24,8 @@ struct watched {
 	char allocator[256]; /* "glibc 2.36", "jemalloc + glibc 2.36", "none found" */
 	struct modules *modules;
 	struct procfs_memory memory; /* the last that could be read */
-	uint32_t execs, code_maps;   /* up to which modules and probes are up to date */
+	struct inspection inspection;
+	uint32_t execs, code_maps; /* up to which modules and probes are up to date */
 	struct watched_file {
 		uint64_t dev, inode;
 		char allocator[64]; /* "" where it is none */
@@ -36,7 +38,8 @@ int watched__new(pid_t pid, struct watched **out);
 void watched__free(struct watched *w);
 
 /*
- * Look through the files it maps, put probes on each allocator that has none yet.  Logs.
+ * Look through the files it maps, put probes on each allocator that has none yet (probes NULL: only
+ * learn their names; names NULL: nothing is to be named).  Logs.
  * -ENOENT where no file with an allocator was found, which the caller judges; *searched names what
  * was looked at (at most len bytes).
  */

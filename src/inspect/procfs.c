@@ -143,3 +143,19 @@ int procfs_modules(pid_t pid, struct modules *m)
 	free(text);
 	return err;
 }
+
+void procfs_mapping_path(char *buf, size_t len, pid_t pid, uint64_t start, uint64_t end)
+{
+	snprintf(buf, len, "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)start,
+		 (unsigned long long)end);
+}
+
+int procfs_open_mapping(pid_t pid, uint64_t start, uint64_t end)
+{
+	char path[128];
+	int fd;
+
+	procfs_mapping_path(path, sizeof(path), pid, start, end);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}

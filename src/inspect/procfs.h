@@ -4,6 +4,7 @@
 #define INSPECT_PROCFS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,5 +31,11 @@ struct modules;
 /* Merge /proc/PID/maps into m (modules.h): the number of lines that were not understood, or -errno;
  * -ESRCH where it has ended.  Holds its mmap lock while the kernel writes 4 KiB at a time. */
 int procfs_modules(pid_t pid, struct modules *m);
+
+/* Open the file that is mapped at just this range: the very inode, in whatever mount namespace,
+ * deleted or not.  A descriptor, or -errno. */
+int procfs_open_mapping(pid_t pid, uint64_t start, uint64_t end);
+/* What to give to the kernel, which opens by path: the same file's name. */
+void procfs_mapping_path(char *buf, size_t len, pid_t pid, uint64_t start, uint64_t end);
 
 #endif

@@ -21,7 +21,7 @@ struct ledger {
 	struct pending *pending;
 	uint64_t outstanding_bytes, outstanding_blocks; /* the parked ones included */
 	uint64_t older_freed_blocks, advised_bytes;
-	uint64_t events, overwritten, unsettled, dropped;
+	uint64_t events, overwritten, unsettled, dropped, repaired;
 };
 
 static void on_mapped_site(void *arg, uint32_t site, int64_t bytes, int64_t extents)
@@ -365,9 +365,40 @@ struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t m
 	s->overwritten = l->overwritten;
 	s->unsettled = l->unsettled;
 	s->dropped = l->dropped;
+	s->repaired = l->repaired;
 	mappings__totals(l->mappings, &s->mappings);
 	s->older_freed_bytes = s->mappings.older_freed_bytes;
 	return s;
+}
+
+struct blocks *ledger__blocks(const struct ledger *l)
+{
+	return blocks__fork(l->blocks);
+}
+
+size_t ledger__frames(const struct ledger *l, uint32_t site, uint64_t *pc, size_t max)
+{
+	struct site s;
+
+	if (site >= sites__count(l->sites))
+		return 0;
+	sites__get(l->sites, site, &s);
+	for (size_t i = 0; i < s.nframes && i < max; i++)
+		pc[i] = s.pc[i];
+	return s.nframes < max ? s.nframes : max;
+}
+
+bool ledger__repair(struct ledger *l, const struct block *blk)
+{
+	struct block now;
+
+	if (!blocks__find(l->blocks, blk->addr, &now) || now.born != blk->born ||
+	    now.size != blk->size || now.site != blk->site ||
+	    blocks__take(l->blocks, blk->addr, NULL))
+		return false;
+	forget(l, &now);
+	l->repaired++;
+	return true;
 }
 
 size_t ledger__memory(const struct ledger *l)

@@ -7,6 +7,7 @@
 #ifndef MODEL_LEDGER_H
 #define MODEL_LEDGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,7 +57,7 @@ struct snapshot {
 	uint64_t older_freed_bytes; /* of older anonymous mappings unmapped since */
 	uint64_t older_freed_blocks;
 	uint64_t advised_bytes;
-	uint64_t events, overwritten, unsettled, dropped;
+	uint64_t events, overwritten, unsettled, dropped, repaired;
 	struct mapping_totals mappings;
 	size_t nsites;	       /* in sites[] */
 	size_t sites_total;    /* with any outstanding byte or block */
@@ -70,6 +71,18 @@ struct snapshot {
  */
 struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t min_bytes);
 void snapshot__free(struct snapshot *s);
+
+struct block;
+struct blocks;
+
+/* The live blocks as they are now, shared until one of the two changes (blocks.h says what that
+ * means for threads).  Owned by the caller: blocks__free.  NULL where memory is out. */
+struct blocks *ledger__blocks(const struct ledger *l);
+/* The frames of a block's site: how many, at most `max` of them to pc. */
+size_t ledger__frames(const struct ledger *l, uint32_t site, uint64_t *pc, size_t max);
+/* The heap says that this block is free: its free was lost.  True and it is counted as `repaired`,
+ * or false: the ledger holds another one there by now, or none. */
+bool ledger__repair(struct ledger *l, const struct block *blk);
 
 /* Heap memory of the ledger, bytes. */
 size_t ledger__memory(const struct ledger *l);

@@ -36,16 +36,65 @@ struct report_site {
 	const struct report_frame *frames; /* leaf first */
 };
 
+/* One arena of glibc's malloc; bytes. */
+struct report_arena {
+	uint64_t address;
+	bool main;
+	uint64_t threads; /* attached to it */
+	uint64_t system, max_system, in_use, free, resident_free, trimmable;
+	const char *confidence;
+};
+
+/* What the allocator says of itself, read from outside. */
+struct report_allocator {
+	const char *name;    /* "glibc", "jemalloc", "jemalloc + glibc 2.36", "none found" */
+	const char *version; /* "2.36", or NULL */
+	bool told;	     /* the figures below are known */
+	/* "exact": nothing changed while they were counted; "estimated"; "unknown": system_bytes
+	 * and mmapped_bytes hold, in_use_bytes is only a limit. */
+	const char *confidence;
+	uint64_t system_bytes;	      /* of all arenas */
+	uint64_t in_use_bytes;	      /* as malloc_info(3) counts, mmapped blocks left out */
+	uint64_t free_bytes;	      /* system - in use */
+	uint64_t tcache_bytes;	      /* of in_use_bytes: free, but in a thread's cache */
+	uint64_t resident_free_bytes; /* free memory in resident pages, thread caches included */
+	uint64_t trimmable_bytes;     /* what malloc_trim(0) would give back */
+	uint64_t mmapped_bytes, mmapped_blocks; /* blocks with a mapping of their own */
+	size_t narenas;
+	const struct report_arena *arenas;
+};
+
+/* A line of the waterfall; all of them sum to RSS. */
+struct report_line {
+	const char *what;
+	int64_t bytes; /* resident; below 0 only in "unexplained": counted more than RSS says */
+	const char *quality; /* "exact", "estimated", "degraded" */
+};
+
+/* Whose live blocks keep mostly free pages resident. */
+struct report_pinned {
+	uint64_t bytes, pages;
+	const char
+	    *blocks; /* "live blocks of up to 96 bytes" where no callsite is known, else NULL */
+	size_t nframes;
+	const struct report_frame *frames;
+};
+
+struct report_advice {
+	const char *what;
+	uint64_t gives_back_bytes; /* at most */
+	const char *how;
+};
+
 struct report_process {
 	uint32_t pid;
 	uint64_t start_time; /* clock ticks since boot: field 22 of /proc/PID/stat */
 	const char *comm;
 	const char *exe;
 	bool exited;
-	const char *allocator;	   /* e.g. "glibc 2.36", "jemalloc"; never NULL */
 	const char *user_probes;   /* "session", "uprobe_multi", "perf_event", "none" */
 	const char *kernel_probes; /* "fentry", "kprobe", "tracepoint", "none" */
-	const char *mode;	   /* "exact", or "degraded" after a loss */
+	const char *mode;	   /* "exact", "degraded" after a loss, "passive" without probes */
 	uint64_t rss_bytes;
 	uint64_t shared_bytes; /* of RSS: file-backed and shmem, field 3 of statm */
 	uint64_t outstanding_bytes;
@@ -57,10 +106,19 @@ struct report_process {
 	uint64_t mapped_allocator_bytes; /* what the allocator mapped for itself since the attach */
 	uint64_t mapped_older_bytes; /* anonymous mappings from before the attach, still there */
 	uint64_t advised_bytes;	     /* given back by madvise since the attach */
-	uint64_t unexplained_bytes;  /* RSS - shared that neither outstanding nor mapped covers */
+	uint64_t unexplained_bytes;  /* the waterfall's last line, or 0 */
 	uint64_t events;	     /* records decoded */
 	uint64_t lost_events;	     /* records that found the ring full, and calls not followed */
 	uint64_t probe_hits;
+	uint64_t repaired_blocks; /* taken off the ledger since the heap says that they are free */
+	struct report_allocator allocator;
+	size_t nlines; /* 0: the process ended before it could be looked at */
+	const struct report_line *waterfall;
+	size_t npinned;
+	const struct report_pinned *pinned;	  /* by bytes, largest first */
+	uint64_t sparse_pages, sparse_free_bytes; /* resident pages that are at least half free */
+	size_t nadvice;
+	const struct report_advice *advice;
 	size_t nsites;			 /* at most --top of them */
 	const struct report_site *sites; /* by bytes, largest first */
 	size_t sites_total;		 /* before --top and --min-size */

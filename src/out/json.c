@@ -57,6 +57,97 @@ struct field {
 	uint64_t value;
 };
 
+static void set_fields(json_t *o, const struct field *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(o, fields[i].key, count(fields[i].value));
+}
+
+#define SET(o, fields) set_fields(o, fields, sizeof(fields) / sizeof(*(fields)))
+
+static json_t *arena(const struct report_arena *a)
+{
+	const struct field fields[] = {
+	    {"address", a->address},
+	    {"threads", a->threads},
+	    {"system_bytes", a->system},
+	    {"max_system_bytes", a->max_system},
+	    {"in_use_bytes", a->in_use},
+	    {"free_bytes", a->free},
+	    {"resident_free_bytes", a->resident_free},
+	    {"trimmable_bytes", a->trimmable},
+	};
+	json_t *o = json_pack("{sb ss}", "main", a->main, "confidence", a->confidence);
+
+	SET(o, fields);
+	return o;
+}
+
+/* Figures that are not known are left out: a 0 would be one. */
+static json_t *allocator(const struct report_allocator *a)
+{
+	const struct field fields[] = {
+	    {"system_bytes", a->system_bytes},
+	    {"in_use_bytes", a->in_use_bytes},
+	    {"free_bytes", a->free_bytes},
+	    {"tcache_bytes", a->tcache_bytes},
+	    {"resident_free_bytes", a->resident_free_bytes},
+	    {"trimmable_bytes", a->trimmable_bytes},
+	    {"mmapped_bytes", a->mmapped_bytes},
+	    {"mmapped_blocks", a->mmapped_blocks},
+	};
+	json_t *o = json_pack("{so so ss}", "name", text(a->name), "version", text(a->version),
+			      "confidence", a->confidence);
+	json_t *arenas = json_array();
+
+	if (a->told)
+		SET(o, fields);
+	for (size_t i = 0; i < a->narenas; i++)
+		json_array_append_new(arenas, arena(&a->arenas[i]));
+	json_object_set_new(o, "arenas", arenas);
+	return o;
+}
+
+static json_t *waterfall(const struct report_process *p)
+{
+	json_t *lines = json_array();
+
+	for (size_t i = 0; i < p->nlines; i++)
+		json_array_append_new(lines, json_pack("{ss sI ss}", "what", p->waterfall[i].what,
+						       "bytes", (json_int_t)p->waterfall[i].bytes,
+						       "quality", p->waterfall[i].quality));
+	return lines;
+}
+
+static json_t *pinned(const struct report_process *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->npinned; i++) {
+		const struct report_pinned *from = &p->pinned[i];
+		json_t *frames = json_array();
+
+		for (size_t k = 0; k < from->nframes; k++)
+			json_array_append_new(frames, frame(&from->frames[k]));
+		json_array_append_new(list, json_pack("{so so so so}", "bytes", count(from->bytes),
+						      "pages", count(from->pages), "blocks",
+						      text(from->blocks), "frames", frames));
+	}
+	return list;
+}
+
+static json_t *advice(const struct report_process *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->nadvice; i++)
+		json_array_append_new(list, json_pack("{so so so}", "what", text(p->advice[i].what),
+						      "gives_back_bytes",
+						      count(p->advice[i].gives_back_bytes), "how",
+						      text(p->advice[i].how)));
+	return list;
+}
+
 static json_t *process(const struct report_process *p)
 {
 	const struct field fields[] = {
@@ -76,17 +167,22 @@ static json_t *process(const struct report_process *p)
 	    {"events", p->events},
 	    {"lost_events", p->lost_events},
 	    {"probe_hits", p->probe_hits},
+	    {"repaired_blocks", p->repaired_blocks},
+	    {"sparse_pages", p->sparse_pages},
+	    {"sparse_free_bytes", p->sparse_free_bytes},
 	    {"sites_total", p->sites_total},
 	    {"hidden_bytes", p->hidden_bytes},
 	};
 	json_t *sites = json_array();
 	json_t *o = json_pack("{so so so sb so ss ss ss}", "pid", count(p->pid), "comm",
 			      text(p->comm), "exe", text(p->exe), "exited", p->exited, "allocator",
-			      text(p->allocator), "user_probes", p->user_probes, "kernel_probes",
-			      p->kernel_probes, "mode", p->mode);
+			      allocator(&p->allocator), "user_probes", p->user_probes,
+			      "kernel_probes", p->kernel_probes, "mode", p->mode);
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-		json_object_set_new(o, fields[i].key, count(fields[i].value));
+	SET(o, fields);
+	json_object_set_new(o, "waterfall", waterfall(p));
+	json_object_set_new(o, "pinned", pinned(p));
+	json_object_set_new(o, "advice", advice(p));
 	for (size_t i = 0; i < p->nsites; i++)
 		json_array_append_new(sites, site(&p->sites[i]));
 	json_object_set_new(o, "sites", sites);

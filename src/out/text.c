@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,15 +57,18 @@ static const char *grouped(char buf[32], uint64_t n)
 	return buf;
 }
 
-static void amount(const struct text *t, const char *what, uint64_t bytes, uint64_t rss,
+/* bytes may be below 0; rss 0: no share. */
+static void amount(const struct text *t, const char *what, int64_t bytes, uint64_t rss,
 		   const char *note)
 {
-	char line[512], size[SIZE_TEXT], share[16] = "";
+	char line[512], size[SIZE_TEXT], signed_size[SIZE_TEXT + 1], share[16] = "";
+	uint64_t magnitude = bytes < 0 ? 0 - (uint64_t)bytes : (uint64_t)bytes;
 
 	if (rss)
 		snprintf(share, sizeof(share), "%5.1f %%", 100.0 * (double)bytes / (double)rss);
-	snprintf(line, sizeof(line), "  %-30s %10s %8s  %s", what, size_format(size, bytes), share,
-		 note);
+	snprintf(signed_size, sizeof(signed_size), "%s%s", bytes < 0 ? "-" : "",
+		 size_format(size, magnitude));
+	snprintf(line, sizeof(line), "  %-36s %10s %8s  %s", what, signed_size, share, note);
 	put(t, NULL, line);
 }
 
@@ -76,10 +80,16 @@ static void header(const struct text *t, const struct report_process *p)
 		 utf8_clean(comm, sizeof(comm), p->comm), utf8_clean(exe, sizeof(exe), p->exe),
 		 p->exited ? "  [ended]" : "");
 	put(t, BOLD, line);
-	snprintf(line, sizeof(line), "  %s by %s, mappings by %s",
-		 utf8_clean(from, sizeof(from), p->allocator), p->user_probes, p->kernel_probes);
+	utf8_clean(from, sizeof(from), p->allocator.name);
+	if (!strcmp(p->mode, "passive"))
+		snprintf(line, sizeof(line), "  %s %s, without probes", from,
+			 p->allocator.version ? p->allocator.version : "");
+	else
+		snprintf(line, sizeof(line), "  %s %s by %s, mappings by %s", from,
+			 p->allocator.version ? p->allocator.version : "", p->user_probes,
+			 p->kernel_probes);
 	put(t, DIM, line);
-	if (strcmp(p->mode, "exact")) {
+	if (!strcmp(p->mode, "degraded")) {
 		char n[32];
 
 		snprintf(line, sizeof(line),
@@ -90,34 +100,66 @@ static void header(const struct text *t, const struct report_process *p)
 	}
 }
 
-static void balance(const struct text *t, const struct report_process *p)
+static void waterfall(const struct text *t, const struct report_process *p)
 {
 	uint64_t rss = p->rss_bytes;
+
+	amount(t, "RSS", (int64_t)rss, rss, p->nlines ? "of which" : "");
+	if (!p->nlines)
+		amount(t, "shared (files, shmem)", (int64_t)p->shared_bytes, rss,
+		       "of RSS; it ended before the rest could be looked at");
+	for (size_t i = 0; i < p->nlines; i++)
+		amount(t, p->waterfall[i].what, p->waterfall[i].bytes, rss,
+		       strcmp(p->waterfall[i].quality, "exact") ? p->waterfall[i].quality : "");
+}
+
+/* What threads keep in their caches is free to them, though malloc_info(3) calls it in use. */
+static void allocator(const struct text *t, const struct report_allocator *a)
+{
+	char line[256], s[5][SIZE_TEXT], n[32];
+
+	if (!a->told)
+		return;
+	snprintf(line, sizeof(line),
+		 "  %s holds %s in %zu arena%s: %s in use, %s free, %s of it "
+		 "resident (%s)",
+		 a->name, size_format(s[0], a->system_bytes), a->narenas,
+		 a->narenas == 1 ? "" : "s", size_format(s[1], a->in_use_bytes - a->tcache_bytes),
+		 size_format(s[2], a->free_bytes + a->tcache_bytes),
+		 size_format(s[3], a->resident_free_bytes), a->confidence);
+	put(t, NULL, line);
+	if (a->mmapped_blocks) {
+		snprintf(line, sizeof(line), "  and %s in %s large block%s with a mapping each",
+			 size_format(s[4], a->mmapped_bytes), grouped(n, a->mmapped_blocks),
+			 a->mmapped_blocks == 1 ? "" : "s");
+		put(t, NULL, line);
+	}
+}
+
+/* What the probes saw since the attach; address space, not residency. */
+static void ledger(const struct text *t, const struct report_process *p)
+{
 	char note[128], n[32], size[SIZE_TEXT];
 
-	amount(t, "RSS", rss, rss, "");
-	amount(t, "shared (files, shmem)", p->shared_bytes, rss, "of RSS");
 	snprintf(note, sizeof(note), "%s blocks since the attach",
 		 grouped(n, p->outstanding_blocks));
-	amount(t, "outstanding", p->outstanding_bytes, rss, note);
-	amount(t, "mapped by the program", p->mapped_bytes, rss, "since the attach");
-	if (p->mapped_allocator_bytes)
-		amount(t, "mapped by the allocator", p->mapped_allocator_bytes, rss,
-		       "since the attach; holds blocks above");
-	if (p->mapped_older_bytes)
-		amount(t, "mapped before the attach", p->mapped_older_bytes, rss,
-		       "address space; what is resident of it is in the next line");
-	amount(t, "unexplained", p->unexplained_bytes, rss,
-	       "RSS - shared - outstanding - mapped by the program");
+	amount(t, "outstanding", (int64_t)p->outstanding_bytes, 0, note);
+	amount(t, "mapped by the program", (int64_t)p->mapped_bytes, 0, "since the attach");
 	if (p->older_freed_blocks || p->older_freed_bytes) {
 		snprintf(note, sizeof(note), "%s blocks, and mappings, from before the attach",
 			 grouped(n, p->older_freed_blocks));
-		amount(t, "older memory freed", p->older_freed_bytes, 0, note);
+		amount(t, "older memory freed", (int64_t)p->older_freed_bytes, 0, note);
 	}
 	if (p->advised_bytes || p->mapped_reserved_bytes) {
 		snprintf(note, sizeof(note), "reserved without access: %s",
 			 size_format(size, p->mapped_reserved_bytes));
-		amount(t, "given back by madvise", p->advised_bytes, 0, note);
+		amount(t, "given back by madvise", (int64_t)p->advised_bytes, 0, note);
+	}
+	if (p->repaired_blocks) {
+		snprintf(note, sizeof(note),
+			 "  %s blocks were free though no free was seen: mended",
+			 grouped(n, p->repaired_blocks));
+		put(t, NULL, note);
 	}
 }
 
@@ -150,38 +192,43 @@ static void frame(const struct text *t, const struct report_frame *f, const char
 	put(t, NULL, line);
 }
 
-static void site(const struct text *t, const struct report_site *s)
+/* n frames under a head of 30 columns, which stands before the first of them. */
+static void frames(const struct text *t, const struct report_frame *f, size_t n, bool truncated,
+		   char head[64])
 {
-	size_t shown = s->nframes;
-	char head[64], line[128], size[SIZE_TEXT], n[32];
+	size_t shown = t->style->frames && n > t->style->frames ? t->style->frames : n;
+	char line[128];
 
-	if (t->style->frames && shown > t->style->frames)
-		shown = t->style->frames;
-	snprintf(head, sizeof(head), "%10s %11s  %s  ", size_format(size, s->bytes),
-		 grouped(n, s->blocks), s->kind == REPORT_HEAP ? "heap" : "map ");
 	if (!shown) {
 		snprintf(line, sizeof(line), "%sunknown callsite", head);
 		put(t, NULL, line);
 	}
 	for (size_t i = 0; i < shown; i++) {
-		frame(t, &s->frames[i], head);
-		snprintf(head, sizeof(head), "%30s", "");
+		frame(t, &f[i], head);
+		snprintf(head, 64, "%30s", "");
 	}
-	if (shown < s->nframes) {
-		snprintf(line, sizeof(line), "%30s... %zu more frames", "", s->nframes - shown);
+	if (shown < n) {
+		snprintf(line, sizeof(line), "%30s... %zu more frames", "", n - shown);
 		put(t, DIM, line);
-	} else if (s->truncated) {
+	} else if (truncated) {
 		snprintf(line, sizeof(line), "%30s... the stack could not be followed further", "");
 		put(t, DIM, line);
 	}
 }
 
-static void process(const struct text *t, const struct report_process *p)
+static void site(const struct text *t, const struct report_site *s)
+{
+	char head[64], size[SIZE_TEXT], n[32];
+
+	snprintf(head, sizeof(head), "%10s %11s  %s  ", size_format(size, s->bytes),
+		 grouped(n, s->blocks), s->kind == REPORT_HEAP ? "heap" : "map ");
+	frames(t, s->frames, s->nframes, s->truncated, head);
+}
+
+static void sites(const struct text *t, const struct report_process *p)
 {
 	char line[256], size[SIZE_TEXT], n[32];
 
-	header(t, p);
-	balance(t, p);
 	if (!p->nsites) {
 		put(t, NULL, "  nothing allocated since the attach is still held");
 		return;
@@ -199,14 +246,72 @@ static void process(const struct text *t, const struct report_process *p)
 	}
 }
 
+/* A page or two of holes is in every heap. */
+#define SPARSE_WORTH_IT (256u << 10)
+
+static void fragmentation(const struct text *t, const struct report_process *p)
+{
+	char line[256], head[64], size[SIZE_TEXT], n[32];
+
+	if (p->sparse_free_bytes < SPARSE_WORTH_IT)
+		return;
+	snprintf(line, sizeof(line),
+		 "fragmentation: %s pages are at least half free, and keep %s resident",
+		 grouped(n, p->sparse_pages), size_format(size, p->sparse_free_bytes));
+	put(t, BOLD, line);
+	snprintf(line, sizeof(line), "%10s %11s        whose live blocks stand there", "free",
+		 "pages");
+	put(t, NULL, line);
+	for (size_t i = 0; i < p->npinned && i < 5; i++) {
+		const struct report_pinned *s = &p->pinned[i];
+
+		snprintf(head, sizeof(head), "%10s %11s        ", size_format(size, s->bytes),
+			 grouped(n, s->pages));
+		if (s->blocks) {
+			snprintf(line, sizeof(line), "%s%s", head, s->blocks);
+			put(t, NULL, line);
+		} else {
+			frames(t, s->frames, s->nframes, false, head);
+		}
+	}
+}
+
+static void advice(const struct text *t, const struct report_process *p)
+{
+	char line[640], size[SIZE_TEXT];
+
+	for (size_t i = 0; i < p->nadvice; i++) {
+		snprintf(line, sizeof(line), "advice: up to %s by %s",
+			 size_format(size, p->advice[i].gives_back_bytes), p->advice[i].what);
+		put(t, BOLD, line);
+		snprintf(line, sizeof(line), "  %s", p->advice[i].how);
+		put(t, NULL, line);
+	}
+}
+
+static void process(const struct text *t, const struct report_process *p)
+{
+	header(t, p);
+	waterfall(t, p);
+	allocator(t, &p->allocator);
+	if (strcmp(p->mode, "passive")) {
+		ledger(t, p);
+		sites(t, p);
+	}
+	fragmentation(t, p);
+	advice(t, p);
+}
+
 int text_write(FILE *f, const struct report *r, const struct text_style *style)
 {
 	const struct text t = {.f = f, .style = style};
 	char line[128];
 
-	snprintf(line, sizeof(line), "heapwatch: %.1f s after the attach%s",
-		 (double)r->elapsed_ns / 1e9, r->last ? ", last report" : "");
-	put(&t, DIM, line);
+	if (r->elapsed_ns) {
+		snprintf(line, sizeof(line), "heapwatch: %.1f s after the attach%s",
+			 (double)r->elapsed_ns / 1e9, r->last ? ", last report" : "");
+		put(&t, DIM, line);
+	}
 	for (size_t i = 0; i < r->nprocesses; i++) {
 		fputc('\n', f);
 		process(&t, &r->processes[i]);

@@ -40,7 +40,10 @@ int feature_tracefs(void)
 	if (!access("/sys/kernel/tracing/events", F_OK) ||
 	    !access("/sys/kernel/debug/tracing/events", F_OK))
 		return 0;
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	/* Nobody else is to see the mount.  In a chroot / is no mount, but /sys has to be one. */
+	if (unshare(CLONE_NEWNS) ||
+	    (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	     mount(NULL, "/sys", NULL, MS_REC | MS_PRIVATE, NULL)) ||
 	    mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL))
 		return -errno;
 	return 0;

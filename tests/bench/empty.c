@@ -72,9 +72,8 @@ int main(int argc, char **argv)
 
 		if (!mod->exec || !mod->inode)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-			 (unsigned long long)mod->start, (unsigned long long)mod->end);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		procfs_mapping_path(path, sizeof(path), pid, mod->start, mod->end);
+		fd = procfs_open_mapping(pid, mod->start, mod->end);
 		if (fd < 0 || target_read(fd, mod->path, &t) || !t.has_malloc)
 			continue;
 		if (attach(pid, path, &t, session, entry)) {

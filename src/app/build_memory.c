@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/build_memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/inspection.h"
+#include "base/units.h"
+#include "symbol/names.h"
+
+struct report_frame *build_frames(struct names *names, const struct modules *modules,
+				  const uint64_t *pc, size_t n, int leaf_is_call)
+{
+	struct report_frame *frames = calloc(n ? n : 1, sizeof(*frames));
+
+	for (size_t i = 0; frames && i < n; i++) {
+		struct name name;
+
+		names__find(names, modules, pc[i], i > 0 || leaf_is_call, &name);
+		frames[i] = (struct report_frame){.function = name.function,
+						  .file = name.file,
+						  .line = name.line,
+						  .module = name.module,
+						  .offset = name.offset,
+						  .pc = pc[i]};
+	}
+	return frames;
+}
+
+static int fill_arenas(struct build_memory *m, const struct explain *e, struct report_allocator *a)
+{
+	const struct glibc_state *s = &e->state;
+	size_t n = 0;
+
+	m->arenas = calloc(s->narenas + 1, sizeof(*m->arenas));
+	if (!m->arenas)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->narenas; i++) {
+		const struct glibc_arena *from = &s->arenas[i];
+
+		m->arenas[n++] =
+		    (struct report_arena){.address = from->addr,
+					  .main = from->main,
+					  .threads = from->attached,
+					  .system = from->system,
+					  .max_system = from->max_system,
+					  .in_use = from->in_use,
+					  .free = from->system - from->in_use,
+					  .resident_free = from->free_resident + from->tcache_bytes,
+					  .trimmable = from->trimmable,
+					  .confidence = account_confidence(from->confidence)};
+	}
+	a->narenas = n;
+	a->arenas = m->arenas;
+	return 0;
+}
+
+static int fill_allocator(struct build_memory *m, const struct inspection *i, const char *named,
+			  struct report_allocator *a)
+{
+	const struct explain *e = &i->explain;
+	const struct glibc_state *s = &e->state;
+
+	/* "glibc 2.36" alone is a name and a version. */
+	snprintf(m->name, sizeof(m->name), "%s", named[0] ? named : "none found");
+	*a = (struct report_allocator){.name = m->name, .confidence = "unknown"};
+	if (sscanf(named, "glibc %15[0-9.]", m->version) == 1 && !strchr(named, '+')) {
+		snprintf(m->name, sizeof(m->name), "glibc");
+		a->version = m->version;
+	}
+	if (!i->done || !e->has_glibc)
+		return 0;
+	a->told = true;
+	a->confidence = account_confidence(s->confidence);
+	a->system_bytes = s->sum.system;
+	a->in_use_bytes = s->sum.in_use;
+	a->free_bytes = s->sum.system - s->sum.in_use;
+	a->tcache_bytes = s->sum.tcache;
+	a->resident_free_bytes = e->totals.free;
+	a->trimmable_bytes = s->sum.trimmable;
+	a->mmapped_bytes = s->mmapped_bytes;
+	a->mmapped_blocks = s->mmapped_blocks;
+	return fill_arenas(m, e, a);
+}
+
+static int fill_pinned(struct build_memory *m, const struct inspection *i, struct names *names,
+		       const struct modules *modules, struct report_process *p)
+{
+	const struct explain *e = &i->explain;
+	size_t n = e->nsites < INSPECTION_PINNED ? e->nsites : INSPECTION_PINNED;
+
+	for (size_t k = 0; k < n; k++) {
+		const struct pins_site *s = &e->sites[k];
+		struct report_pinned *to = &m->pinned[k];
+		char size[SIZE_TEXT];
+
+		*to = (struct report_pinned){.bytes = s->bytes, .pages = s->pages};
+		if (s->by_size) {
+			snprintf(m->blocks[k], sizeof(m->blocks[k]), "live blocks of up to %s",
+				 size_format(size, pins_size_limit(s->key)));
+			to->blocks = m->blocks[k];
+			continue;
+		}
+		to->nframes = i->frames[k].n;
+		to->frames = build_frames(names, modules, i->frames[k].pc, to->nframes, 1);
+		if (!to->frames)
+			return -ENOMEM;
+	}
+	p->npinned = n;
+	p->pinned = m->pinned;
+	p->sparse_pages = e->totals.sparse_pages;
+	p->sparse_free_bytes = e->totals.sparse_free;
+	return 0;
+}
+
+int build_memory_fill(struct build_memory *m, const struct inspection *i, const char *allocator,
+		      struct names *names, const struct modules *modules, struct report_process *p)
+{
+	struct account_input in = {.explain = &i->explain,
+				   .pid = p->pid,
+				   .probes = strcmp(p->mode, "passive") != 0,
+				   .degraded = !strcmp(p->mode, "degraded"),
+				   .is_glibc =
+				       !strncmp(allocator, "glibc", 5) && !strchr(allocator, '+'),
+				   .outstanding = p->outstanding_bytes};
+	int err = fill_allocator(m, i, allocator, &p->allocator);
+	int64_t rest;
+
+	if (err || !i->done)
+		return err;
+	account_make(&in, &m->account);
+	p->rss_bytes = i->explain.rss;
+	p->shared_bytes = i->explain.shared;
+	p->nlines = m->account.nlines;
+	p->waterfall = m->account.lines;
+	p->nadvice = m->account.nadvice;
+	p->advice = m->account.advice;
+	rest = p->nlines ? p->waterfall[p->nlines - 1].bytes : 0;
+	p->unexplained_bytes = rest > 0 ? (uint64_t)rest : 0;
+	return fill_pinned(m, i, names, modules, p);
+}
+
+void build_memory_free(struct build_memory *m)
+{
+	for (size_t i = 0; i < sizeof(m->pinned) / sizeof(*m->pinned); i++)
+		free((void *)m->pinned[i].frames);
+	free(m->arenas);
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/inspection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "app/drain.h"
+#include "base/log.h"
+#include "inspect/glibc_locate.h"
+#include "inspect/liveset.h"
+#include "model/blocks.h"
+#include "model/modules.h"
+
+/* Of the time between two inspections, one takes no more than this part. */
+#define PART 20
+
+/* Blocks younger than this may be in the ledger before the walk came by. */
+#define SETTLED_S 2
+
+/* Suspects at most: what is over that waits for the next time. */
+#define SUSPECTS_MAX (1u << 20)
+
+struct looking {
+	struct blocks *blocks;
+	struct liveset *live;
+	int err;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void inspection_init(struct inspection *i, pid_t pid)
+{
+	memset(i, 0, sizeof(*i));
+	i->pid = pid;
+}
+
+void inspection_free(struct inspection *i)
+{
+	explain_free(&i->explain);
+	free(i->suspects);
+}
+
+static struct pins_block find_block(void *arg, uint64_t addr)
+{
+	struct looking *l = arg;
+	struct pins_block out = {0};
+	struct block b;
+
+	if (liveset__add(l->live, addr))
+		l->err = -ENOMEM;
+	if (l->blocks && blocks__find(l->blocks, addr, &b))
+		out = (struct pins_block){.seen = true, .key = b.site, .requested = b.size};
+	return out;
+}
+
+/* ---- mending the ledger ---- */
+
+struct hunt {
+	const struct liveset *live;
+	uint32_t newest; /* the youngest block, seconds since the attach */
+	struct block *found, *dead;
+	size_t nfound, ndead, room;
+};
+
+static int newest(void *arg, const struct block *b)
+{
+	struct hunt *h = arg;
+
+	if (b->born > h->newest)
+		h->newest = b->born;
+	return 0;
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct block *x = a, *y = b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+static bool suspected(const struct inspection *i, const struct block *b)
+{
+	const struct block *s =
+	    i->nsuspects ? bsearch(b, i->suspects, i->nsuspects, sizeof(*b), by_addr) : NULL;
+
+	return s && s->size == b->size && s->site == b->site && s->born == b->born;
+}
+
+static int hunt_block(void *arg, const struct block *b)
+{
+	struct hunt *h = arg;
+
+	if (liveset__has(h->live, b->addr) || b->born + SETTLED_S > h->newest ||
+	    h->nfound == SUSPECTS_MAX)
+		return 0;
+	if (h->nfound == h->room) {
+		size_t room = h->room ? 2 * h->room : 256;
+		struct block *found = reallocarray(h->found, room, sizeof(*found));
+
+		if (!found)
+			return -ENOMEM;
+		h->found = found;
+		h->room = room;
+	}
+	h->found[h->nfound++] = *b;
+	return 0;
+}
+
+/*
+ * A block that the ledger believes live, in a heap that was walked, where twice no live chunk
+ * stood: its free was lost.  Twice, for the first walk may have torn there; and not a young one,
+ * for its malloc may be later than the walk.
+ */
+static void mend(struct inspection *i, struct drain *d, const struct looking *l, uint32_t execs)
+{
+	struct hunt h = {.live = l->live};
+	size_t n = 0;
+
+	if (l->err || !i->explain.has_glibc)
+		return;
+	blocks__each(l->blocks, newest, &h);
+	if (blocks__each(l->blocks, hunt_block, &h))
+		goto out;
+	if (h.nfound)
+		qsort(h.found, h.nfound, sizeof(*h.found), by_addr);
+	h.dead = calloc(h.nfound + 1, sizeof(*h.dead));
+	for (size_t k = 0; h.dead && k < h.nfound; k++)
+		if (suspected(i, &h.found[k]) && explain_walked(&i->explain, h.found[k].addr))
+			h.dead[h.ndead++] = h.found[k];
+	if (h.ndead)
+		n = drain__repair(d, i->pid, execs, h.dead, h.ndead);
+	if (n)
+		log_debug("%d: %zu blocks were free though no free was seen: mended", i->pid, n);
+	free(i->suspects);
+	i->suspects = h.found;
+	i->nsuspects = h.nfound;
+	h.found = NULL;
+out:
+	free(h.found);
+	free(h.dead);
+}
+
+/* ---- one inspection ---- */
+
+static void locate(struct inspection *i, const struct modules *modules)
+{
+	i->locate_err = glibc_locate(i->pid, modules, &i->glibc, &i->minor);
+	i->located = true;
+	i->no_glibc = !i->locate_err		  ? NULL
+		      : i->locate_err == -ENOENT  ? "it does not use glibc"
+		      : i->locate_err == -ENOTSUP ? "the layout of its glibc is not known"
+		      : i->locate_err == -ENODATA ? "the arenas of its glibc were not found"
+						  : strerror(-i->locate_err);
+	if (i->locate_err && i->locate_err != -ENOENT)
+		log_debug("%d: malloc's own figures: %s", i->pid, i->no_glibc);
+}
+
+static void keep_frames(struct inspection *i, struct drain *d, uint32_t execs)
+{
+	for (size_t k = 0; k < INSPECTION_PINNED; k++) {
+		i->frames[k].n = 0;
+		if (k < i->explain.nsites && !i->explain.sites[k].by_size && d)
+			i->frames[k].n = drain__frames(d, i->pid, execs, i->explain.sites[k].key,
+						       i->frames[k].pc, INSPECTION_FRAMES);
+	}
+}
+
+static int look(struct inspection *i, struct drain *d, uint32_t *execs)
+{
+	struct looking l = {.live = liveset__new()};
+	struct explain fresh;
+	int err;
+
+	if (!l.live)
+		return -ENOMEM;
+	if (d)
+		l.blocks = drain__blocks(d, i->pid, execs);
+	err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor, 0, find_block, &l,
+			   &fresh);
+	if (err) {
+		explain_free(&fresh);
+	} else {
+		explain_free(&i->explain);
+		i->explain = fresh;
+		i->done = true;
+		keep_frames(i, d, *execs);
+		if (l.blocks)
+			mend(i, d, &l, *execs);
+	}
+	if (l.blocks)
+		drain__blocks_free(d, l.blocks);
+	liveset__free(l.live);
+	return err;
+}
+
+int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
+		      bool now)
+{
+	uint64_t start = now_ns();
+	struct drain_state state = {0};
+	uint32_t execs = 0;
+	int err;
+
+	if (!now && start < i->next_ns)
+		return 0;
+	if (d)
+		drain__state(d, i->pid, &state);
+	if (!i->located || state.execs != i->execs) {
+		i->execs = state.execs;
+		locate(i, modules);
+	}
+	err = look(i, d, &execs);
+	i->next_ns = start + PART * (now_ns() - start);
+	if (!err || i->done)
+		return 0;
+	if (err == -ESRCH)
+		return err;
+	log_error("cannot look into process %d: %s%s", i->pid, strerror(-err),
+		  err == -EPERM || err == -EACCES ? "; run as root (sudo heapwatch ...)" : "");
+	return err;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * inspection.h: looking into a process now and then: its waterfall, what its allocator says, whose
+ * blocks pin pages; and with what the heap says, mending the ledger after lost events.
+ */
+#ifndef APP_INSPECTION_H
+#define APP_INSPECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "inspect/explain.h"
+
+struct drain;
+struct modules;
+
+/* Pinned sites that are named. */
+#define INSPECTION_PINNED 10
+#define INSPECTION_FRAMES 64
+
+struct inspection {
+	pid_t pid;
+	bool done; /* explain is valid: the last that worked */
+	struct explain explain;
+	const char *no_glibc; /* why malloc's own figures are missing, or NULL */
+
+	/* The callsites of explain.sites[], as far as they are ones. */
+	struct inspection_frames {
+		size_t n;
+		uint64_t pc[INSPECTION_FRAMES];
+	} frames[INSPECTION_PINNED];
+
+	/* Private. */
+	bool located;
+	int locate_err;
+	uint32_t execs; /* of the program that was located */
+	struct glibc glibc;
+	unsigned int minor;
+	uint64_t next_ns; /* not before this: an inspection takes a twentieth of the time at most */
+	struct block *suspects; /* blocks that the last walk did not find live */
+	size_t nsuspects;
+};
+
+void inspection_init(struct inspection *i, pid_t pid);
+void inspection_free(struct inspection *i);
+
+/*
+ * Look again, unless it is too early for that (now: not even then).  d: the drain that holds its
+ * ledger, or NULL.  Not an error where the process has ended: the last inspection stays.  0, or
+ * -errno of the first one; logged.
+ */
+int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
+		      bool now);
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "inspect/explain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "inspect/memory.h"
+#include "inspect/pagemap.h"
+#include "inspect/procfs.h"
+#include "model/modules.h"
+
+struct adding {
+	struct explain *out;
+	bool walked;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int add_heap(void *arg, uint64_t start, uint64_t end, uint64_t first)
+{
+	const struct adding *a = arg;
+	struct explain *e = a->out;
+	struct census_heap *heaps = reallocarray(e->heaps, e->nheaps + 1, sizeof(*heaps));
+
+	(void)first;
+	if (!heaps)
+		return -ENOMEM;
+	e->heaps = heaps;
+	heaps[e->nheaps++] = (struct census_heap){start, end, a->walked};
+	return 0;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct census_heap *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/* trim_threshold, top_pad, mmap_threshold are the first three words of struct malloc_par; whether
+ * they are fixed, no_dyn_threshold, is the int before mmapped_mem (aligned). */
+static void read_thresholds(const struct glibc *g, struct explain *out)
+{
+	uint64_t words[3];
+	uint32_t fixed = 0;
+
+	if (memory_read(&g->mem, g->par, words, sizeof(words)))
+		return;
+	out->trim_threshold = words[0];
+	out->mmap_threshold = words[2];
+	if (!memory_read(&g->mem, g->par + g->layout->n_mmaps + 12u, &fixed, sizeof(fixed)))
+		out->thresholds_fixed = fixed;
+}
+
+static int walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
+		struct explain *out)
+{
+	struct adding add = {.out = out};
+	const struct glibc_visitor v = {
+	    .region = pins__region, .chunk = pins__chunk, .arg = out->pins};
+	int err = glibc_poll(g, &out->state);
+
+	/* malloc was not called yet, or this is no heap of glibc's: a census tells what there is.
+	 */
+	if (err == -ENODATA || err == -EFAULT)
+		return 0;
+	if (err)
+		return err;
+	out->has_glibc = true;
+	read_thresholds(g, out);
+	err = glibc_walk(g, pages, budget_ns, &v, &out->state);
+	if (err && err != -ETIMEDOUT)
+		return err;
+	for (size_t i = 0; i < out->state.narenas; i++) {
+		add.walked = out->state.arenas[i].confidence != GLIBC_UNKNOWN;
+		err = glibc_regions(g, &out->state.arenas[i], add_heap, &add);
+		if (err == -ENOMEM || err == -ESRCH)
+			return err;
+	}
+	if (out->nheaps)
+		qsort(out->heaps, out->nheaps, sizeof(*out->heaps), by_start);
+	return 0;
+}
+
+static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pagemap *pages,
+		struct modules *modules, struct explain *out)
+{
+	struct memory mem = memory_of(pid);
+	struct procfs_memory statm;
+	struct census_input in = {.mem = &mem, .pages = pages, .modules = modules};
+	int err = g ? walk(g, pages, budget_ns, out) : 0;
+
+	/* Mappings after the heaps: what a heap grew by meanwhile is in both. */
+	if (!err)
+		err = procfs_modules(pid, modules);
+	in.heaps = out->heaps;
+	in.nheaps = out->nheaps;
+	in.mmapped_blocks = out->state.mmapped_blocks;
+	in.mmapped_bytes = out->state.mmapped_bytes;
+	in.mmapped = pins__mmapped;
+	in.arg = out->pins;
+	if (err >= 0)
+		err = census_take(&in, &out->census);
+	if (!err)
+		err = procfs_memory(pid, &statm);
+	if (!err) {
+		out->rss = statm.rss_bytes;
+		out->shared = statm.shared_bytes;
+		err = pins__finish(out->pins, &out->totals, &out->sites, &out->nsites);
+	}
+	return err;
+}
+
+int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t budget_ns,
+		 pins_find_fn find, void *arg, struct explain *out)
+{
+	struct modules *modules = modules__new();
+	struct pagemap *pages = NULL;
+	uint64_t start = now_ns();
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	out->minor = minor;
+	out->pins = pins__new(find, arg);
+	err = modules && out->pins ? pagemap__new(pid, &pages) : -ENOMEM;
+	if (!err)
+		err = take(pid, g, budget_ns, pages, modules, out);
+	pagemap__free(pages);
+	modules__free(modules);
+	out->took_ns = now_ns() - start;
+	return err;
+}
+
+void explain_free(struct explain *e)
+{
+	glibc_state_free(&e->state);
+	pins__free(e->pins);
+	free(e->heaps);
+	e->pins = NULL;
+	e->sites = NULL;
+	e->heaps = NULL;
+	e->nheaps = 0;
+}
+
+bool explain_walked(const struct explain *e, uint64_t addr)
+{
+	for (size_t i = 0; i < e->nheaps && e->heaps[i].start <= addr; i++)
+		if (addr < e->heaps[i].end)
+			return e->heaps[i].walked;
+	return false;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * explain.h: where each resident byte of a process is: the census of its mappings, and within
+ * malloc's own the walk over its heaps.  One shot; the process goes on meanwhile.
+ */
+#ifndef INSPECT_EXPLAIN_H
+#define INSPECT_EXPLAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "inspect/census.h"
+#include "inspect/glibc.h"
+#include "inspect/pins.h"
+
+struct explain {
+	uint64_t rss, shared; /* of statm, right after the counting */
+	struct census census;
+
+	bool has_glibc; /* the rest is told */
+	unsigned int minor;
+	struct glibc_state state;
+	uint64_t mmap_threshold, trim_threshold; /* as they are now: they grow */
+	bool thresholds_fixed;			 /* by an option of the program's */
+	struct pins *pins;
+	struct pins_totals totals;
+	const struct pins_site *sites; /* by bytes pinned, largest first */
+	size_t nsites;
+
+	struct census_heap *heaps; /* by address */
+	size_t nheaps;
+
+	uint64_t took_ns;
+};
+
+/*
+ * g: where glibc's malloc is, or NULL: no walk.  find, arg: what is known of blocks (pins.h), or
+ * NULL.  budget_ns: how long the walk over the heaps may take, 0: as long as it needs.
+ * 0, -ESRCH, -EACCES, -EPERM, -ENOMEM.  A heap that could not be walked is not an error: its
+ * confidence says so.  explain_free even after a failure.
+ */
+int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t budget_ns,
+		 pins_find_fn find, void *arg, struct explain *out);
+void explain_free(struct explain *e);
+
+/* Does addr lie in a heap all of whose chunks were seen? */
+bool explain_walked(const struct explain *e, uint64_t addr);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "inspect/glibc_locate.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "inspect/glibc_find.h"
+#include "inspect/procfs.h"
+#include "model/modules.h"
+
+static int try_file(pid_t pid, const struct module *m, struct glibc *g, unsigned int *minor)
+{
+	struct glibc_file f;
+	uint64_t bias;
+	int fd = procfs_open_mapping(pid, m->start, m->end), err;
+
+	if (fd < 0)
+		return fd;
+	err = glibc_find(fd, &f);
+	close(fd);
+	if (!err || err == -ENOTSUP)
+		*minor = f.minor;
+	if (!err)
+		err = glibc_bias(&f, m->start, m->offset, &bias);
+	if (err)
+		return err;
+	*g = (struct glibc){.mem = memory_of(pid),
+			    .layout = glibc_layout(f.minor),
+			    .main_arena = f.main_arena + bias,
+			    .par = f.par + bias};
+	return 0;
+}
+
+static int is_libc(const struct module *m)
+{
+	const char *name = strrchr(m->path, '/');
+
+	return name && (!strncmp(name, "/libc.so", 8) || !strncmp(name, "/libc-2.", 8));
+}
+
+int glibc_locate(pid_t pid, const struct modules *m, struct glibc *g, unsigned int *minor)
+{
+	int found = -ENOENT;
+
+	*minor = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		uint64_t last = 0;
+
+		for (size_t i = 0; i < modules__count(m); i++) {
+			const struct module *x = modules__at(m, i);
+			int err;
+
+			if (!x->exec || !x->inode || is_libc(x) != !pass || x->inode == last)
+				continue;
+			last = x->inode;
+			err = try_file(pid, x, g, minor);
+			if (!err)
+				return 0;
+			/* A reason is worth more than "no glibc". */
+			if (err != -ENOENT && err != -ENOEXEC)
+				found = err;
+		}
+		if (found != -ENOENT)
+			return found;
+	}
+	return found;
+}
