@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* ledger_parts.h: what a ledger is made of.  Private to ledger.c and ledger_vm.c. */
+#ifndef MODEL_LEDGER_PARTS_H
+#define MODEL_LEDGER_PARTS_H
+
+#include <stdint.h>
+
+#include "model/blocks.h"
+#include "model/ledger.h"
+#include "model/mappings.h"
+#include "model/pending.h"
+#include "model/sites.h"
+
+struct ledger {
+	uint64_t start_ns;
+	struct blocks *blocks;
+	struct sites *sites;
+	struct mappings *mappings;
+	uint64_t brk; /* 0: not known yet */
+	struct pending *pending;
+	uint64_t outstanding_bytes, outstanding_blocks; /* the parked ones included */
+	uint64_t older_freed_blocks, advised_bytes;
+	uint64_t events, overwritten, unsettled, dropped, repaired;
+};
+
+/* Apply a record of a mapping; any other changes nothing.  0 or -errno. */
+int ledger_vm_apply(struct ledger *l, const union wire_event *ev);
+
+/* The END of what this thread was in the middle of is lost. */
+void ledger_settle(struct ledger *l, const struct pending_call *p);
+
+#endif
