@@ -217,7 +217,7 @@ struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_
 	return s;
 }
 
-struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs)
+struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds)
 {
 	struct blocks *b = NULL;
 	struct process *p;
@@ -227,6 +227,7 @@ struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs)
 	if (p) {
 		b = ledger__blocks(p->ledger);
 		*execs = p->execs;
+		*seconds = ledger__seconds(p->ledger, monotonic_ns());
 	}
 	leave(d);
 	return b;

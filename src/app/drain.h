@@ -38,11 +38,13 @@ int drain__state(struct drain *d, pid_t pid, struct drain_state *out);
 /* The same with a snapshot (ledger.h), owned by the caller.  NULL where memory is out. */
 struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_t min_bytes,
 				 struct drain_state *out);
+
 /*
  * The live blocks of pid as they are now (ledger.h), for one to look them up while the drain goes
- * on; to be given back.  *execs: of which program.  NULL where memory is out.
+ * on; to be given back.  *execs: of which program; *seconds: when a block of now is born.  NULL
+ * where memory is out.
  */
-struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs);
+struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds);
 void drain__blocks_free(struct drain *d, struct blocks *b);
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */
 size_t drain__frames(struct drain *d, pid_t pid, uint32_t execs, uint32_t site, uint64_t *pc,

@@ -25,6 +25,7 @@
 struct looking {
 	struct blocks *blocks;
 	struct liveset *live;
+	uint32_t seconds; /* since the attach */
 	int err;
 };
 
@@ -65,19 +66,10 @@ static struct pins_block find_block(void *arg, uint64_t addr)
 
 struct hunt {
 	const struct liveset *live;
-	uint32_t newest; /* the youngest block, seconds since the attach */
+	uint32_t now; /* seconds since the attach, when the walk began */
 	struct block *found, *dead;
 	size_t nfound, ndead, room;
 };
-
-static int newest(void *arg, const struct block *b)
-{
-	struct hunt *h = arg;
-
-	if (b->born > h->newest)
-		h->newest = b->born;
-	return 0;
-}
 
 static int by_addr(const void *a, const void *b)
 {
@@ -98,7 +90,7 @@ static int hunt_block(void *arg, const struct block *b)
 {
 	struct hunt *h = arg;
 
-	if (liveset__has(h->live, b->addr) || b->born + SETTLED_S > h->newest ||
+	if (liveset__has(h->live, b->addr) || b->born + SETTLED_S > h->now ||
 	    h->nfound == SUSPECTS_MAX)
 		return 0;
 	if (h->nfound == h->room) {
@@ -121,19 +113,18 @@ static int hunt_block(void *arg, const struct block *b)
  */
 static void mend(struct inspection *i, struct drain *d, const struct looking *l, uint32_t execs)
 {
-	struct hunt h = {.live = l->live};
+	struct hunt h = {.live = l->live, .now = l->seconds};
 	size_t n = 0;
 
 	if (l->err || !i->explain.has_glibc)
 		return;
-	blocks__each(l->blocks, newest, &h);
 	if (blocks__each(l->blocks, hunt_block, &h))
 		goto out;
 	if (h.nfound)
 		qsort(h.found, h.nfound, sizeof(*h.found), by_addr);
 	h.dead = calloc(h.nfound + 1, sizeof(*h.dead));
 	for (size_t k = 0; h.dead && k < h.nfound; k++)
-		if (suspected(i, &h.found[k]) && explain_walked(&i->explain, h.found[k].addr))
+		if (suspected(i, &h.found[k]) && explain_surveyed(&i->explain, h.found[k].addr))
 			h.dead[h.ndead++] = h.found[k];
 	if (h.ndead)
 		n = drain__repair(d, i->pid, execs, h.dead, h.ndead);
@@ -182,7 +173,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 	if (!l.live)
 		return -ENOMEM;
 	if (d)
-		l.blocks = drain__blocks(d, i->pid, execs);
+		l.blocks = drain__blocks(d, i->pid, execs, &l.seconds);
 	err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor, 0, find_block, &l,
 			   &fresh);
 	if (err) {
@@ -191,6 +182,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 		explain_free(&i->explain);
 		i->explain = fresh;
 		i->done = true;
+		i->when_ns = now_ns();
 		keep_frames(i, d, *execs);
 		if (l.blocks)
 			mend(i, d, &l, *execs);

@@ -24,6 +24,7 @@ struct inspection {
 	pid_t pid;
 	bool done; /* explain is valid: the last that worked */
 	struct explain explain;
+	uint64_t when_ns;     /* CLOCK_MONOTONIC, of its end */
 	const char *no_glibc; /* why malloc's own figures are missing, or NULL */
 
 	/* The callsites of explain.sites[], as far as they are ones. */

@@ -122,7 +122,6 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t budget_ns,
 		 pins_find_fn find, void *arg, struct explain *out)
 {
-	struct modules *modules = modules__new();
 	struct pagemap *pages = NULL;
 	uint64_t start = now_ns();
 	int err;
@@ -130,11 +129,11 @@ int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t 
 	memset(out, 0, sizeof(*out));
 	out->minor = minor;
 	out->pins = pins__new(find, arg);
-	err = modules && out->pins ? pagemap__new(pid, &pages) : -ENOMEM;
+	out->modules = modules__new();
+	err = out->modules && out->pins ? pagemap__new(pid, &pages) : -ENOMEM;
 	if (!err)
-		err = take(pid, g, budget_ns, pages, modules, out);
+		err = take(pid, g, budget_ns, pages, out->modules, out);
 	pagemap__free(pages);
-	modules__free(modules);
 	out->took_ns = now_ns() - start;
 	return err;
 }
@@ -143,17 +142,19 @@ void explain_free(struct explain *e)
 {
 	glibc_state_free(&e->state);
 	pins__free(e->pins);
+	modules__free(e->modules);
 	free(e->heaps);
+	e->modules = NULL;
 	e->pins = NULL;
 	e->sites = NULL;
 	e->heaps = NULL;
 	e->nheaps = 0;
 }
 
-bool explain_walked(const struct explain *e, uint64_t addr)
+bool explain_surveyed(const struct explain *e, uint64_t addr)
 {
 	for (size_t i = 0; i < e->nheaps && e->heaps[i].start <= addr; i++)
 		if (addr < e->heaps[i].end)
 			return e->heaps[i].walked;
-	return false;
+	return e->modules && !modules__find(e->modules, addr);
 }

@@ -28,6 +28,7 @@ struct explain {
 	const struct pins_site *sites; /* by bytes pinned, largest first */
 	size_t nsites;
 
+	struct modules *modules;   /* as they were then */
 	struct census_heap *heaps; /* by address */
 	size_t nheaps;
 
@@ -44,7 +45,8 @@ int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t 
 		 pins_find_fn find, void *arg, struct explain *out);
 void explain_free(struct explain *e);
 
-/* Does addr lie in a heap all of whose chunks were seen? */
-bool explain_walked(const struct explain *e, uint64_t addr);
+/* Would a live block at addr have been seen?  In a heap all of whose chunks were, and where nothing
+ * is mapped any more. */
+bool explain_surveyed(const struct explain *e, uint64_t addr);
 
 #endif

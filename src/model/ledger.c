@@ -86,13 +86,19 @@ static int put(struct ledger *l, const struct block *blk)
 	return 0;
 }
 
+uint32_t ledger__seconds(const struct ledger *l, uint64_t time)
+{
+	uint64_t s = time > l->start_ns ? (time - l->start_ns) / NS_PER_S : 0;
+
+	return s < BLOCK_BORN_MAX ? (uint32_t)s : BLOCK_BORN_MAX;
+}
+
 static int alloc(struct ledger *l, uint64_t time, uint64_t addr, uint64_t size, uint64_t stack)
 {
-	uint64_t born = time > l->start_ns ? (time - l->start_ns) / NS_PER_S : 0;
 	struct block blk = {.addr = addr,
 			    .size = size,
 			    .site = sites__find(l->sites, stack),
-			    .born = born < BLOCK_BORN_MAX ? (uint32_t)born : BLOCK_BORN_MAX};
+			    .born = ledger__seconds(l, time)};
 
 	return put(l, &blk);
 }

@@ -90,6 +90,7 @@ static const struct report_process process = {
 		  .mmapped_blocks = 1,
 		  .narenas = 1,
 		  .arenas = arenas},
+    .inspection_age = 0.5,
     .nlines = 3,
     .waterfall = waterfall,
     .npinned = 2,
