@@ -60,6 +60,14 @@ static void read_thresholds(const struct glibc *g, struct explain *out)
 		out->thresholds_fixed = fixed;
 }
 
+/* Untouched memory may be many times the resident; more than this is no heap of a real program. */
+static uint64_t limit(pid_t pid)
+{
+	struct procfs_memory m;
+
+	return procfs_memory(pid, &m) ? 0 : (1ull << 30) + 64 * m.rss_bytes;
+}
+
 static int walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
 		struct explain *out)
 {
@@ -96,7 +104,14 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 	struct memory mem = memory_of(pid);
 	struct procfs_memory statm;
 	struct census_input in = {.mem = &mem, .pages = pages, .modules = modules};
-	int err = g ? walk(g, pages, budget_ns, out) : 0;
+	struct glibc bounded;
+	int err = 0;
+
+	if (g) {
+		bounded = *g;
+		bounded.limit = limit(pid);
+		err = walk(&bounded, pages, budget_ns, out);
+	}
 
 	/* Mappings after the heaps: what a heap grew by meanwhile is in both. */
 	if (!err)

@@ -23,6 +23,9 @@ struct glibc {
 	struct memory mem;
 	const struct glibc_layout *layout;
 	uint64_t main_arena, par; /* run-time addresses */
+	/* No heap of this process can have more bytes: what claims to be larger is none.  It bounds
+	 * the work that a hostile heap makes.  0: nothing is known. */
+	uint64_t limit;
 };
 
 enum glibc_confidence {

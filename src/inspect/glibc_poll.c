@@ -16,6 +16,11 @@ struct heap_info {
 	uint64_t arena, prev, size, mprotect_size;
 };
 
+static uint64_t limit_of(const struct glibc *g)
+{
+	return g->limit && g->limit < PLAUSIBLE ? g->limit : PLAUSIBLE;
+}
+
 static uint64_t field(const void *state, uint16_t offset)
 {
 	uint64_t v;
@@ -40,7 +45,7 @@ static int read_arena(const struct glibc *g, uint64_t addr, struct glibc_arena *
 				  .max_system = field(state, l->max_system),
 				  .top_addr = field(state, l->top)};
 	*next = field(state, l->next);
-	if (a->system > PLAUSIBLE || a->max_system > PLAUSIBLE || a->max_system < a->system)
+	if (a->system > limit_of(g) || a->max_system > PLAUSIBLE || a->max_system < a->system)
 		return -ENODATA;
 	/* Until its first malloc an arena's top is its own bin. */
 	if (!a->system)
@@ -162,7 +167,7 @@ static int main_region(const struct glibc *g, const struct glibc_arena *a,
 
 	if (err)
 		return err;
-	if (!base || base > a->top_addr || a->top_addr - base > PLAUSIBLE)
+	if (!base || base > a->top_addr || a->top_addr + a->top_bytes - base > limit_of(g))
 		return -ENODATA;
 	first = (base + 15) & ~15ull;
 	return fn(arg, base, a->top_addr + a->top_bytes, first);

@@ -89,9 +89,9 @@ static void test_ranges(void **state)
 
 static void test_stacks(void **state)
 {
-	struct {
+	union {
 		struct hw_stack s;
-		uint64_t pc[HW_MAX_FRAMES + 1];
+		uint64_t words[sizeof(struct hw_stack) / 8 + HW_MAX_FRAMES + 1];
 	} e = {.s = {.hdr = {.tgid = 1, .kind = HW_STACK}, .stack = 1009}};
 
 	(void)state;

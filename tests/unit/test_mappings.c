@@ -229,10 +229,27 @@ static uint32_t random_below(uint32_t n)
 	return (uint32_t)(state % n);
 }
 
-static void compare(const struct mappings *m, const struct page *pages, const struct sums *s)
+static bool joined(struct page a, struct page b)
 {
-	uint64_t bytes[MAPPING_OWNERS] = {0};
-	int64_t site[SITES] = {0};
+	return a.known && b.known && a.owner == b.owner &&
+	       (a.owner != MAPPING_PROGRAM || a.site == b.site);
+}
+
+static uint64_t older(const struct page *pages, uint32_t n)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (pages[i].known && pages[i].owner == MAPPING_OLDER)
+			sum += PAGE;
+	return sum;
+}
+
+static void compare(const struct mappings *m, const struct page *pages, const struct sums *s,
+		    uint64_t freed)
+{
+	uint64_t bytes[MAPPING_OWNERS] = {0}, extents[MAPPING_OWNERS] = {0};
+	struct sums site = {0};
 	struct mapping_totals t;
 
 	mappings__totals(m, &t);
@@ -243,29 +260,39 @@ static void compare(const struct mappings *m, const struct page *pages, const st
 		assert_int_equal(found, pages[i].known);
 		if (!found)
 			continue;
+		bool first = !i || !joined(pages[i - 1], pages[i]);
+
 		assert_int_equal(e.owner, pages[i].owner);
 		bytes[e.owner] += PAGE;
+		extents[e.owner] += first;
 		if (e.owner == MAPPING_PROGRAM) {
 			assert_int_equal(e.site, pages[i].site);
-			site[e.site] += PAGE;
+			site.bytes[e.site] += PAGE;
+			site.extents[e.site] += first;
 		}
 	}
 	assert_memory_equal(bytes, t.bytes, sizeof(bytes));
-	assert_memory_equal(site, s->bytes, sizeof(site));
+	assert_memory_equal(extents, t.extents, sizeof(extents));
+	assert_memory_equal(&site, s, sizeof(site));
+	assert_int_equal(t.older_freed_bytes, freed);
 }
 
-static void move_pages(struct page *pages, uint32_t old, uint32_t on, uint32_t at, uint32_t n,
-		       struct page given)
+/* How many bytes of older memory it frees: what it cuts off, and what lay at the new place. */
+static uint64_t move_pages(struct page *pages, uint32_t old, uint32_t on, uint32_t at, uint32_t n,
+			   struct page given)
 {
 	struct page was[SPACE], last = given;
+	uint64_t freed;
 
 	for (uint32_t i = 0; i < on; i++)
 		if (pages[old + i].known)
 			last = pages[old + i];
 	memcpy(was, pages + old, on * sizeof(*was));
 	memset(pages + old, 0, on * sizeof(*pages));
+	freed = older(pages + at, n) + (on > n ? older(was + n, on - n) : 0);
 	for (uint32_t i = 0; i < n; i++)
 		pages[at + i] = i < on ? was[i] : last;
+	return freed;
 }
 
 static void test_random(void **unused)
@@ -273,6 +300,7 @@ static void test_random(void **unused)
 	struct page pages[SPACE] = {0};
 	struct sums s = {0};
 	struct mappings *m = mappings__new(changed, &s);
+	uint64_t freed = 0;
 
 	(void)unused;
 	for (int round = 0; round < 10000; round++) {
@@ -286,22 +314,24 @@ static void test_random(void **unused)
 		case 1:
 			n = 1 + n / 8;
 			assert_int_equal(mappings__add(m, AT(at), n * PAGE, p.owner, p.site), 0);
+			freed += older(pages + at, n);
 			for (uint32_t i = 0; i < n; i++)
 				pages[at + i] = p;
 			break;
 		case 2:
 			n = 1 + n / 8;
 			assert_int_equal(mappings__remove(m, AT(at), n * PAGE), 0);
+			freed += older(pages + at, n);
 			memset(pages + at, 0, n * sizeof(*pages));
 			break;
 		case 3:
 			assert_int_equal(mappings__move(m, AT(old), on * PAGE, AT(at), n * PAGE,
 							p.owner, p.site),
 					 0);
-			move_pages(pages, old, on, at, n, p);
+			freed += move_pages(pages, old, on, at, n, p);
 			break;
 		}
-		compare(m, pages, &s);
+		compare(m, pages, &s, freed);
 	}
 	mappings__free(m);
 }
