@@ -138,6 +138,7 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	p->inspection_age =
 	    (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)i->when_ns / 1e9;
+	p->inspection_time = (double)i->explain.took_ns / 1e9;
 	p->nlines = m->account.nlines;
 	p->waterfall = m->account.lines;
 	p->nadvice = m->account.nadvice;

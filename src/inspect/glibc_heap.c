@@ -8,8 +8,11 @@
 #include "inspect/pagemap.h"
 
 /* What is read at once: smaller tears less, larger costs fewer calls. */
-#define WINDOW	   (256u << 10)
-#define TRIES	   5
+#define WINDOW (256u << 10)
+#define TRIES  5
+/* Chunks that are larger on average are stepped over page by page: a read of their inside would
+ * cost more than the call. */
+#define LARGE	   (8u << 10)
 #define PAGE	   PAGEMAP_PAGE
 #define PREV_INUSE 1ull
 #define IS_MMAPPED 2ull
@@ -78,7 +81,7 @@ bool glibc_heap_peek(const struct glibc_heap *h, uint64_t addr, void *buf, size_
 /* Read the window at addr: up to the first page that is not resident. */
 static int load(struct glibc_heap *h, uint64_t addr, uint64_t end)
 {
-	uint64_t len = 0;
+	uint64_t len = 0, want = h->usual > LARGE ? 64 : WINDOW;
 	int err;
 
 	if (!resident(h, addr))
@@ -87,7 +90,7 @@ static int load(struct glibc_heap *h, uint64_t addr, uint64_t end)
 		return -ETIMEDOUT;
 	do
 		len = (addr + len) / PAGE * PAGE + PAGE - addr;
-	while (len < WINDOW && addr + len < end && resident(h, addr + len));
+	while (len < want && addr + len < end && resident(h, addr + len));
 	if (addr + len > end)
 		len = end - addr;
 	h->at = addr;
@@ -180,6 +183,7 @@ int glibc_heap_walk(struct glibc_heap *h, const struct glibc_region *r,
 		if (c.size)
 			err = glibc_chunks_add(&h->found, c.addr, c.size, c.kind);
 		p += c.size;
+		h->usual += c.size / 16 - h->usual / 16;
 		if (!err && h->at != window) {
 			err = settle(h, fn, arg);
 			believed = p;

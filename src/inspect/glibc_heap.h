@@ -25,6 +25,8 @@ struct glibc_heap {
 	/* The window: bytes that were read, and the chunks found in them, not yet believed. */
 	unsigned char *buf;
 	uint64_t at, len;
+	uint64_t
+	    usual; /* a moving average of the chunks' sizes: how much it pays to read at once */
 	struct glibc_chunks found;
 };
 

@@ -112,8 +112,9 @@ struct report_process {
 	uint64_t probe_hits;
 	uint64_t repaired_blocks; /* taken off the ledger since the heap says that they are free */
 	struct report_allocator allocator;
-	double inspection_age; /* seconds since what follows was looked at */
-	size_t nlines;	       /* 0: the process ended before it could be looked at */
+	double inspection_age;	/* seconds since what follows was looked at */
+	double inspection_time; /* seconds that the looking took */
+	size_t nlines;		/* 0: the process ended before it could be looked at */
 	const struct report_line *waterfall;
 	size_t npinned;
 	const struct report_pinned *pinned;	  /* by bytes, largest first */

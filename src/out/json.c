@@ -181,6 +181,7 @@ static json_t *process(const struct report_process *p)
 
 	SET(o, fields);
 	json_object_set_new(o, "inspection_age_seconds", json_real(p->inspection_age));
+	json_object_set_new(o, "inspection_seconds", json_real(p->inspection_time));
 	json_object_set_new(o, "waterfall", waterfall(p));
 	json_object_set_new(o, "pinned", pinned(p));
 	json_object_set_new(o, "advice", advice(p));

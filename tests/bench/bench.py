@@ -9,6 +9,7 @@ taken in turn."""
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import statistics
@@ -100,6 +101,46 @@ def under_heapwatch(loop, pairs, depth, seen):
     return ns
 
 
+def explain(pid):
+    r = subprocess.run([HW, "explain", "-p", str(pid), "--json"], stdout=subprocess.PIPE, text=True)
+    return json.loads(r.stdout)["processes"][0]
+
+
+def walks():
+    """How long a full look takes, by the heap's size and the blocks', and what the target feels."""
+    for mib, phase in ((512, "full"), (512, "freed")):
+        p = subprocess.Popen([os.path.join(BUILD, "fixtures/frag"), str(mib)], text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for line in p.stdout:
+            if line == "phase %s\n" % phase:
+                break
+            if line == "end\n":
+                p.stdin.write("\n")
+                p.stdin.flush()
+        seen = [explain(p.pid) for _ in range(ROUNDS)]
+        size = seen[0]["allocator"]["system_bytes"]
+        took = statistics.median(x["inspection_seconds"] for x in seen)
+        print("explain a heap of %d MiB, phase %s: %.0f ms, %.0f ms a GiB (%s)" % (
+            size >> 20, phase, 1e3 * took, 1e3 * took * 2**30 / size,
+            seen[0]["allocator"]["confidence"]))
+        p.kill()
+        p.wait()
+    loop, bare, read = Loop(), [], []
+    for _ in range(ROUNDS):
+        bare.append(loop.run(100000000, 3))
+        loop.p.stdin.write("100000000 3 64\n")
+        loop.p.stdin.flush()
+        for _ in range(100):
+            # Once a second while the loop runs; its line is the answer.
+            if select.select([loop.p.stdout], [], [], 1)[0]:
+                break
+            explain(loop.p.pid)
+        read.append(float(loop.p.stdout.readline()))
+    loop.end()
+    print("a loop read once a second, against the same alone: %.3f" % statistics.median(
+        r / b for r, b in zip(read, bare)))
+
+
 def main():
     if os.geteuid():
         sys.exit("bench: needs root")
@@ -129,6 +170,7 @@ def main():
     print("daemon under the loop: %.0f %% of a core at %.2f M events/s (%.2f us an event), RSS %.1f MiB" %
           (100 * med("cpu"), med("rate") / 1e6, med("us_per_event"), med("rss") / 2**20))
     print("lost events over all rounds: %d" % sum(s["lost"] for s in seen))
+    walks()
 
 
 main()

@@ -91,6 +91,7 @@ static const struct report_process process = {
 		  .narenas = 1,
 		  .arenas = arenas},
     .inspection_age = 0.5,
+    .inspection_time = 0.25,
     .nlines = 3,
     .waterfall = waterfall,
     .npinned = 2,
