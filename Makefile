@@ -31,7 +31,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPFARCH) -Wall -Werr
 
 SRC      := $(wildcard src/*.c src/*/*.c)
 # What needs the BPF objects, or belongs to the program alone; the rest is what unit tests link.
-LOADED   := $(wildcard src/app/*.c) $(addprefix src/probe/,probes.c feature.c links.c) src/main.c
+LOADED   := $(wildcard src/app/*.c) $(addprefix src/probe/,probes.c feature.c links.c) src/unwind/tables.c src/main.c
 PURE     := $(filter-out $(LOADED),$(SRC))
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
 BPF_MAIN := $(filter-out bpf/feature.bpf.c,$(wildcard bpf/*.bpf.c))

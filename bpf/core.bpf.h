@@ -17,6 +17,9 @@
 #include "heapwatch/event.h"
 #include "hw_kernel.h"
 
+/* Words of the stack that are copied at once. */
+#define HW_STACK_WORDS 128
+
 /* One thread's call that is under way.  A slot belongs to its thread: nobody else writes it, which
  * a per-CPU scratch could not promise, for these programs can be preempted. */
 struct hw_thread {
@@ -27,6 +30,17 @@ struct hw_thread {
 	__u64 vm_addr, vm_len; /* mremap or munmap under way */
 	__u32 fn;
 	__u32 pad;
+	struct hw_walk {
+		__u64 ip, sp, bp, key;
+		__u64 top; /* what top[] is a copy of; 0: of nothing */
+		__u32 n, flags, tgid;
+		__u8 exact;   /* ip is where the thread is, not where it returns to */
+		__u8 lost_bp; /* bp is not this frame\'s */
+	} walk;
+	__u32 low, high;	   /* a binary search under way */
+	__u64 word;		   /* what was read last of what is not in top[] */
+	__u64 top[HW_STACK_WORDS]; /* a copy of the stack's top: one long read costs as much as a
+				      short */
 	/* The record of a new stack is built here; its pc[] is the room for every walk. */
 	struct hw_stack_room {
 		struct hw_hdr hdr;

@@ -37,6 +37,8 @@ enum hw_kind {
 #define HW_STACK_FULL	 (1 << 0) /* HW_MAX_FRAMES reached */
 #define HW_STACK_NOFRAME (1 << 1) /* the frame-pointer chain broke */
 #define HW_STACK_FAULT	 (1 << 2) /* user memory could not be read */
+#define HW_STACK_NOCODE	 (1 << 3) /* no module has this pc: generated code, or a wrong turn */
+#define HW_STACK_NORULE	 (1 << 4) /* no rule for this pc, and no frame pointer either */
 
 /* Flags of struct hw_vm_map, hw_vm_brk and hw_vm_remap. */
 #define HW_VM_IN_ALLOC	(1 << 0) /* asked for inside an allocator's function */

@@ -22,6 +22,7 @@
 #include "probe/feature.h"
 #include "probe/probes.h"
 #include "symbol/names.h"
+#include "unwind/tables.h"
 
 #define NAMES_FILES 64
 
@@ -33,6 +34,7 @@ struct session {
 	struct probes *probes;
 	struct drain *drain;
 	struct names *names;
+	struct tables *tables;
 	struct watched **watched;
 	size_t nwatched;
 	struct pollfd *fds;
@@ -95,7 +97,7 @@ static int check_kernel(void)
 static int attach_one(struct session *s, struct watched *w, unsigned int ring)
 {
 	char searched[2048];
-	int err = watched__attach(w, s->probes, s->names, searched, sizeof(searched));
+	int err = watched__attach(w, s->probes, s->tables, s->names, searched, sizeof(searched));
 
 	if (err == -ENOENT)
 		log_error("process %d (%s) has no known allocator: no malloc and free in %s; if it "
@@ -122,12 +124,18 @@ static int attach_all(struct session *s)
 				       .rings = o->rings,
 				       .threads = o->threads,
 				       .processes = OPTIONS_MAX_PIDS};
+	struct probes_unwind maps;
 	int err = probes__new(&config, &s->probes);
 
 	if (!err)
 		err = drain__new(s->probes, s->fds[FD_NOTIFY].fd, &s->drain);
 	s->names = err ? NULL : names__new(NAMES_FILES);
-	if (!err && !s->names)
+	if (!err) {
+		maps = probes__unwind(s->probes);
+		s->tables =
+		    tables__new(maps.rows_fd, maps.pages, maps.spaces_fd, procfs_open_mapping);
+	}
+	if (!err && (!s->names || !s->tables))
 		err = -ENOMEM;
 	s->start_ns = monotonic_ns();
 	for (size_t i = 0; i < s->nwatched && !err; i++)
@@ -209,7 +217,7 @@ static int add_process(struct session *s, struct build *b, struct watched *w, in
 	int err;
 
 	if (!w->exited)
-		watched__refresh(w, s->probes, s->names, s->drain);
+		watched__refresh(w, s->probes, s->tables, s->names, s->drain);
 	if (!w->exited)
 		inspection_update(&w->inspection, s->drain, w->modules, false);
 	/* Counters after the snapshot: a loss in between is told too early, never too late. */
@@ -281,8 +289,8 @@ static int loop(struct session *s, session_report_fn fn, void *arg)
 		if (take(&s->fds[FD_NOTIFY]))
 			for (size_t i = 0; i < s->nwatched; i++)
 				if (!s->watched[i]->exited)
-					watched__refresh(s->watched[i], s->probes, s->names,
-							 s->drain);
+					watched__refresh(s->watched[i], s->probes, s->tables,
+							 s->names, s->drain);
 		for (size_t i = 0; i < s->nwatched; i++)
 			if (s->fds[FDS + i].fd >= 0 && s->fds[FDS + i].revents) {
 				s->watched[i]->exited = true;
@@ -313,6 +321,7 @@ int session_run(const struct options *o, session_report_fn fn, void *arg)
 
 	drain__free(s.drain);
 	probes__free(s.probes);
+	tables__free(s.tables);
 	names__free(s.names);
 	for (size_t i = 0; i < s.nwatched; i++)
 		watched__free(s.watched[i]);

@@ -15,6 +15,7 @@
 #include "probe/probes.h"
 #include "model/modules.h"
 #include "symbol/names.h"
+#include "unwind/tables.h"
 
 static int refuse(pid_t pid, int err)
 {
@@ -197,8 +198,33 @@ static int attach_file(struct watched *w, const struct module *m, struct probes 
 	return err;
 }
 
-int watched__attach(struct watched *w, struct probes *probes, struct names *names, char *searched,
-		    size_t len)
+/* Tell the unwinder what code is where. */
+static int load_tables(struct watched *w, struct tables *tables)
+{
+	size_t n = 0, all = modules__count(w->modules);
+	struct tables_range *ranges = calloc(all + 1, sizeof(*ranges));
+	int err;
+
+	if (!ranges)
+		return -ENOMEM;
+	for (size_t i = 0; i < all; i++) {
+		const struct module *m = modules__at(w->modules, i);
+
+		if (m->exec && m->inode)
+			ranges[n++] = (struct tables_range){.start = m->start,
+							    .end = m->end,
+							    .offset = m->offset,
+							    .dev = (uint64_t)m->dev_major << 32 |
+								   m->dev_minor,
+							    .inode = m->inode};
+	}
+	err = tables__load(tables, w->pid, ranges, n);
+	free(ranges);
+	return err;
+}
+
+int watched__attach(struct watched *w, struct probes *probes, struct tables *tables,
+		    struct names *names, char *searched, size_t len)
 {
 	int err = procfs_modules(w->pid, w->modules);
 
@@ -206,6 +232,8 @@ int watched__attach(struct watched *w, struct probes *probes, struct names *name
 	if (err < 0)
 		return err;
 	err = names ? names__prepare(names, w->pid, w->modules) : 0;
+	if (!err && tables)
+		err = load_tables(w, tables);
 	for (size_t i = 0; !err && i < modules__count(w->modules); i++) {
 		const struct module *m = modules__at(w->modules, i);
 		struct watched_file *file;
@@ -274,8 +302,8 @@ int watched__arm(struct watched *w, struct probes *probes, struct drain *drain, 
 	return err;
 }
 
-void watched__refresh(struct watched *w, struct probes *probes, struct names *names,
-		      struct drain *drain)
+void watched__refresh(struct watched *w, struct probes *probes, struct tables *tables,
+		      struct names *names, struct drain *drain)
 {
 	struct procfs_memory memory;
 	struct drain_state s;
@@ -298,7 +326,7 @@ void watched__refresh(struct watched *w, struct probes *probes, struct names *na
 	if (s.execs != w->execs || s.code_maps != w->code_maps) {
 		w->execs = s.execs;
 		w->code_maps = s.code_maps;
-		err = watched__attach(w, probes, names, searched, sizeof(searched));
+		err = watched__attach(w, probes, tables, names, searched, sizeof(searched));
 		if (err == -ENOENT)
 			log_warn("process %d (%s): no allocator found in %s", w->pid, w->stat.comm,
 				 searched);

@@ -14,6 +14,7 @@ struct drain;
 struct modules;
 struct names;
 struct probes;
+struct tables;
 
 struct watched {
 	pid_t pid;
@@ -39,18 +40,18 @@ void watched__free(struct watched *w);
 
 /*
  * Look through the files it maps, put probes on each allocator that has none yet (probes NULL: only
- * learn their names; names NULL: nothing is to be named).  Logs.
+ * learn their names; tables and names NULL: nothing is to be walked or named).  Logs.
  * -ENOENT where no file with an allocator was found, which the caller judges; *searched names what
  * was looked at (at most len bytes).
  */
-int watched__attach(struct watched *w, struct probes *probes, struct names *names, char *searched,
-		    size_t len);
+int watched__attach(struct watched *w, struct probes *probes, struct tables *tables,
+		    struct names *names, char *searched, size_t len);
 
 /* Start to record: a ledger for the drain, seeded with the mappings that are there. */
 int watched__arm(struct watched *w, struct probes *probes, struct drain *drain, unsigned int ring);
 
 /* Read RSS, and modules and probes after an exec or a dlopen.  Not an error where it has ended. */
-void watched__refresh(struct watched *w, struct probes *probes, struct names *names,
-		      struct drain *drain);
+void watched__refresh(struct watched *w, struct probes *probes, struct tables *tables,
+		      struct names *names, struct drain *drain);
 
 #endif

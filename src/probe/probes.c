@@ -15,6 +15,9 @@
 #include "probe/links.h"
 #include "probe/multi.h"
 
+/* Of 512 rows each: 16 MiB, room for 70 libraries as large as glibc. */
+#define ROW_PAGES 4096
+
 struct probes {
 	struct heapwatch_bpf *skel;
 	struct ring_buffer *rings;
@@ -137,6 +140,8 @@ static int load(struct probes *p, const struct probes_config *c)
 								     : 1024;
 	bpf_map__set_max_entries(p->skel->maps.hw_threads, c->threads);
 	bpf_map__set_max_entries(p->skel->maps.hw_procs, c->processes);
+	bpf_map__set_max_entries(p->skel->maps.hw_spaces, c->processes);
+	bpf_map__set_max_entries(p->skel->maps.hw_rows, ROW_PAGES);
 	if (p->user == USER_SESSION)
 		want(p, "hw_session", MULTI_ATTACH_SESSION);
 	else
@@ -369,6 +374,13 @@ int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out)
 	unsigned int key = (unsigned int)pid;
 
 	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_procs), &key, out) ? -errno : 0;
+}
+
+struct probes_unwind probes__unwind(const struct probes *p)
+{
+	return (struct probes_unwind){.rows_fd = bpf_map__fd(p->skel->maps.hw_rows),
+				      .spaces_fd = bpf_map__fd(p->skel->maps.hw_spaces),
+				      .pages = ROW_PAGES};
 }
 
 int probes__epoll_fd(const struct probes *p)

@@ -46,6 +46,14 @@ void probes__detach(struct probes *p, pid_t pid);
 /* The kernel's counters of a process; -ENOENT where it is not armed. */
 int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out);
 
+/* The maps of the unwinder (heapwatch/unwind.h): descriptors that belong to p, and the pages that
+ * the first has. */
+struct probes_unwind {
+	int rows_fd, spaces_fd;
+	uint32_t pages;
+};
+struct probes_unwind probes__unwind(const struct probes *p);
+
 /* Becomes readable when a ring has crossed its wake-up mark. */
 int probes__epoll_fd(const struct probes *p);
 /* One record; returns non-zero to stop the drain after it. */

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "unwind/cfi.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <string.h>
+
+#define REG_BP 6
+#define REG_SP 7
+#define REG_RA 16
+
+/* DW_CFA_remember_state nests 1 or 2 deep in what compilers write. */
+#define DEPTH 16
+
+enum rule { SAME, AT_CFA, AT_BP, LOST };
+
+struct state {
+	uint8_t kind; /* of the CFA: HW_ROW_UNKNOWN, _SP, _BP, _BP_DEREF, _PLT */
+	int64_t cfa;
+	enum rule bp;
+	int64_t bp_at;
+	enum { RA_USUAL, RA_NONE, RA_LOST } ra;
+};
+
+struct run {
+	const struct cfi_entry *e;
+	const uint8_t *p, *end;
+	struct state now, initial, saved[DEPTH];
+	unsigned int depth;
+	uint64_t pc;
+	cfi_row_fn fn;
+	void *arg;
+	bool bad;
+};
+
+static uint8_t byte(struct run *r)
+{
+	if (r->p >= r->end) {
+		r->bad = true;
+		return 0;
+	}
+	return *r->p++;
+}
+
+static uint64_t uleb(struct run *r)
+{
+	uint64_t v = 0;
+
+	for (unsigned int shift = 0;; shift += 7) {
+		uint8_t b = byte(r);
+
+		if (shift < 64)
+			v |= (uint64_t)(b & 0x7f) << shift;
+		if (!(b & 0x80) || r->bad)
+			return v;
+	}
+}
+
+static int64_t sleb(struct run *r)
+{
+	uint64_t v = 0;
+
+	for (unsigned int shift = 0;; shift += 7) {
+		uint8_t b = byte(r);
+
+		if (shift < 64)
+			v |= (uint64_t)(b & 0x7f) << shift;
+		if ((b & 0x80) && !r->bad)
+			continue;
+		if ((b & 0x40) && shift + 7 < 64)
+			v |= ~0ull << (shift + 7);
+		return (int64_t)v;
+	}
+}
+
+static uint64_t fixed(struct run *r, unsigned int n)
+{
+	uint64_t v = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		v |= (uint64_t)byte(r) << (8 * i);
+	return v;
+}
+
+/* An expression's bytes; NULL where they do not lie within the instructions. */
+static const uint8_t *block(struct run *r, uint64_t *len)
+{
+	const uint8_t *p;
+
+	*len = uleb(r);
+	if (r->bad || *len > (uint64_t)(r->end - r->p)) {
+		r->bad = true;
+		return NULL;
+	}
+	p = r->p;
+	r->p += *len;
+	return p;
+}
+
+static bool fits(int64_t v, int64_t min, int64_t max)
+{
+	return v % 8 == 0 && v / 8 >= min && v / 8 <= max;
+}
+
+static struct hw_row row_of(const struct run *r)
+{
+	const struct state *s = &r->now;
+	struct hw_row row = {.pc = (uint32_t)r->pc, .kind = s->kind};
+
+	if (r->e->signal) {
+		row.kind = HW_ROW_SIGNAL;
+		return row;
+	}
+	if (s->ra == RA_NONE) {
+		row.kind = HW_ROW_OUTERMOST;
+		return row;
+	}
+	if (s->ra == RA_LOST || !fits(s->cfa, INT16_MIN, INT16_MAX)) {
+		row.kind = HW_ROW_UNKNOWN;
+		return row;
+	}
+	row.cfa = (int16_t)(s->cfa / 8);
+	if (s->bp == SAME)
+		row.bp = HW_ROW_BP_SAME;
+	else if (s->bp == AT_CFA && fits(s->bp_at, -127, 126) && s->bp_at)
+		row.bp = (int8_t)(s->bp_at / 8);
+	else if (s->bp == AT_BP)
+		row.bp = HW_ROW_BP_AT_BP;
+	else
+		row.bp = HW_ROW_BP_LOST;
+	return row;
+}
+
+static int emit(struct run *r)
+{
+	struct hw_row row = row_of(r);
+
+	return r->fn(r->arg, &row);
+}
+
+static int advance(struct run *r, uint64_t by)
+{
+	uint64_t rest = r->e->pc + r->e->size - r->pc;
+	int err = 0;
+
+	if (!by)
+		return 0;
+	/* Beyond the function nothing holds. */
+	if (by > rest) {
+		r->bad = true;
+		return 0;
+	}
+	err = emit(r);
+	r->pc += by;
+	return err;
+}
+
+static int64_t factored(const struct run *r, int64_t v)
+{
+	int64_t out;
+
+	return __builtin_mul_overflow(v, r->e->data_align, &out) ? INT64_MAX : out;
+}
+
+static void set_rule(struct run *r, uint64_t reg, enum rule rule, int64_t at)
+{
+	if (reg == REG_BP) {
+		r->now.bp = rule;
+		r->now.bp_at = at;
+	} else if (reg == REG_RA) {
+		r->now.ra = rule == AT_CFA && at == -8 ? RA_USUAL : RA_LOST;
+	}
+}
+
+static void restore(struct run *r, uint64_t reg)
+{
+	if (reg == REG_BP) {
+		r->now.bp = r->initial.bp;
+		r->now.bp_at = r->initial.bp_at;
+	} else if (reg == REG_RA) {
+		r->now.ra = r->initial.ra;
+	}
+}
+
+static void set_cfa(struct run *r, uint64_t reg, int64_t offset)
+{
+	r->now.kind = reg == REG_SP ? HW_ROW_SP : reg == REG_BP ? HW_ROW_BP : HW_ROW_UNKNOWN;
+	r->now.cfa = offset;
+}
+
+/*
+ * The expressions that compilers and linkers write for a CFA:
+ * PLT: rsp + 8 + (((rip & 15) >= N) << 3), N 11 for lazy entries and 9 or 5 for others, and
+ * rbp-based: *(rbp + n), of functions that align their stack.
+ */
+static void cfa_expression(struct run *r, const uint8_t *p, uint64_t len)
+{
+	static const uint8_t plt[] = {DW_OP_breg7, 8,	      DW_OP_breg16, 0,
+				      DW_OP_lit15, DW_OP_and, DW_OP_lit11,  DW_OP_ge,
+				      DW_OP_lit3,  DW_OP_shl, DW_OP_plus};
+
+	r->now.kind = HW_ROW_UNKNOWN;
+	r->now.cfa = 0;
+	if (len == sizeof(plt) && !memcmp(p, plt, len)) {
+		r->now.kind = HW_ROW_PLT;
+		r->now.cfa = 8;
+	} else if (len == 3 && p[0] == DW_OP_breg6 && !(p[1] & 0x80) && p[2] == DW_OP_deref) {
+		r->now.kind = HW_ROW_BP_DEREF;
+		r->now.cfa = p[1] & 0x40 ? (int64_t)p[1] - 0x80 : p[1];
+	}
+}
+
+static void expression(struct run *r, uint64_t reg)
+{
+	uint64_t len;
+	const uint8_t *p = block(r, &len);
+
+	/* "at *rbp": what gcc writes for functions that align their stack. */
+	if (p && reg == REG_BP && len == 2 && p[0] == DW_OP_breg6 && p[1] == 0) {
+		set_rule(r, reg, AT_BP, 0);
+		return;
+	}
+	set_rule(r, reg, LOST, 0);
+}
+
+static int extended(struct run *r, uint8_t op)
+{
+	uint64_t reg, len;
+	const uint8_t *p;
+
+	switch (op) {
+	case DW_CFA_nop:
+		return 0;
+	case DW_CFA_advance_loc1:
+		return advance(r, fixed(r, 1) * r->e->code_align);
+	case DW_CFA_advance_loc2:
+		return advance(r, fixed(r, 2) * r->e->code_align);
+	case DW_CFA_advance_loc4:
+		return advance(r, fixed(r, 4) * r->e->code_align);
+	case DW_CFA_def_cfa:
+		reg = uleb(r);
+		set_cfa(r, reg, (int64_t)uleb(r));
+		return 0;
+	case DW_CFA_def_cfa_sf:
+		reg = uleb(r);
+		set_cfa(r, reg, factored(r, sleb(r)));
+		return 0;
+	case DW_CFA_def_cfa_register:
+		set_cfa(r, uleb(r), r->now.cfa);
+		return 0;
+	case DW_CFA_def_cfa_offset:
+		r->now.cfa = (int64_t)uleb(r);
+		return 0;
+	case DW_CFA_def_cfa_offset_sf:
+		r->now.cfa = factored(r, sleb(r));
+		return 0;
+	case DW_CFA_def_cfa_expression:
+		p = block(r, &len);
+		if (p)
+			cfa_expression(r, p, len);
+		return 0;
+	case DW_CFA_expression:
+		expression(r, uleb(r));
+		return 0;
+	case DW_CFA_val_expression:
+		reg = uleb(r);
+		block(r, &len);
+		set_rule(r, reg, LOST, 0);
+		return 0;
+	case DW_CFA_offset_extended:
+		reg = uleb(r);
+		set_rule(r, reg, AT_CFA, factored(r, (int64_t)uleb(r)));
+		return 0;
+	case DW_CFA_offset_extended_sf:
+		reg = uleb(r);
+		set_rule(r, reg, AT_CFA, factored(r, sleb(r)));
+		return 0;
+	case DW_CFA_GNU_negative_offset_extended:
+		reg = uleb(r);
+		set_rule(r, reg, AT_CFA, factored(r, -(int64_t)uleb(r)));
+		return 0;
+	case DW_CFA_val_offset:
+	case DW_CFA_val_offset_sf:
+		reg = uleb(r);
+		sleb(r);
+		set_rule(r, reg, LOST, 0);
+		return 0;
+	case DW_CFA_register:
+		reg = uleb(r);
+		uleb(r);
+		set_rule(r, reg, LOST, 0);
+		return 0;
+	case DW_CFA_undefined:
+		reg = uleb(r);
+		set_rule(r, reg, LOST, 0);
+		if (reg == REG_RA)
+			r->now.ra = RA_NONE;
+		return 0;
+	case DW_CFA_same_value:
+		set_rule(r, uleb(r), SAME, 0);
+		return 0;
+	case DW_CFA_restore_extended:
+		restore(r, uleb(r));
+		return 0;
+	case DW_CFA_remember_state:
+		r->bad |= r->depth == DEPTH;
+		if (!r->bad)
+			r->saved[r->depth++] = r->now;
+		return 0;
+	case DW_CFA_restore_state:
+		r->bad |= !r->depth;
+		if (!r->bad)
+			r->now = r->saved[--r->depth];
+		return 0;
+	case DW_CFA_GNU_args_size:
+		uleb(r);
+		return 0;
+	}
+	/* DW_CFA_set_loc too: no compiler writes it for this machine. */
+	r->bad = true;
+	return 0;
+}
+
+static int instructions(struct run *r, const uint8_t *p, const uint8_t *end)
+{
+	int err = 0;
+
+	r->p = p;
+	r->end = end;
+	while (!err && !r->bad && r->p < r->end) {
+		uint8_t op = byte(r), low = op & 0x3f;
+
+		switch (op & 0xc0) {
+		case DW_CFA_advance_loc:
+			err = advance(r, low * r->e->code_align);
+			break;
+		case DW_CFA_offset:
+			set_rule(r, low, AT_CFA, factored(r, (int64_t)uleb(r)));
+			break;
+		case DW_CFA_restore:
+			restore(r, low);
+			break;
+		default:
+			err = extended(r, op);
+		}
+	}
+	return err;
+}
+
+int cfi_run(const struct cfi_entry *e, cfi_row_fn fn, void *arg)
+{
+	struct run r = {.e = e, .pc = e->pc, .fn = fn, .arg = arg};
+	int err;
+
+	r.now = (struct state){.kind = HW_ROW_UNKNOWN, .ra = RA_LOST};
+	if (e->return_register != REG_RA)
+		return -EBADMSG;
+	err = instructions(&r, e->initial, e->initial_end);
+	/* Initial instructions are of no place: one that advances is none. */
+	r.bad |= r.pc != e->pc;
+	r.initial = r.now;
+	if (!err && !r.bad)
+		err = instructions(&r, e->start, e->end);
+	if (!err && !r.bad)
+		return emit(&r);
+	return err ? err : -EBADMSG;
+}

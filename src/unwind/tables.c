@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "unwind/tables.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "heapwatch/unwind.h"
+#include "unwind/rows.h"
+
+struct file {
+	uint64_t dev, inode, size, mtime; /* an inode may be used again */
+	uint32_t page, npages;		  /* 0: no rows */
+	uint32_t refs;			  /* processes that map it */
+	uint64_t nrows;
+	unsigned int nsegments;
+	struct {
+		uint64_t offset, vaddr, filesz;
+	} segments[ROWS_SEGMENTS];
+};
+
+struct user {
+	pid_t pid;
+	uint32_t files[HW_RANGES];
+	uint32_t nfiles;
+};
+
+struct tables {
+	int rows_fd, spaces_fd;
+	uint32_t pages, next_page, generation;
+	tables_open_fn open;
+	struct file *files;
+	uint32_t nfiles;
+	struct user *users;
+	uint32_t nusers;
+	uint64_t crowded;
+	struct hw_space space; /* of the load under way: large for a stack */
+};
+
+struct tables *tables__new(int rows, uint32_t pages, int spaces, tables_open_fn open)
+{
+	struct tables *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->rows_fd = rows;
+	t->spaces_fd = spaces;
+	t->pages = pages;
+	t->open = open;
+	return t;
+}
+
+void tables__free(struct tables *t)
+{
+	if (!t)
+		return;
+	free(t->files);
+	free(t->users);
+	free(t);
+}
+
+/* Pages that follow each other: fresh ones, or those of a file that nobody maps any more. */
+static int take_pages(struct tables *t, uint32_t n, uint32_t *first)
+{
+	if (n <= t->pages - t->next_page) {
+		*first = t->next_page;
+		t->next_page += n;
+		return 0;
+	}
+	for (uint32_t i = 0; i < t->nfiles; i++) {
+		struct file *f = &t->files[i];
+
+		if (f->refs || f->npages < n)
+			continue;
+		*first = f->page;
+		/* It is read again when somebody maps it again. */
+		f->page += n;
+		f->npages -= n;
+		f->inode = 0;
+		return 0;
+	}
+	t->crowded++;
+	return -ENOSPC;
+}
+
+static int write_pages(struct tables *t, const struct rows *r, uint32_t page)
+{
+	struct hw_row_page p;
+
+	for (size_t i = 0; i < r->n; i += HW_PAGE_ROWS, page++) {
+		size_t n = r->n - i < HW_PAGE_ROWS ? r->n - i : HW_PAGE_ROWS;
+
+		memcpy(p.row, r->row + i, n * sizeof(*p.row));
+		/* Behind the last row nothing is found. */
+		for (size_t k = n; k < HW_PAGE_ROWS; k++)
+			p.row[k] = (struct hw_row){.pc = UINT32_MAX, .kind = HW_ROW_NONE};
+		if (bpf_map_update_elem(t->rows_fd, &page, &p, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static void read_file(struct tables *t, struct file *f, int fd)
+{
+	struct rows r;
+	uint32_t n;
+
+	if (!rows_read(fd, &r)) {
+		n = (uint32_t)((r.n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS);
+		if (n && !take_pages(t, n, &f->page) && !write_pages(t, &r, f->page)) {
+			f->npages = n;
+			f->nrows = r.n;
+		}
+		f->nsegments = r.nsegments;
+		memcpy(f->segments, r.segments, sizeof(f->segments));
+	}
+	rows_free(&r);
+}
+
+/* The number of the file, read where it is new; -1: it can't be looked at. */
+static int64_t file_of(struct tables *t, pid_t pid, const struct tables_range *range)
+{
+	struct file *files, f = {.dev = range->dev, .inode = range->inode};
+	struct stat st;
+	int fd;
+
+	for (uint32_t i = 0; i < t->nfiles; i++)
+		if (t->files[i].dev == f.dev && t->files[i].inode == f.inode && t->files[i].refs)
+			return i;
+	fd = t->open(pid, range->start, range->end);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st)) {
+		close(fd);
+		return -1;
+	}
+	f.size = (uint64_t)st.st_size;
+	f.mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	/* Nobody maps it at the moment, but it is still the same. */
+	for (uint32_t i = 0; i < t->nfiles; i++)
+		if (t->files[i].dev == f.dev && t->files[i].inode == f.inode &&
+		    t->files[i].size == f.size && t->files[i].mtime == f.mtime) {
+			close(fd);
+			return i;
+		}
+	files = reallocarray(t->files, t->nfiles + 1, sizeof(*files));
+	if (!files) {
+		close(fd);
+		return -1;
+	}
+	t->files = files;
+	read_file(t, &f, fd);
+	close(fd);
+	t->files[t->nfiles] = f;
+	return t->nfiles++;
+}
+
+static struct user *user_of(struct tables *t, pid_t pid)
+{
+	struct user *users;
+
+	for (uint32_t i = 0; i < t->nusers; i++)
+		if (t->users[i].pid == pid)
+			return &t->users[i];
+	users = reallocarray(t->users, t->nusers + 1, sizeof(*users));
+	if (!users)
+		return NULL;
+	t->users = users;
+	users[t->nusers] = (struct user){.pid = pid};
+	return &users[t->nusers++];
+}
+
+static void release(struct tables *t, struct user *u)
+{
+	for (uint32_t i = 0; i < u->nfiles; i++)
+		t->files[u->files[i]].refs--;
+	u->nfiles = 0;
+}
+
+static uint64_t bias_of(const struct file *f, const struct tables_range *r)
+{
+	for (unsigned int i = 0; i < f->nsegments; i++)
+		if (r->offset >= (f->segments[i].offset & ~4095ull) &&
+		    r->offset < f->segments[i].offset + f->segments[i].filesz)
+			return r->start -
+			       (f->segments[i].vaddr - f->segments[i].offset + r->offset);
+	return 0;
+}
+
+int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges, size_t n)
+{
+	struct user *u = user_of(t, pid), before;
+	uint32_t key = (uint32_t)pid;
+
+	if (!u)
+		return -ENOMEM;
+	before = *u;
+	u->nfiles = 0;
+	t->space = (struct hw_space){.generation = ++t->generation};
+	for (size_t i = 0; i < n && t->space.n < HW_RANGES; i++) {
+		struct hw_range *to = &t->space.range[t->space.n++];
+		int64_t k = file_of(t, pid, &ranges[i]);
+
+		*to = (struct hw_range){.start = ranges[i].start, .end = ranges[i].end};
+		if (k < 0)
+			continue;
+		t->files[k].refs++;
+		u->files[u->nfiles++] = (uint32_t)k;
+		to->page = t->files[k].page;
+		to->npages = t->files[k].npages;
+		to->bias = bias_of(&t->files[k], &ranges[i]);
+	}
+	release(t, &before);
+	return bpf_map_update_elem(t->spaces_fd, &key, &t->space, BPF_ANY) ? -errno : 0;
+}
+
+void tables__drop(struct tables *t, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid;
+
+	bpf_map_delete_elem(t->spaces_fd, &key);
+	for (uint32_t i = 0; i < t->nusers; i++)
+		if (t->users[i].pid == pid) {
+			release(t, &t->users[i]);
+			t->users[i] = t->users[--t->nusers];
+			return;
+		}
+}
+
+void tables__counts(const struct tables *t, struct tables_counts *out)
+{
+	*out = (struct tables_counts){
+	    .files = t->nfiles, .pages = t->next_page, .crowded = t->crowded};
+	for (uint32_t i = 0; i < t->nfiles; i++) {
+		out->rowless += !t->files[i].npages;
+		out->rows += t->files[i].nrows;
+	}
+}
