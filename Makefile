@@ -38,7 +38,7 @@ BPF_MAIN := $(filter-out bpf/feature.bpf.c,$(wildcard bpf/*.bpf.c))
 SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h
 TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c))
+FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
 BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger
 
 .PHONY: all demo test test-unit test-bpf fuzz fuzz-run check bench install clean help deps fixtures
@@ -110,6 +110,12 @@ $(BUILD)/fuzz/src/%.o: src/%.c
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -Isrc -o $@ $^ $(PURE_LIBS)
+
+# As distributions build: no frame pointers.
+$(BUILD)/fixtures/nofp/%: tests/fixtures/nofp/%.c
+	$(call say,FIX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -fno-builtin -fomit-frame-pointer -MMD -MP -o $@ $< -lpthread
 
 # Frame pointers and no sibling calls: a fixture's callsites must be what its source says.
 $(BUILD)/fixtures/%: tests/fixtures/%.c

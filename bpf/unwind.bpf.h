@@ -19,7 +19,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024); /* --max-processes */
-	__type(key, __u32); /* tgid */
+	__type(key, __u32);	   /* tgid */
 	__type(value, struct hw_space);
 } hw_spaces __weak SEC(".maps");
 

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_rows: the rows of real files against libdw's own reading of the same tables, row by row; and
+ * instructions made by hand, well-formed or not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unwind/cfi.h"
+#include "unwind/rows.h"
+
+/* What libdw says of a pc as a row; false where it says nothing. */
+static bool by_libdw(Dwarf_CFI *cfi, uint64_t pc, struct hw_row *out)
+{
+	Dwarf_Frame *frame;
+	Dwarf_Op mem[3], *ops;
+	size_t n;
+
+	if (dwarf_cfi_addrframe(cfi, pc, &frame))
+		return false;
+	*out = (struct hw_row){.kind = HW_ROW_UNKNOWN};
+	if (!dwarf_frame_cfa(frame, &ops, &n) && n == 1 &&
+	    (ops[0].atom == DW_OP_bregx ||
+	     (ops[0].atom >= DW_OP_breg0 && ops[0].atom <= DW_OP_breg31))) {
+		bool x = ops[0].atom == DW_OP_bregx;
+		uint64_t reg = x ? ops[0].number : (uint64_t)ops[0].atom - DW_OP_breg0;
+		int64_t offset = (int64_t)(x ? ops[0].number2 : ops[0].number);
+
+		out->kind = reg == 7 ? HW_ROW_SP : reg == 6 ? HW_ROW_BP : HW_ROW_UNKNOWN;
+		out->cfa = (int16_t)(offset / 8);
+	}
+	/* rbp: at an offset from the CFA (call_frame_cfa, plus_uconst), or as it is. */
+	if (!dwarf_frame_register(frame, 6, mem, &ops, &n) && n >= 1 &&
+	    ops[0].atom == DW_OP_call_frame_cfa)
+		out->bp = n == 2 ? (int8_t)((int64_t)ops[1].number / 8) : 0;
+	free(frame);
+	return true;
+}
+
+static void compare(const char *path, size_t least)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t same = 0;
+	struct rows r;
+	Dwarf_CFI *cfi;
+	Elf *elf;
+
+	if (fd < 0) {
+		printf("skip: no %s here\n", path);
+		return;
+	}
+	assert_int_equal(rows_read(fd, &r), 0);
+	assert_int_equal(r.skipped, 0);
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	cfi = dwarf_getcfi_elf(elf);
+	assert_non_null(cfi);
+	for (size_t i = 0; i < r.n; i++) {
+		const struct hw_row *row = &r.row[i];
+		struct hw_row want;
+		bool known = by_libdw(cfi, row->pc, &want);
+
+		assert_true(!i || row[-1].pc < row->pc);
+		if (row->kind == HW_ROW_NONE) {
+			assert_false(known);
+			continue;
+		}
+		assert_true(known);
+		if (row->kind != HW_ROW_SP && row->kind != HW_ROW_BP)
+			continue;
+		if (want.kind != row->kind || want.cfa != row->cfa || want.bp != row->bp)
+			fail_msg("%s at 0x%x: %u %d %d, libdw %u %d %d", path, row->pc, row->kind,
+				 row->cfa, row->bp, want.kind, want.cfa, want.bp);
+		same++;
+		/* It holds up to the next row. */
+		assert_true(i + 1 == r.n || by_libdw(cfi, r.row[i + 1].pc - 1, &want));
+		assert_true(want.kind == row->kind && want.cfa == row->cfa && want.bp == row->bp);
+	}
+	assert_true(same >= least);
+	dwarf_cfi_end(cfi);
+	elf_end(elf);
+	rows_free(&r);
+	close(fd);
+}
+
+static void test_real(void **state)
+{
+	(void)state;
+	compare("/proc/self/exe", 100);
+	compare("/lib/x86_64-linux-gnu/libc.so.6", 20000);
+	compare("/usr/bin/git", 20000);
+	compare("/usr/bin/python3.11", 20000);
+	compare("/lib64/ld-linux-x86-64.so.2", 1000);
+}
+
+struct got {
+	struct hw_row row[16];
+	size_t n;
+};
+
+static int keep(void *arg, const struct hw_row *row)
+{
+	struct got *g = arg;
+
+	assert_true(g->n < 16);
+	g->row[g->n++] = *row;
+	return 0;
+}
+
+/* The usual CIE of x86-64: CFA = rsp + 8, return address at CFA - 8. */
+static const uint8_t usual[] = {DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1};
+
+static int run(const uint8_t *code, size_t len, bool signal, struct got *g)
+{
+	struct cfi_entry e = {.initial = usual,
+			      .initial_end = usual + sizeof(usual),
+			      .start = code,
+			      .end = code + len,
+			      .code_align = 1,
+			      .data_align = -8,
+			      .return_register = 16,
+			      .signal = signal,
+			      .pc = 0x1000,
+			      .size = 0x100};
+
+	g->n = 0;
+	return cfi_run(&e, keep, g);
+}
+
+static void expect(const struct got *g, size_t i, uint32_t pc, uint8_t kind, int cfa, int bp)
+{
+	assert_true(i < g->n);
+	assert_int_equal(g->row[i].pc, pc);
+	assert_int_equal(g->row[i].kind, kind);
+	assert_int_equal(g->row[i].cfa, cfa);
+	assert_int_equal(g->row[i].bp, bp);
+}
+
+static void test_frame_pointer(void **state)
+{
+	static const uint8_t code[] = {DW_CFA_advance_loc | 1,
+				       DW_CFA_def_cfa_offset,
+				       16,
+				       DW_CFA_offset | 6,
+				       2,
+				       DW_CFA_advance_loc | 3,
+				       DW_CFA_def_cfa_register,
+				       6,
+				       DW_CFA_advance_loc1,
+				       0x20,
+				       DW_CFA_def_cfa,
+				       7,
+				       8,
+				       DW_CFA_restore | 6};
+	struct got g;
+
+	(void)state;
+	assert_int_equal(run(code, sizeof(code), false, &g), 0);
+	assert_int_equal(g.n, 4);
+	expect(&g, 0, 0x1000, HW_ROW_SP, 1, HW_ROW_BP_SAME);
+	expect(&g, 1, 0x1001, HW_ROW_SP, 2, -2);
+	expect(&g, 2, 0x1004, HW_ROW_BP, 2, -2);
+	expect(&g, 3, 0x1024, HW_ROW_SP, 1, HW_ROW_BP_SAME);
+}
+
+static void test_aligned_stack(void **state)
+{
+	/* gcc -O2 for a function with a 32-byte aligned local. */
+	static const uint8_t code[] = {DW_CFA_advance_loc | 5,
+				       DW_CFA_def_cfa,
+				       10,
+				       0,
+				       DW_CFA_advance_loc | 10,
+				       DW_CFA_expression,
+				       6,
+				       2,
+				       DW_OP_breg6,
+				       0,
+				       DW_CFA_advance_loc | 5,
+				       DW_CFA_def_cfa_expression,
+				       3,
+				       DW_OP_breg6,
+				       0x78,
+				       DW_OP_deref};
+	struct got g;
+
+	(void)state;
+	assert_int_equal(run(code, sizeof(code), false, &g), 0);
+	assert_int_equal(g.n, 4);
+	expect(&g, 1, 0x1005, HW_ROW_UNKNOWN, 0, HW_ROW_BP_SAME);
+	expect(&g, 3, 0x1014, HW_ROW_BP_DEREF, -1, HW_ROW_BP_AT_BP);
+}
+
+static void test_special(void **state)
+{
+	static const uint8_t plt[] = {DW_CFA_def_cfa_offset,
+				      16,
+				      DW_CFA_advance_loc | 6,
+				      DW_CFA_def_cfa_offset,
+				      24,
+				      DW_CFA_advance_loc | 10,
+				      DW_CFA_def_cfa_expression,
+				      11,
+				      DW_OP_breg7,
+				      8,
+				      DW_OP_breg16,
+				      0,
+				      DW_OP_lit15,
+				      DW_OP_and,
+				      DW_OP_lit11,
+				      DW_OP_ge,
+				      DW_OP_lit3,
+				      DW_OP_shl,
+				      DW_OP_plus};
+	static const uint8_t start[] = {DW_CFA_undefined, 16};
+	static const uint8_t remember[] = {DW_CFA_advance_loc | 1, DW_CFA_remember_state,
+					   DW_CFA_def_cfa_offset,  48,
+					   DW_CFA_advance_loc | 1, DW_CFA_restore_state};
+	struct got g;
+
+	(void)state;
+	assert_int_equal(run(plt, sizeof(plt), false, &g), 0);
+	expect(&g, 2, 0x1010, HW_ROW_PLT, 1, HW_ROW_BP_SAME);
+	assert_int_equal(run(start, sizeof(start), false, &g), 0);
+	expect(&g, 0, 0x1000, HW_ROW_OUTERMOST, 0, 0);
+	assert_int_equal(run(remember, sizeof(remember), false, &g), 0);
+	expect(&g, 1, 0x1001, HW_ROW_SP, 6, HW_ROW_BP_SAME);
+	expect(&g, 2, 0x1002, HW_ROW_SP, 1, HW_ROW_BP_SAME);
+	assert_int_equal(run(NULL, 0, true, &g), 0);
+	expect(&g, 0, 0x1000, HW_ROW_SIGNAL, 0, 0);
+}
+
+static void test_refused(void **state)
+{
+	static const uint8_t beyond[] = {DW_CFA_advance_loc2, 0x01, 0x01};
+	static const uint8_t cut[] = {DW_CFA_def_cfa_expression, 20, DW_OP_breg7};
+	static const uint8_t unbalanced[] = {DW_CFA_restore_state};
+	static const uint8_t none[] = {0x3f};
+	static const uint8_t endless[] = {DW_CFA_def_cfa_offset, 0xff, 0xff, 0xff};
+	/* Too large for a row: known to be unknown, not cut. */
+	static const uint8_t large[] = {DW_CFA_def_cfa_offset, 0x80, 0x80, 0x80, 0x01};
+	uint8_t deep[64];
+	struct got g;
+
+	(void)state;
+	assert_int_equal(run(beyond, sizeof(beyond), false, &g), -EBADMSG);
+	assert_int_equal(run(cut, sizeof(cut), false, &g), -EBADMSG);
+	assert_int_equal(run(unbalanced, sizeof(unbalanced), false, &g), -EBADMSG);
+	assert_int_equal(run(none, sizeof(none), false, &g), -EBADMSG);
+	assert_int_equal(run(endless, sizeof(endless), false, &g), -EBADMSG);
+	memset(deep, DW_CFA_remember_state, sizeof(deep));
+	assert_int_equal(run(deep, sizeof(deep), false, &g), -EBADMSG);
+	assert_int_equal(run(large, sizeof(large), false, &g), 0);
+	expect(&g, 0, 0x1000, HW_ROW_UNKNOWN, 0, 0);
+}
+
+static void test_files(void **state)
+{
+	struct rows r;
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(rows_read(fd, &r), -ENOEXEC);
+	rows_free(&r);
+	close(fd);
+	assert_int_equal(rows_find(&r, 0x1000).kind, HW_ROW_NONE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_real),	  cmocka_unit_test(test_frame_pointer),
+	    cmocka_unit_test(test_aligned_stack), cmocka_unit_test(test_special),
+	    cmocka_unit_test(test_refused),	  cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
