@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "app/inspection.h"
+#include "base/clock.h"
 #include "base/units.h"
 #include "symbol/names.h"
 
@@ -127,7 +127,6 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 				       !strncmp(allocator, "glibc", 5) && !strchr(allocator, '+'),
 				   .outstanding = p->outstanding_bytes};
 	int err = fill_allocator(m, i, allocator, &p->allocator);
-	struct timespec now;
 	int64_t rest;
 
 	if (err || !i->done)
@@ -135,9 +134,7 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 	account_make(&in, &m->account);
 	p->rss_bytes = i->explain.rss;
 	p->shared_bytes = i->explain.shared;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	p->inspection_age =
-	    (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)i->when_ns / 1e9;
+	p->inspection_age = (double)(clock_now_ns() - i->when_ns) / 1e9;
 	p->inspection_time = (double)i->explain.took_ns / 1e9;
 	p->nlines = m->account.nlines;
 	p->waterfall = m->account.lines;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "heapwatch/event.h"
 #include "model/blocks.h"
@@ -36,14 +36,6 @@ struct drain {
 	bool notify;	/* in this batch something happened that others have to act on */
 	uint64_t until; /* drain__sync: stop at records later than this; 0: no limit */
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int on_record(void *arg, const void *data, size_t len)
 {
@@ -177,7 +169,7 @@ int drain__add(struct drain *d, pid_t pid, struct ledger *ledger)
 void drain__sync(struct drain *d)
 {
 	enter(d);
-	apply_all(d, monotonic_ns());
+	apply_all(d, clock_now_ns());
 	leave(d);
 }
 
@@ -227,7 +219,7 @@ struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32
 	if (p) {
 		b = ledger__blocks(p->ledger);
 		*execs = p->execs;
-		*seconds = ledger__seconds(p->ledger, monotonic_ns());
+		*seconds = ledger__seconds(p->ledger, clock_now_ns());
 	}
 	leave(d);
 	return b;

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "app/drain.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "inspect/glibc_locate.h"
 #include "inspect/liveset.h"
@@ -28,14 +28,6 @@ struct looking {
 	uint32_t seconds; /* since the attach */
 	int err;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 void inspection_init(struct inspection *i, pid_t pid)
 {
@@ -182,7 +174,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 		explain_free(&i->explain);
 		i->explain = fresh;
 		i->done = true;
-		i->when_ns = now_ns();
+		i->when_ns = clock_now_ns();
 		keep_frames(i, d, *execs);
 		if (l.blocks)
 			mend(i, d, &l, *execs);
@@ -196,7 +188,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      bool now)
 {
-	uint64_t start = now_ns();
+	uint64_t start = clock_now_ns();
 	struct drain_state state = {0};
 	uint32_t execs = 0;
 	int err;
@@ -210,7 +202,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		locate(i, modules);
 	}
 	err = look(i, d, &execs);
-	i->next_ns = start + PART * (now_ns() - start);
+	i->next_ns = start + PART * (clock_now_ns() - start);
 	if (!err || i->done)
 		return 0;
 	if (err == -ESRCH)

@@ -10,13 +10,13 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "app/build.h"
 #include "app/drain.h"
 #include "app/options.h"
 #include "app/watched.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "model/ledger.h"
 #include "probe/feature.h"
@@ -40,14 +40,6 @@ struct session {
 	struct pollfd *fds;
 	uint64_t start_ns;
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* Everything that needs no probe comes first: a wrong pid costs nobody a trap. */
 static int find_processes(struct session *s)
@@ -137,7 +129,7 @@ static int attach_all(struct session *s)
 	}
 	if (!err && (!s->names || !s->tables))
 		err = -ENOMEM;
-	s->start_ns = monotonic_ns();
+	s->start_ns = clock_now_ns();
 	for (size_t i = 0; i < s->nwatched && !err; i++)
 		err = attach_one(s, s->watched[i], (unsigned int)i % o->rings);
 	return err;
@@ -251,7 +243,7 @@ static int report(struct session *s, int last, session_report_fn fn, void *arg)
 	for (size_t i = 0; i < s->nwatched && !err; i++)
 		err = add_process(s, b, s->watched[i], last);
 	if (!err)
-		err = fn(arg, build__report(b, monotonic_ns() - s->start_ns, last));
+		err = fn(arg, build__report(b, clock_now_ns() - s->start_ns, last));
 	build__free(b);
 	drain__defects(s->drain, &bad, &stray);
 	if (last && (bad || stray))

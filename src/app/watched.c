@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "app/drain.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "model/ledger.h"
 #include "probe/probes.h"
@@ -282,12 +282,10 @@ static int seed(struct ledger *l, pid_t pid)
 
 int watched__arm(struct watched *w, struct probes *probes, struct drain *drain, unsigned int ring)
 {
-	struct timespec now;
 	struct ledger *l;
 	int err;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	l = ledger__new((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+	l = ledger__new(clock_now_ns());
 	if (!l)
 		return -ENOMEM;
 	/* Armed before the maps are read: what is mapped in between is in both, and the record,

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "inspect/memory.h"
 #include "inspect/pagemap.h"
 #include "inspect/procfs.h"
@@ -15,14 +15,6 @@ struct adding {
 	struct explain *out;
 	bool walked;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static int add_heap(void *arg, uint64_t start, uint64_t end, uint64_t first)
 {
@@ -138,7 +130,7 @@ int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t 
 		 pins_find_fn find, void *arg, struct explain *out)
 {
 	struct pagemap *pages = NULL;
-	uint64_t start = now_ns();
+	uint64_t start = clock_now_ns();
 	int err;
 
 	memset(out, 0, sizeof(*out));
@@ -149,7 +141,7 @@ int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t 
 	if (!err)
 		err = take(pid, g, budget_ns, pages, out->modules, out);
 	pagemap__free(pages);
-	out->took_ns = now_ns() - start;
+	out->took_ns = clock_now_ns() - start;
 	return err;
 }
 

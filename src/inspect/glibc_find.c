@@ -23,27 +23,6 @@ struct search {
 	unsigned int arenas, pars; /* how many places fit */
 };
 
-static int read_segments(struct search *s)
-{
-	struct glibc_file *f = s->out;
-	GElf_Phdr ph;
-	size_t n;
-
-	if (elf_getphdrnum(s->elf, &n))
-		return -ENOEXEC;
-	for (size_t i = 0; i < n && f->nsegments < GLIBC_SEGMENTS; i++) {
-		if (!gelf_getphdr(s->elf, (int)i, &ph))
-			return -ENOEXEC;
-		if (ph.p_type != PT_LOAD || ph.p_offset > s->size ||
-		    ph.p_filesz > s->size - ph.p_offset)
-			continue;
-		f->segments[f->nsegments].offset = ph.p_offset;
-		f->segments[f->nsegments].vaddr = ph.p_vaddr;
-		f->segments[f->nsegments++].filesz = ph.p_filesz;
-	}
-	return f->nsegments ? 0 : -ENOEXEC;
-}
-
 /* "GNU C Library (Debian GLIBC 2.36-9+deb12u9) stable release version 2.36." */
 static int read_version(struct search *s)
 {
@@ -98,21 +77,15 @@ static void read_symbols(struct search *s, Elf_Scn *scn, const GElf_Shdr *sh)
 	}
 }
 
-/* The file's bytes of a link-time address; false where it has none. */
-static bool bytes_at(const struct search *s, uint64_t vaddr, uint64_t *value)
+/* The file's word at a link-time address; false where it has none. */
+static bool word_at(const struct search *s, uint64_t vaddr, uint64_t *value)
 {
-	const struct glibc_file *f = s->out;
+	uint64_t offset;
 
-	for (unsigned int i = 0; i < f->nsegments; i++) {
-		uint64_t rest = vaddr - f->segments[i].vaddr;
-
-		if (vaddr < f->segments[i].vaddr || f->segments[i].filesz < 8 ||
-		    rest > f->segments[i].filesz - 8)
-			continue;
-		memcpy(value, s->image + f->segments[i].offset + rest, sizeof(*value));
-		return true;
-	}
-	return false;
+	if (!segments_offset(&s->out->segments, vaddr, sizeof(*value), &offset))
+		return false;
+	memcpy(value, s->image + offset, sizeof(*value));
+	return true;
 }
 
 static void read_rela(struct search *s, Elf_Scn *scn, unsigned int relative)
@@ -137,13 +110,13 @@ static void read_relr(struct search *s, Elf_Scn *scn)
 
 		memcpy(&word, (const char *)data->d_buf + i, sizeof(word));
 		if (!(word & 1)) {
-			if (bytes_at(s, word, &addend))
+			if (word_at(s, word, &addend))
 				fits_arena(s, word, addend);
 			next = word + 8;
 			continue;
 		}
 		for (unsigned int bit = 1; bit < 64; bit++)
-			if (word >> bit & 1 && bytes_at(s, next + (bit - 1) * 8, &addend))
+			if (word >> bit & 1 && word_at(s, next + (bit - 1) * 8, &addend))
 				fits_arena(s, next + (bit - 1) * 8, addend);
 		next += 63 * 8;
 	}
@@ -191,7 +164,7 @@ static int search(struct search *s)
 	s->image = (const unsigned char *)elf_rawfile(s->elf, &s->size);
 	if (!s->image)
 		return -ENOEXEC;
-	err = read_segments(s);
+	err = segments_read(s->elf, s->size, &s->out->segments);
 	if (!err)
 		err = read_version(s);
 	if (err)
@@ -219,18 +192,4 @@ int glibc_find(int fd, struct glibc_file *out)
 	err = search(&s);
 	elf_end(s.elf);
 	return err;
-}
-
-int glibc_bias(const struct glibc_file *f, uint64_t start, uint64_t offset, uint64_t *bias)
-{
-	/* A mapping starts at the page that holds its segment's first byte. */
-	for (unsigned int i = 0; i < f->nsegments; i++) {
-		uint64_t first = f->segments[i].offset & ~4095ull;
-
-		if (offset < first || offset >= f->segments[i].offset + f->segments[i].filesz)
-			continue;
-		*bias = start - (f->segments[i].vaddr - f->segments[i].offset + offset);
-		return 0;
-	}
-	return -ENOENT;
 }

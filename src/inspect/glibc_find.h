@@ -11,15 +11,12 @@
 
 #include <stdint.h>
 
-#define GLIBC_SEGMENTS 16
+#include "base/segments.h"
 
 struct glibc_file {
 	unsigned int minor;	  /* of version 2.minor, from its banner */
 	uint64_t main_arena, par; /* link-time addresses */
-	unsigned int nsegments;
-	struct {
-		uint64_t offset, vaddr, filesz;
-	} segments[GLIBC_SEGMENTS]; /* PT_LOAD */
+	struct segments segments;
 };
 
 /*
@@ -28,9 +25,5 @@ struct glibc_file {
  * found, or more than one place fits), or -errno.  Not logged.
  */
 int glibc_find(int fd, struct glibc_file *out);
-
-/* What to add to a link-time address where the file's bytes from `offset` on are mapped at `start`.
- * 0, -ENOENT (no segment holds that offset). */
-int glibc_bias(const struct glibc_file *f, uint64_t start, uint64_t offset, uint64_t *bias);
 
 #endif

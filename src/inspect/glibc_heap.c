@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "inspect/pagemap.h"
 
 /* What is read at once: smaller tears less, larger costs fewer calls. */
@@ -86,7 +87,7 @@ static int load(struct glibc_heap *h, uint64_t addr, uint64_t end)
 
 	if (!resident(h, addr))
 		return -ENODATA;
-	if (h->deadline_ns && glibc_now_ns() > h->deadline_ns)
+	if (h->deadline_ns && clock_now_ns() > h->deadline_ns)
 		return -ETIMEDOUT;
 	do
 		len = (addr + len) / PAGE * PAGE + PAGE - addr;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "inspect/glibc_lists.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A thread's cache holds 7 a bin unless a tunable says more; glibc takes 65535 at most. */
 #define TCACHE_COUNT_MAX 65535u
@@ -12,14 +12,6 @@
 struct links {
 	uint64_t prev_size, size, fd, bk;
 };
-
-uint64_t glibc_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 int glibc_chunks_add(struct glibc_chunks *c, uint64_t addr, uint64_t size,
 		     enum glibc_chunk_kind kind)
@@ -81,7 +73,7 @@ static int read_links(const struct glibc *g, uint64_t addr, struct links *l)
 
 static int late(uint64_t deadline_ns)
 {
-	return deadline_ns && glibc_now_ns() > deadline_ns ? -ETIMEDOUT : 0;
+	return deadline_ns && clock_now_ns() > deadline_ns ? -ETIMEDOUT : 0;
 }
 
 static int one_fastbin(const struct glibc *g, const struct glibc_arena *a, uint64_t p,

@@ -42,6 +42,4 @@ int glibc_tcache(const struct glibc *g, const void *content, struct glibc_chunks
 /* Read a->addr's arena anew; the full walk's fields become 0.  0, -ENODATA (implausible), ... */
 int glibc_arena_read(const struct glibc *g, struct glibc_arena *a);
 
-uint64_t glibc_now_ns(void);
-
 #endif

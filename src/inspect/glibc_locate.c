@@ -22,7 +22,7 @@ static int try_file(pid_t pid, const struct module *m, struct glibc *g, unsigned
 	if (!err || err == -ENOTSUP)
 		*minor = f.minor;
 	if (!err)
-		err = glibc_bias(&f, m->start, m->offset, &bias);
+		err = segments_bias(&f.segments, m->start, m->offset, &bias);
 	if (err)
 		return err;
 	*g = (struct glibc){.mem = memory_of(pid),

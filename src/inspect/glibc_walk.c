@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "inspect/glibc_heap.h"
+#include "base/clock.h"
 #include "inspect/pagemap.h"
 
 #define PAGE PAGEMAP_PAGE
@@ -249,7 +250,7 @@ int glibc_walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
 	       const struct glibc_visitor *v, struct glibc_state *state)
 {
 	struct walk w = {.g = g, .pages = pages};
-	int err = glibc_heap_init(&w.heap, g, budget_ns ? glibc_now_ns() + budget_ns : 0);
+	int err = glibc_heap_init(&w.heap, g, budget_ns ? clock_now_ns() + budget_ns : 0);
 
 	for (size_t i = 0; i < state->narenas && !err; i++) {
 		w.a = &state->arenas[i];

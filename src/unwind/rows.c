@@ -286,28 +286,12 @@ static int find_section(Elf *elf, struct section *s)
 	return -ENODATA;
 }
 
-static int read_segments(Elf *elf, struct rows *out)
-{
-	GElf_Phdr ph;
-	size_t n;
-
-	if (elf_getphdrnum(elf, &n))
-		return -ENOEXEC;
-	for (size_t i = 0; i < n && out->nsegments < ROWS_SEGMENTS; i++) {
-		if (!gelf_getphdr(elf, (int)i, &ph) || ph.p_type != PT_LOAD)
-			continue;
-		out->segments[out->nsegments].offset = ph.p_offset;
-		out->segments[out->nsegments].vaddr = ph.p_vaddr;
-		out->segments[out->nsegments++].filesz = ph.p_filesz;
-	}
-	return out->nsegments ? 0 : -ENOEXEC;
-}
-
 int rows_read(int fd, struct rows *out)
 {
 	struct section s = {0};
 	struct list l = {0};
 	GElf_Ehdr eh;
+	size_t size;
 	Elf *elf;
 	int err;
 
@@ -319,7 +303,7 @@ int rows_read(int fd, struct rows *out)
 		return -ENOEXEC;
 	err = elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &eh) && eh.e_machine == EM_X86_64 &&
 		      gelf_getclass(elf) == ELFCLASS64
-		  ? read_segments(elf, out)
+		  ? elf_rawfile(elf, &size) ? segments_read(elf, size, &out->segments) : -ENOEXEC
 		  : -ENOEXEC;
 	if (!err)
 		err = find_section(elf, &s);
@@ -357,17 +341,4 @@ struct hw_row rows_find(const struct rows *r, uint64_t pc)
 			high = mid;
 	}
 	return low ? r->row[low - 1] : (struct hw_row){.kind = HW_ROW_NONE};
-}
-
-int rows_address(const struct rows *r, uint64_t offset, uint64_t *pc)
-{
-	for (unsigned int i = 0; i < r->nsegments; i++) {
-		uint64_t first = r->segments[i].offset & ~4095ull;
-
-		if (offset < first || offset >= r->segments[i].offset + r->segments[i].filesz)
-			continue;
-		*pc = r->segments[i].vaddr - r->segments[i].offset + offset;
-		return 0;
-	}
-	return -ENOENT;
 }

@@ -7,19 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/segments.h"
 #include "heapwatch/unwind.h"
 
 /* 64 MiB of rows: four times what the largest library that we know of has. */
-#define ROWS_MAX      (8u << 20)
-#define ROWS_SEGMENTS 16
+#define ROWS_MAX (8u << 20)
 
 struct rows {
 	struct hw_row *row; /* by pc; the first may stand at 0 with HW_ROW_NONE */
 	size_t n;
-	unsigned int nsegments;
-	struct {
-		uint64_t offset, vaddr, filesz;
-	} segments[ROWS_SEGMENTS]; /* PT_LOAD */
+	struct segments segments;
 	uint64_t entries, skipped; /* frame description entries; of those, not understood */
 };
 
@@ -30,7 +27,5 @@ void rows_free(struct rows *r);
 
 /* The row that holds for a link-time address; one of kind HW_ROW_NONE where there is none. */
 struct hw_row rows_find(const struct rows *r, uint64_t pc);
-/* The link-time address of a file offset: 0, or -ENOENT. */
-int rows_address(const struct rows *r, uint64_t offset, uint64_t *pc);
 
 #endif

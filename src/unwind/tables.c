@@ -16,10 +16,7 @@ struct file {
 	uint32_t page, npages;		  /* 0: no rows */
 	uint32_t refs;			  /* processes that map it */
 	uint64_t nrows;
-	unsigned int nsegments;
-	struct {
-		uint64_t offset, vaddr, filesz;
-	} segments[ROWS_SEGMENTS];
+	struct segments segments;
 };
 
 struct user {
@@ -114,8 +111,7 @@ static void read_file(struct tables *t, struct file *f, int fd)
 			f->npages = n;
 			f->nrows = r.n;
 		}
-		f->nsegments = r.nsegments;
-		memcpy(f->segments, r.segments, sizeof(f->segments));
+		f->segments = r.segments;
 	}
 	rows_free(&r);
 }
@@ -180,16 +176,6 @@ static void release(struct tables *t, struct user *u)
 	u->nfiles = 0;
 }
 
-static uint64_t bias_of(const struct file *f, const struct tables_range *r)
-{
-	for (unsigned int i = 0; i < f->nsegments; i++)
-		if (r->offset >= (f->segments[i].offset & ~4095ull) &&
-		    r->offset < f->segments[i].offset + f->segments[i].filesz)
-			return r->start -
-			       (f->segments[i].vaddr - f->segments[i].offset + r->offset);
-	return 0;
-}
-
 int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges, size_t n)
 {
 	struct user *u = user_of(t, pid), before;
@@ -209,9 +195,11 @@ int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges,
 			continue;
 		t->files[k].refs++;
 		u->files[u->nfiles++] = (uint32_t)k;
+		if (segments_bias(&t->files[k].segments, ranges[i].start, ranges[i].offset,
+				  (uint64_t *)&to->bias))
+			continue;
 		to->page = t->files[k].page;
 		to->npages = t->files[k].npages;
-		to->bias = bias_of(&t->files[k], &ranges[i]);
 	}
 	release(t, &before);
 	return bpf_map_update_elem(t->spaces_fd, &key, &t->space, BPF_ANY) ? -errno : 0;

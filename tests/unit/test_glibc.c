@@ -329,17 +329,16 @@ static void test_find(void **state)
 
 static void test_bias(void **state)
 {
-	struct glibc_file f = {.nsegments = 2,
-			       .segments = {{0, 0, 0x26000}, {0x1d2800, 0x1d3800, 0x5000}}};
+	struct segments s = {.n = 2, .load = {{0, 0, 0x26000}, {0x1d2800, 0x1d3800, 0x5000}}};
 	uint64_t bias;
 
 	(void)state;
-	assert_int_equal(glibc_bias(&f, 0x7f0000000000, 0, &bias), 0);
+	assert_int_equal(segments_bias(&s, 0x7f0000000000, 0, &bias), 0);
 	assert_true(bias == 0x7f0000000000);
 	/* The mapping starts at the page that holds the segment's start. */
-	assert_int_equal(glibc_bias(&f, 0x7f00001d3000, 0x1d2000, &bias), 0);
+	assert_int_equal(segments_bias(&s, 0x7f00001d3000, 0x1d2000, &bias), 0);
 	assert_true(bias == 0x7f0000000000);
-	assert_int_equal(glibc_bias(&f, 0x7f0000000000, 0x100000, &bias), -ENOENT);
+	assert_int_equal(segments_bias(&s, 0x7f0000000000, 0x100000, &bias), -ENOENT);
 }
 
 int main(void)
