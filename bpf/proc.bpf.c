@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* proc.bpf.c: exec and exit of watched processes and of their threads. */
 #include "core.bpf.h"
+#include "unwind.bpf.h"
 
 static __always_inline void hw_proc_emit(struct hw_proc *p, __u32 tgid, __u16 kind, __u32 status)
 {
@@ -26,6 +27,9 @@ SEC("tp_btf/sched_process_exec") int BPF_PROG(hw_exec, struct task_struct *task,
 		return 0;
 	bpf_map_delete_elem(&hw_threads, &tid);
 	bpf_map_delete_elem(&hw_threads, &old);
+	/* The old program's code is gone.  Until the daemon has told what is mapped now, stacks are
+	 * walked by frame pointers: short, but not wrong. */
+	bpf_map_delete_elem(&hw_spaces, &tgid);
 	hw_proc_emit(p, tgid, HW_PROC_EXEC, 0);
 	return 0;
 }

@@ -66,7 +66,7 @@ static void other_lines(const struct account_input *in, struct account *a)
 	if (!in->is_glibc && in->probes) {
 		/* Of an allocator whose memory is not told from other mappings. */
 		seen = in->outstanding < anon ? in->outstanding : anon;
-		line(a, "live blocks seen, by callsite", seen, "estimated");
+		line(a, "live blocks of other allocators", seen, "estimated");
 		line(a, "other anonymous memory, the allocator's free memory in it", anon - seen,
 		     "estimated");
 	} else if (!in->is_glibc) {

@@ -128,7 +128,7 @@ static void test_other_allocator(void **state)
 	e.census.kind[CENSUS_ANON].resident = 90 * MIB;
 	account_make(&in, &a);
 	sums(&a, &e);
-	assert_int_equal(line(&a, "live blocks seen, by callsite", "estimated"), 31 * MIB);
+	assert_int_equal(line(&a, "live blocks of other allocators", "estimated"), 31 * MIB);
 	assert_int_equal(
 	    line(&a, "other anonymous memory, the allocator's free memory in it", "estimated"),
 	    59 * MIB);
