@@ -34,6 +34,14 @@ static uint64_t malloc_resident(const struct explain *e)
 	return e->census.kind[CENSUS_HEAP].resident + e->census.kind[CENSUS_MMAPPED].resident;
 }
 
+static bool all_walked(const struct explain *e)
+{
+	for (size_t i = 0; i < e->state.narenas; i++)
+		if (e->state.arenas[i].system && !e->state.arenas[i].walked)
+			return false;
+	return true;
+}
+
 /* malloc's own memory, split by the walk. */
 static void heap_lines(const struct account_input *in, struct account *a)
 {
@@ -50,7 +58,12 @@ static void heap_lines(const struct account_input *in, struct account *a)
 	line(a, "live blocks seen, by callsite", t->seen, in->degraded ? "degraded" : walk);
 	line(a, in->probes ? "live blocks from before the attach" : "live blocks", t->older,
 	     in->degraded ? "degraded" : walk);
-	line(a, "allocator overhead", t->overhead + held - told, walk);
+	if (all_walked(e)) {
+		line(a, "allocator overhead", t->overhead + held - told, walk);
+	} else {
+		line(a, "allocator overhead", t->overhead, walk);
+		line(a, "malloc's heaps, where no walk went", held - told, "degraded");
+	}
 	line(a, "free but resident in the allocator", t->free, walk);
 }
 

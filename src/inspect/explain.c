@@ -80,7 +80,7 @@ static int walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns
 	if (err && err != -ETIMEDOUT)
 		return err;
 	for (size_t i = 0; i < out->state.narenas; i++) {
-		add.walked = out->state.arenas[i].confidence != GLIBC_UNKNOWN;
+		add.walked = out->state.arenas[i].walked;
 		err = glibc_regions(g, &out->state.arenas[i], add_heap, &add);
 		if (err == -ENOMEM || err == -ESRCH)
 			return err;

@@ -43,6 +43,9 @@ struct glibc_arena {
 
 	/* The full walk; chunk bytes, headers included. */
 	enum glibc_confidence confidence;
+	/* Each chunk was shown to the visitor.  False where the sums are of the lists only: the
+	 * heap tore, or has memory that is not in one piece (somebody else's sbrk). */
+	bool walked;
 	uint64_t fast_bytes, fast_chunks;
 	uint64_t bin_bytes, bin_chunks;	      /* small, large and unsorted; without top */
 	uint64_t tcache_bytes, tcache_chunks; /* free to the program, in use to malloc_info(3) */

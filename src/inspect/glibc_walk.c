@@ -197,6 +197,7 @@ static int walk_arena(struct walk *w, int last)
 	 * or by mmap in place of brk. */
 	if (!heaps && !walked_all(w))
 		heaps = -EAGAIN;
+	a->walked = !heaps;
 	if (heaps == -EAGAIN && last)
 		heaps = by_lists(w, before);
 	if (heaps)
@@ -259,8 +260,10 @@ int glibc_walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
 		w.v = v;
 		if (!err && v && w.a->confidence != GLIBC_UNKNOWN)
 			err = pass(&w);
-		if (err == -EAGAIN)
-			err = 0;
+		if (err) {
+			w.a->walked = false;
+			err = err == -EAGAIN ? 0 : err;
+		}
 	}
 	add_up(state);
 	glibc_heap_free(&w.heap);

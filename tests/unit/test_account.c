@@ -24,8 +24,11 @@ static struct explain usual(void)
 			    .trim_threshold = 128 << 10};
 
 	memset(arenas, 0, sizeof(arenas));
-	arenas[0] = (struct glibc_arena){
-	    .main = true, .system = 60 * MIB, .top_bytes = MIB / 2, .confidence = GLIBC_EXACT};
+	arenas[0] = (struct glibc_arena){.main = true,
+					 .system = 60 * MIB,
+					 .top_bytes = MIB / 2,
+					 .confidence = GLIBC_EXACT,
+					 .walked = true};
 	e.census.kind[CENSUS_HEAP].resident = 50 * MIB;
 	e.census.kind[CENSUS_MMAPPED].resident = 10 * MIB;
 	e.census.kind[CENSUS_THREAD_STACK].resident = 10 * MIB;
@@ -85,6 +88,14 @@ static void test_lines(void **state)
 	assert_int_equal(line(&a, "unexplained", "exact"), MIB);
 	assert_int_equal(line(&a, "generated code", "exact"), -1);
 	assert_int_equal(a.nadvice, 0);
+
+	/* Sums by the lists alone: what no chunk told is not called overhead. */
+	arenas[0].walked = false;
+	account_make(&in, &a);
+	sums(&a, &e);
+	assert_int_equal(line(&a, "allocator overhead", "exact"), 2 * MIB);
+	assert_int_equal(line(&a, "malloc's heaps, where no walk went", "degraded"), 4 * MIB);
+	arenas[0].walked = true;
 
 	in.degraded = true;
 	account_make(&in, &a);

@@ -205,6 +205,7 @@ static void test_layouts(void **state)
 
 		assert_int_equal(glibc_walk(&i.g, pages, 0, &v, &s), 0);
 		assert_int_equal(s.confidence, GLIBC_EXACT);
+		assert_true(s.arenas[0].walked);
 		assert_int_equal(s.sum.in_use, i.in_use);
 		assert_int_equal(s.sum.bins, i.binned);
 		assert_int_equal(s.sum.fast, i.fast);
