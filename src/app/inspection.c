@@ -16,6 +16,10 @@
 /* Of the time between two inspections, one takes no more than this part. */
 #define PART 20
 
+/* Beside a live view a walk takes no longer than this: what is larger, 3 GiB of small blocks, is
+ * not told there.  explain takes its time. */
+#define LIVE_BUDGET_NS 1000000000ull
+
 /* Blocks younger than this may be in the ledger before the walk came by. */
 #define SETTLED_S 2
 
@@ -166,8 +170,8 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 		return -ENOMEM;
 	if (d)
 		l.blocks = drain__blocks(d, i->pid, execs, &l.seconds);
-	err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor, 0, find_block, &l,
-			   &fresh);
+	err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
+			   d ? LIVE_BUDGET_NS : 0, find_block, &l, &fresh);
 	if (err) {
 		explain_free(&fresh);
 	} else {

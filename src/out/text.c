@@ -120,13 +120,21 @@ static void allocator(const struct text *t, const struct report_allocator *a)
 
 	if (!a->told)
 		return;
-	snprintf(line, sizeof(line),
-		 "  %s holds %s in %zu arena%s: %s in use, %s free, %s of it "
-		 "resident (%s)",
-		 a->name, size_format(s[0], a->system_bytes), a->narenas,
-		 a->narenas == 1 ? "" : "s", size_format(s[1], a->in_use_bytes - a->tcache_bytes),
-		 size_format(s[2], a->free_bytes + a->tcache_bytes),
-		 size_format(s[3], a->resident_free_bytes), a->confidence);
+	if (!strcmp(a->confidence, "unknown"))
+		snprintf(
+		    line, sizeof(line),
+		    "  %s holds %s in %zu arena%s; how much of it is free could not be counted",
+		    a->name, size_format(s[0], a->system_bytes), a->narenas,
+		    a->narenas == 1 ? "" : "s");
+	else
+		snprintf(line, sizeof(line),
+			 "  %s holds %s in %zu arena%s: %s in use, %s free, %s of it "
+			 "resident (%s)",
+			 a->name, size_format(s[0], a->system_bytes), a->narenas,
+			 a->narenas == 1 ? "" : "s",
+			 size_format(s[1], a->in_use_bytes - a->tcache_bytes),
+			 size_format(s[2], a->free_bytes + a->tcache_bytes),
+			 size_format(s[3], a->resident_free_bytes), a->confidence);
 	put(t, NULL, line);
 	if (a->mmapped_blocks) {
 		snprintf(line, sizeof(line), "  and %s in %s large block%s with a mapping each",
