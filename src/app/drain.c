@@ -166,6 +166,14 @@ int drain__add(struct drain *d, pid_t pid, struct ledger *ledger)
 	return err;
 }
 
+void drain__drop(struct drain *d, pid_t pid)
+{
+	enter(d);
+	apply_all(d, clock_now_ns());
+	processes__drop(d->processes, (uint32_t)pid);
+	leave(d);
+}
+
 void drain__sync(struct drain *d)
 {
 	enter(d);

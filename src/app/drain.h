@@ -25,6 +25,9 @@ void drain__free(struct drain *d);
 /* Watch pid with a ledger, taken over on success.  Before probes__arm. */
 int drain__add(struct drain *d, pid_t pid, struct ledger *ledger);
 
+/* Forget pid; what it still has in the rings is dropped. */
+void drain__drop(struct drain *d, pid_t pid);
+
 /* What is known of one process's life. */
 struct drain_state {
 	bool exited;

@@ -2,60 +2,37 @@
 #include "app/session.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "app/build.h"
 #include "app/drain.h"
-#include "app/options.h"
 #include "app/watched.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/ledger.h"
 #include "probe/feature.h"
-#include "probe/probes.h"
 #include "symbol/names.h"
 #include "unwind/tables.h"
 
 #define NAMES_FILES 64
 
-/* Descriptors of the loop; the processes' pidfds follow. */
-enum { FD_SIGNAL, FD_NOTIFY, FD_TICK, FD_END, FDS };
-
 struct session {
-	const struct options *options;
+	struct session_config config;
 	struct probes *probes;
 	struct drain *drain;
 	struct names *names;
 	struct tables *tables;
+	struct build *build; /* of the last report */
 	struct watched **watched;
-	size_t nwatched;
-	struct pollfd *fds;
+	size_t nwatched, room;
+	unsigned int next_ring;
+	int epoll_fd, notify_fd;
 	uint64_t start_ns;
 };
-
-/* Everything that needs no probe comes first: a wrong pid costs nobody a trap. */
-static int find_processes(struct session *s)
-{
-	int err = 0;
-
-	s->watched = calloc(s->options->npids, sizeof(*s->watched));
-	if (!s->watched)
-		return -ENOMEM;
-	for (size_t i = 0; i < s->options->npids && !err; i++) {
-		err = watched__new(s->options->pids[i], &s->watched[i]);
-		if (!err)
-			s->nwatched++;
-	}
-	return err;
-}
 
 static int check_kernel(void)
 {
@@ -86,7 +63,84 @@ static int check_kernel(void)
 	return 0;
 }
 
-static int attach_one(struct session *s, struct watched *w, unsigned int ring)
+static int poll_fd(struct session *s, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+
+	return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+static int open_fds(struct session *s)
+{
+	int err;
+
+	s->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	err = s->notify_fd < 0 || s->epoll_fd < 0 ? -errno : poll_fd(s, s->notify_fd);
+	if (err)
+		log_error("cannot open an epoll: %s", strerror(-err));
+	return err;
+}
+
+static int load(struct session *s)
+{
+	struct probes_unwind maps;
+	int err = probes__new(&s->config.probes, &s->probes);
+
+	if (!err)
+		err = drain__new(s->probes, s->notify_fd, &s->drain);
+	if (err)
+		return err;
+	maps = probes__unwind(s->probes);
+	s->names = names__new(NAMES_FILES);
+	s->tables = tables__new(maps.rows_fd, maps.pages, maps.spaces_fd, procfs_open_mapping);
+	return s->names && s->tables ? 0 : -ENOMEM;
+}
+
+int session__new(const struct session_config *config, struct session **out)
+{
+	struct session *s;
+	int err = check_kernel();
+
+	if (err)
+		return err;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->config = *config;
+	s->epoll_fd = s->notify_fd = -1;
+	s->start_ns = clock_now_ns();
+	err = open_fds(s);
+	if (!err)
+		err = load(s);
+	if (err) {
+		session__free(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void session__free(struct session *s)
+{
+	if (!s)
+		return;
+	drain__free(s->drain);
+	probes__free(s->probes);
+	tables__free(s->tables);
+	build__free(s->build);
+	names__free(s->names);
+	for (size_t i = 0; i < s->nwatched; i++)
+		watched__free(s->watched[i]);
+	free(s->watched);
+	if (s->epoll_fd >= 0)
+		close(s->epoll_fd);
+	if (s->notify_fd >= 0)
+		close(s->notify_fd);
+	free(s);
+}
+
+static int attach(struct session *s, struct watched *w)
 {
 	char searched[2048];
 	int err = watched__attach(w, s->probes, s->tables, s->names, searched, sizeof(searched));
@@ -98,94 +152,108 @@ static int attach_one(struct session *s, struct watched *w, unsigned int ring)
 	if (err == -ESRCH)
 		log_error("process %d (%s) has ended", w->pid, w->stat.comm);
 	if (!err)
-		err = watched__arm(w, s->probes, s->drain, ring);
-	if (err)
+		err = watched__arm(w, s->probes, s->drain, s->next_ring++ % s->config.probes.rings);
+	if (!err)
+		err = poll_fd(s, w->pidfd);
+	if (err) {
+		probes__detach(s->probes, w->pid);
+		drain__drop(s->drain, w->pid);
 		return err;
-	log_note("watching %d (%s): %s by %s, mappings by %s", w->pid, w->stat.comm, w->allocator,
-		 user_kind_name(probes__user(s->probes)),
-		 kernel_kind_name(probes__kernel(s->probes)));
+	}
+	if (!s->config.quiet)
+		log_note("watching %d (%s): %s by %s, mappings by %s", w->pid, w->stat.comm,
+			 w->allocator, user_kind_name(probes__user(s->probes)),
+			 kernel_kind_name(probes__kernel(s->probes)));
 	return 0;
 }
 
-static int attach_all(struct session *s)
+static size_t index_of(const struct session *s, pid_t pid)
 {
-	const struct options *o = s->options;
-	struct probes_config config = {.user = o->user,
-				       .kernel = o->kernel,
-				       .ring_bytes = o->ring_bytes,
-				       .rings = o->rings,
-				       .threads = o->threads,
-				       .processes = OPTIONS_MAX_PIDS};
-	struct probes_unwind maps;
-	int err = probes__new(&config, &s->probes);
+	size_t i = 0;
 
-	if (!err)
-		err = drain__new(s->probes, s->fds[FD_NOTIFY].fd, &s->drain);
-	s->names = err ? NULL : names__new(NAMES_FILES);
-	if (!err) {
-		maps = probes__unwind(s->probes);
-		s->tables =
-		    tables__new(maps.rows_fd, maps.pages, maps.spaces_fd, procfs_open_mapping);
-	}
-	if (!err && (!s->names || !s->tables))
-		err = -ENOMEM;
-	s->start_ns = clock_now_ns();
-	for (size_t i = 0; i < s->nwatched && !err; i++)
-		err = attach_one(s, s->watched[i], (unsigned int)i % o->rings);
-	return err;
+	while (i < s->nwatched && s->watched[i]->pid != pid)
+		i++;
+	return i;
 }
 
-static int timer(uint64_t first_ns, uint64_t every_ns)
+int session__watch(struct session *s, pid_t pid)
 {
-	struct itimerspec t = {
-	    .it_value = {(time_t)(first_ns / 1000000000u), (long)(first_ns % 1000000000u)},
-	    .it_interval = {(time_t)(every_ns / 1000000000u), (long)(every_ns % 1000000000u)}};
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	struct watched *w;
+	int err;
 
-	if (fd >= 0 && timerfd_settime(fd, 0, &t, NULL)) {
-		close(fd);
-		return -1;
+	if (index_of(s, pid) < s->nwatched)
+		return -EEXIST;
+	if (s->nwatched == s->room) {
+		size_t room = s->room ? 2 * s->room : 16;
+		struct watched **all = reallocarray(s->watched, room, sizeof(struct watched *));
+
+		if (!all)
+			return -ENOMEM;
+		s->watched = all;
+		s->room = room;
 	}
-	return fd;
+	/* What needs no probe comes first: a wrong pid costs nobody a trap. */
+	err = watched__new(pid, &w);
+	if (err)
+		return err;
+	err = attach(s, w);
+	if (err) {
+		watched__free(w);
+		return err;
+	}
+	s->watched[s->nwatched++] = w;
+	return 0;
 }
 
-static int open_fds(struct session *s)
+void session__unwatch(struct session *s, pid_t pid)
 {
-	sigset_t set;
+	size_t i = index_of(s, pid);
 
-	s->fds = calloc(FDS + s->options->npids, sizeof(*s->fds));
-	if (!s->fds)
-		return -ENOMEM;
-	for (size_t i = 0; i < FDS + s->options->npids; i++)
-		s->fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	/* A reader that went away is an error of write(), which ends us in order. */
-	signal(SIGPIPE, SIG_IGN);
-	s->fds[FD_SIGNAL].fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	s->fds[FD_NOTIFY].fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return s->fds[FD_SIGNAL].fd < 0 || s->fds[FD_NOTIFY].fd < 0 ? -errno : 0;
+	if (i == s->nwatched)
+		return;
+	probes__detach(s->probes, pid);
+	drain__drop(s->drain, pid);
+	watched__free(s->watched[i]);
+	s->watched[i] = s->watched[--s->nwatched];
 }
 
-static int start_clocks(struct session *s)
+int session__fd(const struct session *s)
 {
-	const struct options *o = s->options;
+	return s->epoll_fd;
+}
 
-	if (!o->once) {
-		s->fds[FD_TICK].fd = timer(o->interval_ns, o->interval_ns);
-		if (s->fds[FD_TICK].fd < 0)
-			return -errno;
-	}
-	if (o->duration_ns) {
-		s->fds[FD_END].fd = timer(o->duration_ns, 0);
-		if (s->fds[FD_END].fd < 0)
-			return -errno;
-	}
+size_t session__alive(const struct session *s)
+{
+	size_t alive = 0;
+
 	for (size_t i = 0; i < s->nwatched; i++)
-		s->fds[FDS + i].fd = s->watched[i]->pidfd;
+		alive += !s->watched[i]->exited;
+	return alive;
+}
+
+/* A pidfd stays readable: it is taken out once that was seen. */
+static void reap(struct session *s, struct watched *w)
+{
+	if (!w->exited && !watched__ended(w))
+		return;
+	w->exited = true;
+	if (w->pidfd < 0)
+		return;
+	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, w->pidfd, NULL);
+	close(w->pidfd);
+	w->pidfd = -1;
+}
+
+int session__step(struct session *s)
+{
+	uint64_t times;
+	bool notified = read(s->notify_fd, &times, sizeof(times)) > 0;
+
+	for (size_t i = 0; i < s->nwatched; i++) {
+		reap(s, s->watched[i]);
+		if (notified && !s->watched[i]->exited)
+			watched__refresh(s->watched[i], s->probes, s->tables, s->names, s->drain);
+	}
 	return 0;
 }
 
@@ -201,7 +269,7 @@ static void log_counters(const struct watched *w, const struct drain_state *stat
 			  w->pid, (unsigned long long)c->broken, (unsigned long long)c->nothread);
 }
 
-static int add_process(struct session *s, struct build *b, struct watched *w, int last)
+static int add_process(struct session *s, struct build *b, struct watched *w, bool last)
 {
 	struct hw_proc counters = {0};
 	struct drain_state state;
@@ -213,7 +281,7 @@ static int add_process(struct session *s, struct build *b, struct watched *w, in
 	if (!w->exited)
 		inspection_update(&w->inspection, s->drain, w->modules, false);
 	/* Counters after the snapshot: a loss in between is told too early, never too late. */
-	snap = drain__snapshot(s->drain, w->pid, s->options->top, s->options->min_size, &state);
+	snap = drain__snapshot(s->drain, w->pid, s->config.top, s->config.min_size, &state);
 	if (!snap)
 		return -ENOMEM;
 	probes__counters(s->probes, w->pid, &counters);
@@ -232,95 +300,27 @@ static int add_process(struct session *s, struct build *b, struct watched *w, in
 	return err;
 }
 
-static int report(struct session *s, int last, session_report_fn fn, void *arg)
+const struct report *session__report(struct session *s, bool last)
 {
-	struct build *b = build__new(s->nwatched);
 	uint64_t bad, stray;
-	int err = b ? 0 : -ENOMEM;
+	int err;
 
+	build__free(s->build);
+	s->build = build__new(s->nwatched);
+	err = s->build ? 0 : -ENOMEM;
 	if (!err)
 		drain__sync(s->drain);
 	for (size_t i = 0; i < s->nwatched && !err; i++)
-		err = add_process(s, b, s->watched[i], last);
-	if (!err)
-		err = fn(arg, build__report(b, clock_now_ns() - s->start_ns, last));
-	build__free(b);
+		err = add_process(s, s->build, s->watched[i], last);
 	drain__defects(s->drain, &bad, &stray);
 	if (last && (bad || stray))
 		log_warn(
 		    "%llu malformed records and %llu of unknown processes were dropped; please "
 		    "report this",
 		    (unsigned long long)bad, (unsigned long long)stray);
-	return err;
-}
-
-static bool take(struct pollfd *fd)
-{
-	struct signalfd_siginfo si;
-	bool ready = fd->fd >= 0 && (fd->revents & POLLIN);
-
-	/* All that is read is how often: once is enough. */
-	while (ready && read(fd->fd, &si, sizeof(si)) > 0)
-		;
-	return ready;
-}
-
-static int loop(struct session *s, session_report_fn fn, void *arg)
-{
-	size_t alive = s->nwatched;
-	int err = 0;
-
-	while (alive && !err) {
-		if (poll(s->fds, FDS + s->nwatched, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
-		if (take(&s->fds[FD_SIGNAL]) || take(&s->fds[FD_END]))
-			break;
-		if (take(&s->fds[FD_NOTIFY]))
-			for (size_t i = 0; i < s->nwatched; i++)
-				if (!s->watched[i]->exited)
-					watched__refresh(s->watched[i], s->probes, s->tables,
-							 s->names, s->drain);
-		for (size_t i = 0; i < s->nwatched; i++)
-			if (s->fds[FDS + i].fd >= 0 && s->fds[FDS + i].revents) {
-				s->watched[i]->exited = true;
-				s->fds[FDS + i].fd = -1;
-				alive--;
-			}
-		if (alive && take(&s->fds[FD_TICK]))
-			err = report(s, 0, fn, arg);
+	if (err) {
+		log_error("cannot make a report: %s", strerror(-err));
+		return NULL;
 	}
-	return err ? err : report(s, 1, fn, arg);
-}
-
-int session_run(const struct options *o, session_report_fn fn, void *arg)
-{
-	struct session s = {.options = o};
-	int err = check_kernel();
-
-	if (!err)
-		err = open_fds(&s);
-	if (!err)
-		err = find_processes(&s);
-	if (!err)
-		err = attach_all(&s);
-	if (!err)
-		err = start_clocks(&s);
-	if (!err)
-		err = loop(&s, fn, arg);
-
-	drain__free(s.drain);
-	probes__free(s.probes);
-	tables__free(s.tables);
-	names__free(s.names);
-	for (size_t i = 0; i < s.nwatched; i++)
-		watched__free(s.watched[i]);
-	free(s.watched);
-	for (int i = 0; s.fds && i < FDS; i++)
-		if (s.fds[i].fd >= 0)
-			close(s.fds[i].fd);
-	free(s.fds);
-	return err;
+	return build__report(s->build, clock_now_ns() - s->start_ns, last);
 }

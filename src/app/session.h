@@ -1,19 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * session.h: watching some processes from attach to detach: probes, drain, event loop.  What is
- * done with a report is the caller's: a callback.
+ * session.h: watching processes from attach to detach: probes, drain, names, reports.  Processes
+ * come and go while it runs.  Everything here is for one thread; the session has a drain thread of
+ * its own.  No loop: the caller polls session__fd and steps.
  */
 #ifndef APP_SESSION_H
 #define APP_SESSION_H
 
-struct options;
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "probe/probes.h"
+
 struct report;
+struct session;
 
-/* Called on the main thread for each report, the last one with r->last.  Non-zero ends the session
- * and is its result. */
-typedef int (*session_report_fn)(void *arg, const struct report *r);
+struct session_config {
+	struct probes_config probes;
+	size_t top;	   /* callsites per process in a report; 0: all */
+	uint64_t min_size; /* callsites with less are not in a report, bytes */
+	bool quiet;	   /* no line on stderr for each process that is watched */
+};
 
-/* Returns 0, or -errno once it is logged.  Nothing is attached when it returns. */
-int session_run(const struct options *o, session_report_fn fn, void *arg);
+/* Check what the kernel permits, load the programs, start the drain; nobody is watched yet.
+ * 0, or -errno once it is logged with the remedy. */
+int session__new(const struct session_config *config, struct session **out);
+/* Detaches everything. */
+void session__free(struct session *s);
+
+/*
+ * Put probes on a running process and start to record.  0; -EEXIST where it is watched already
+ * (not logged); else -errno, logged with the remedy, and nothing of it is left attached.
+ */
+int session__watch(struct session *s, pid_t pid);
+/* Take its probes away and forget it.  One that is not watched is no error. */
+void session__unwatch(struct session *s, pid_t pid);
+
+/* Readable when session__step has something to do; belongs to the session. */
+int session__fd(const struct session *s);
+/* Act on what processes did: exec, dlopen, exit.  0 or -errno, logged. */
+int session__step(struct session *s);
+/* Watched processes that have not ended. */
+size_t session__alive(const struct session *s);
+
+/* A report of now; last: no other follows.  Valid until the next call of any of these; NULL where
+ * memory is out (logged). */
+const struct report *session__report(struct session *s, bool last);
 
 #endif

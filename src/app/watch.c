@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/loop.h"
 #include "app/options.h"
-#include "app/session.h"
 #include "base/log.h"
 #include "model/report.h"
 #include "out/json.h"
@@ -97,5 +97,5 @@ int command_watch(int argc, char **argv)
 		return 2;
 	}
 	v.live = !o.json && !o.once && isatty(STDOUT_FILENO);
-	return session_run(&o, show, &v) ? 1 : 0;
+	return loop_run(&o, show, &v) ? 1 : 0;
 }

@@ -2,6 +2,7 @@
 #include "app/watched.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,13 @@ void watched__free(struct watched *w)
 	modules__free(w->modules);
 	free(w->files);
 	free(w);
+}
+
+bool watched__ended(const struct watched *w)
+{
+	struct pollfd fd = {.fd = w->pidfd, .events = POLLIN};
+
+	return w->pidfd < 0 || poll(&fd, 1, 0) > 0;
 }
 
 /* The entry of a file, made where there is none; *fresh says so.  NULL where memory is out. */

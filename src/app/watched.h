@@ -18,7 +18,7 @@ struct tables;
 
 struct watched {
 	pid_t pid;
-	int pidfd; /* readable when the process has ended */
+	int pidfd; /* readable when the process has ended; -1: that was seen */
 	bool exited;
 	struct procfs_stat stat;
 	char exe[4096];
@@ -37,6 +37,8 @@ struct watched {
 /* Find out who pid is; refuse what cannot be watched.  Logs, with the remedy. */
 int watched__new(pid_t pid, struct watched **out);
 void watched__free(struct watched *w);
+/* Has it ended?  Asks the pidfd. */
+bool watched__ended(const struct watched *w);
 
 /*
  * Look through the files it maps, put probes on each allocator that has none yet (probes NULL: only

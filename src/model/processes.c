@@ -6,8 +6,8 @@
 
 #include "wire/decode.h"
 
-/* Open addressing by tgid, at most half full.  Processes are never removed: their last state stays
- * in the report. */
+/* Open addressing by tgid, at most half full.  Slots are never emptied: one without a ledger is
+ * that of a process that is watched no more. */
 struct processes {
 	struct process *slots;
 	size_t room, n; /* room is a power of two */
@@ -71,18 +71,26 @@ int processes__add(struct processes *ps, uint32_t tgid, struct ledger *ledger)
 	if (2 * (ps->n + 1) > ps->room && grow(ps))
 		return -ENOMEM;
 	p = slot_of(ps->slots, ps->room, tgid);
-	if (p->tgid)
+	if (p->ledger)
 		return -EEXIST;
+	ps->n += !p->tgid;
 	*p = (struct process){.tgid = tgid, .ledger = ledger};
-	ps->n++;
 	return 0;
+}
+
+void processes__drop(struct processes *ps, uint32_t tgid)
+{
+	struct process *p = slot_of(ps->slots, ps->room, tgid);
+
+	ledger__free(p->ledger);
+	p->ledger = NULL;
 }
 
 struct process *processes__find(const struct processes *ps, uint32_t tgid)
 {
 	struct process *p = slot_of(ps->slots, ps->room, tgid);
 
-	return p->tgid ? p : NULL;
+	return p->ledger ? p : NULL;
 }
 
 /* The address space is a new one, and so is its ledger. */
@@ -108,9 +116,9 @@ int processes__apply(struct processes *ps, const void *data, size_t len)
 		ps->bad++;
 		return err;
 	}
-	p = processes__find(ps, ev.hdr->tgid);
-	if (!p) {
-		ps->stray++;
+	p = slot_of(ps->slots, ps->room, ev.hdr->tgid);
+	if (!p->ledger) {
+		ps->stray += !p->tgid;
 		return -ESRCH;
 	}
 	p->received++;

@@ -28,6 +28,9 @@ void processes__free(struct processes *ps);
 
 /* Watch tgid with this ledger, which is taken over on success.  -EEXIST, -ENOMEM. */
 int processes__add(struct processes *ps, uint32_t tgid, struct ledger *ledger);
+/* Watch it no more: its ledger is freed, what still comes of it is not stray, and it may be added
+ * again. */
+void processes__drop(struct processes *ps, uint32_t tgid);
 /* Valid until the next add. */
 struct process *processes__find(const struct processes *ps, uint32_t tgid);
 
