@@ -24,16 +24,19 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS  ?= -O2 -g
 CSTD    := -std=gnu11 -D_GNU_SOURCE=
 INCLUDE := -I$(BUILD)/skel -Iinclude -Isrc
-LIBS    := -lbpf -lelf -ldw -lcapstone -liberty -ljansson -lpthread
+PURE_LIBS := -lelf -ldw -lcapstone -liberty -ljansson -lsqlite3 -lprotobuf-c -lz -lpthread
+LIBS    := -lbpf $(PURE_LIBS)
 
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPFARCH) -Wall -Werror \
               -Iinclude -Ivmlinux -Ibpf $(addprefix -I,$(UAPI))
 
 SRC      := $(wildcard src/*.c src/*/*.c)
+# Generated, with their headers in a directory of their own.
+GEN      := $(BUILD)/skel/profile.pb-c
 # What needs the BPF objects, or belongs to the program alone; the rest is what unit tests link.
 LOADED   := $(wildcard src/app/*.c) $(addprefix src/probe/,probes.c feature.c links.c) src/unwind/tables.c src/main.c
 PURE     := $(filter-out $(LOADED),$(SRC))
-OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
+OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o) $(GEN).o
 BPF_MAIN := $(filter-out bpf/feature.bpf.c,$(wildcard bpf/*.bpf.c))
 SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h
 TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -81,16 +84,26 @@ $(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
+$(BUILD)/skel/%.pb-c.c $(BUILD)/skel/%.pb-c.h: src/out/%.proto
+	$(call say,PROTO,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(@D) --proto_path=$(<D) $<
+
+# Nothing of ours is in it: no warnings, no sanitizers.
+$(BUILD)/skel/%.pb-c.o: $(BUILD)/skel/%.pb-c.c
+	$(Q)$(CC) $(CSTD) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/src/out/pprof.o $(BUILD)/asan/src/out/pprof.o $(BUILD)/fuzz/src/out/pprof.o: | $(GEN).h
+
 # ---- tests ---------------------------------------------------------------------------------------
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-ASAN_OBJ := $(PURE:%.c=$(BUILD)/asan/%.o)
-FUZZ_OBJ := $(PURE:%.c=$(BUILD)/fuzz/%.o)
-PURE_LIBS := -lelf -ldw -lcapstone -liberty -ljansson -lpthread
+ASAN_OBJ := $(PURE:%.c=$(BUILD)/asan/%.o) $(GEN).o
+FUZZ_OBJ := $(PURE:%.c=$(BUILD)/fuzz/%.o) $(GEN).o
 
 $(BUILD)/asan/%.o: %.c
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CSTD) -O1 -g $(WARN) $(SANITIZE) -Iinclude -Isrc -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CSTD) -O1 -g $(WARN) $(SANITIZE) $(INCLUDE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/asan/libhw.a: $(ASAN_OBJ)
 	$(call say,AR,$@)
@@ -99,12 +112,12 @@ $(BUILD)/asan/libhw.a: $(ASAN_OBJ)
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/asan/libhw.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -Wshadow $(SANITIZE) -Iinclude -Isrc -MMD -MP -o $@ $< \
+	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -Wshadow $(SANITIZE) $(INCLUDE) -MMD -MP -o $@ $< \
 		$(BUILD)/asan/libhw.a -lcmocka $(PURE_LIBS)
 
 $(BUILD)/fuzz/src/%.o: src/%.c
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(CSTD) -O1 -g -fsanitize=fuzzer-no-link,address,undefined -Iinclude -Isrc -MMD -MP \
+	$(Q)$(CLANG) $(CSTD) -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(INCLUDE) -MMD -MP \
 		-c -o $@ $<
 
 $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
@@ -129,7 +142,7 @@ $(BUILD)/bench/pair: tests/bench/pair.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -fno-builtin -fno-omit-frame-pointer -o $@ $<
 
-$(BUILD)/bench/%: tests/bench/%.c $(PURE:%.c=$(BUILD)/obj/%.o) | $(SKELS)
+$(BUILD)/bench/%: tests/bench/%.c $(PURE:%.c=$(BUILD)/obj/%.o) $(GEN).o | $(SKELS)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra $(INCLUDE) -o $@ $^ $(LIBS)

@@ -4,12 +4,13 @@
 set -eu
 
 DEBIAN="gcc make clang llvm clang-format bpftool libbpf-dev libelf-dev libdw-dev libcapstone-dev
-libiberty-dev libjansson-dev libcmocka-dev linux-libc-dev python3 binutils"
+libiberty-dev libjansson-dev libcmocka-dev linux-libc-dev python3 binutils libsqlite3-dev
+libprotobuf-c-dev protobuf-c-compiler zlib1g-dev"
 # For tests only: programs that nobody here wrote.  A test without its program says so and skips.
 DEBIAN_TEST="redis-server nginx-light sqlite3 git"
 FEDORA="gcc make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel
 elfutils-devel compiler-rt capstone-devel binutils-devel jansson-devel libcmocka-devel kernel-headers python3
-binutils redis nginx sqlite git"
+sqlite-devel protobuf-c-devel protobuf-c-compiler zlib-devel binutils redis nginx sqlite git"
 
 missing_deb()
 {

@@ -70,6 +70,7 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 			return NULL;
 		}
 		sites[i] = (struct report_site){.kind = from->kind,
+						.stack = from->stack,
 						.bytes = from->bytes,
 						.blocks = from->blocks,
 						.allocated_bytes = from->allocated_bytes,

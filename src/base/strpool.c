@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include "base/hash.h"
 
 #define CHUNK 65536u
 
@@ -41,9 +42,7 @@ struct strpool *strpool__new(void)
 		free(p);
 		return NULL;
 	}
-	/* Who is watched chooses the strings: without a seed, also which of them collide. */
-	if (getrandom(&p->seed, sizeof(p->seed), GRND_NONBLOCK) < 0)
-		p->seed = (uintptr_t)p;
+	p->seed = hash_seed(p);
 	return p;
 }
 
@@ -57,22 +56,6 @@ void strpool__free(struct strpool *p)
 	}
 	free(p->slots);
 	free(p);
-}
-
-static uint64_t hash_of(uint64_t seed, const char *s, size_t len)
-{
-	uint64_t h = seed ^ len, word;
-
-	for (; len; s += sizeof(word), len -= sizeof(word)) {
-		word = 0;
-		memcpy(&word, s, len < sizeof(word) ? len : sizeof(word));
-		h = (h ^ word) * 0x9e3779b97f4a7c15ull;
-		h ^= h >> 29;
-		if (len <= sizeof(word))
-			break;
-	}
-	h *= 0xbf58476d1ce4e5b9ull;
-	return h ^ h >> 32;
 }
 
 static struct slot *slot_of(struct slot *slots, size_t nslots, uint64_t hash, const char *s)
@@ -134,7 +117,7 @@ static char *take(struct strpool *p, size_t size)
 const char *strpool__add(struct strpool *p, const char *s)
 {
 	size_t len = strlen(s);
-	uint64_t hash = hash_of(p->seed, s, len);
+	uint64_t hash = hash_bytes(p->seed, s, len);
 	struct slot *slot;
 	char *text;
 

@@ -27,6 +27,7 @@ struct report_frame {
 
 struct report_site {
 	enum report_kind kind;
+	uint64_t stack;		  /* its key; equal ones of one process have equal frames */
 	uint64_t bytes;		  /* outstanding now */
 	uint64_t blocks;	  /* outstanding now; for REPORT_MAP: mappings */
 	uint64_t allocated_bytes; /* since the attach, the freed ones included */

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "base/utf8.h"
 #include "model/report.h"
+#include "out/label.h"
 
 #define BOLD "\033[1m"
 #define DIM  "\033[2m"
@@ -171,32 +172,19 @@ static void ledger(const struct text *t, const struct report_process *p)
 	}
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static void frame(const struct text *t, const struct report_frame *f, const char *indent)
 {
-	char line[8192], function[2048], where[2048], tail[2100] = "";
+	char line[8192], function[LABEL_TEXT], where[2048], tail[2100] = "";
 
 	if (f->file) {
-		utf8_clean(where, sizeof(where), base_name(f->file));
+		utf8_clean(where, sizeof(where), label_base_name(f->file));
 		snprintf(tail, sizeof(tail), "  %s:%" PRIu32, where, f->line);
 	} else if (f->module && f->function) {
-		utf8_clean(where, sizeof(where), base_name(f->module));
+		utf8_clean(where, sizeof(where), label_base_name(f->module));
 		snprintf(tail, sizeof(tail), "  (%s)", where);
 	}
-	if (f->function)
-		utf8_clean(function, sizeof(function), f->function);
-	else if (f->module)
-		snprintf(function, sizeof(function), "%s+0x%" PRIx64,
-			 utf8_clean(where, sizeof(where), base_name(f->module)), f->offset);
-	else
-		snprintf(function, sizeof(function), "0x%" PRIx64, f->pc);
-	snprintf(line, sizeof(line), "%s%s%s", indent, function, tail);
+	snprintf(line, sizeof(line), "%s%s%s", indent, label_frame(function, sizeof(function), f),
+		 tail);
 	put(t, NULL, line);
 }
 
