@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * alloc.bpf.c: the malloc family.  One program serves all functions: the attach cookie tells which
- * (enum hw_fn).  An allocator calls itself (realloc(NULL), memalign): the outermost call counts.
- * Nested calls are told by the stack pointer, not by a count: a longjmp out of a call leaves a
- * count wrong for ever, but a stack pointer above the call's own shows that the call is over.
+ * alloc.bpf.c: the malloc family.  One program serves all functions that give memory: the attach
+ * cookie tells which (enum hw_fn); free has a small one of its own.  An allocator calls itself
+ * (realloc(NULL), memalign): the outermost call counts. Nested calls are told by the stack pointer,
+ * not by a count: a longjmp out of a call leaves a count wrong for ever, but a stack pointer above
+ * the call's own shows that the call is over.
  */
 #include "core.bpf.h"
 #include "unwind.bpf.h"
@@ -81,12 +82,6 @@ static __always_inline int hw_enter(struct pt_regs *ctx)
 	if (!p)
 		return 1;
 	hw_count(&p->hits);
-	if (fn == HW_FN_FREE) {
-		t = bpf_map_lookup_elem(&hw_threads, &tid);
-		if (!t || !hw_under_way(t, regs.sp))
-			hw_on_free(p, tgid, a);
-		return 1;
-	}
 	t = hw_thread(p, tid);
 	if (!t)
 		return 1;
@@ -192,6 +187,22 @@ SEC("?uprobe") int hw_session(struct pt_regs *ctx)
 	if (bpf_session_is_return())
 		return hw_leave(ctx);
 	return hw_enter(ctx);
+}
+
+SEC("?uprobe") int hw_frees(struct pt_regs *ctx)
+{
+	__u64 addr = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx);
+	__u32 tgid, tid;
+	struct hw_proc *p = hw_current(&tgid, &tid);
+	struct hw_thread *t;
+
+	if (!p)
+		return 0;
+	hw_count(&p->hits);
+	t = bpf_map_lookup_elem(&hw_threads, &tid);
+	if (!t || !hw_under_way(t, sp))
+		hw_on_free(p, tgid, addr);
+	return 0;
 }
 
 SEC("?uprobe") int hw_entry(struct pt_regs *ctx)

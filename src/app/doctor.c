@@ -61,7 +61,7 @@ static enum user_kind user_side(void)
 
 	puts("probes on malloc and free (the first that works is used)");
 	for (enum user_kind k = USER_SESSION; k < USER_KINDS; k++) {
-		int err = feature_user(k);
+		int err = feature_user(k, NULL);
 
 		if (!err && best == USER_AUTO)
 			best = k;
@@ -86,7 +86,7 @@ static void kernel_side(void)
 
 	puts("probes on brk, mmap, munmap, mremap, madvise (the first that works is used)");
 	for (enum kernel_kind k = KERNEL_FENTRY; k < KERNEL_NONE; k++) {
-		int err = feature_kernel(k);
+		int err = feature_kernel(k, NULL);
 
 		line(kernel_kind_name(k), because(err), err ? remedy[k] : NULL);
 	}

@@ -13,6 +13,7 @@
 
 #include "feature.skel.h"
 #include "probe/calibrate.h"
+#include "probe/links.h"
 #include "probe/multi.h"
 
 /* PROC_PID_INIT_INO of include/uapi/linux/nsfs.h (include/linux/proc_ns.h before 6.18). */
@@ -72,140 +73,186 @@ static int load_one(const char *prog, int attach_type, struct feature_bpf **out)
 	return 0;
 }
 
-int feature_kernel(enum kernel_kind kind)
+/* Take over a link that libbpf made, or say why it made none. */
+static int keep(struct links *l, struct bpf_link *link)
+{
+	int err = libbpf_get_error(link);
+
+	if (err)
+		return err;
+	err = links__add(l, 0, link, -1);
+	if (err)
+		bpf_link__destroy(link);
+	return err;
+}
+
+/* Keep what a trial attached, or detach it; l is the trial's own where nobody wants them. */
+static struct links *trial_links(struct links *left)
+{
+	return left ? left : links__new();
+}
+
+static void trial_end(struct links *l, const struct links *left)
+{
+	if (l != left)
+		links__free(l);
+}
+
+/*
+ * What forbids fentry forbids it before the kernel looks at which function is meant: asked with a
+ * type that is no function (1 is a number), it says -EPERM rather than -EINVAL.  The real trial
+ * would have libbpf read all of the kernel's BTF first.
+ */
+static int may_trace(void)
+{
+	/* r0 = 0; exit */
+	static const struct bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+						  {.code = BPF_JMP | BPF_EXIT}};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = 1);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "hw_t_none", "GPL", nothing, 2, &opts);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -EPERM ? fd : 0;
+}
+
+int feature_kernel(enum kernel_kind kind, struct links *left)
 {
 	static const char *const progs[KERNEL_KINDS] = {
 	    [KERNEL_FENTRY] = "hw_t_fentry",
 	    [KERNEL_KPROBE] = "hw_t_kprobe",
 	    [KERNEL_TRACEPOINT] = "hw_t_tp",
 	};
-	struct feature_bpf *skel;
+	struct links *l = trial_links(left);
+	struct feature_bpf *skel = NULL;
 	struct bpf_link *link;
 	int err;
 
+	if (!l)
+		return -ENOMEM;
 	if (kind >= KERNEL_KINDS || !progs[kind])
-		return kind == KERNEL_NONE ? 0 : -EINVAL;
-	err = load_one(progs[kind], 0, &skel);
-	if (err)
-		return err;
-	link = bpf_program__attach(bpf_object__find_program_by_name(skel->obj, progs[kind]));
-	err = libbpf_get_error(link);
-	if (!err) {
+		err = kind == KERNEL_NONE ? 0 : -EINVAL;
+	else if (kind != KERNEL_FENTRY || !(err = may_trace()))
+		err = load_one(progs[kind], 0, &skel);
+	if (skel) {
+		link =
+		    bpf_program__attach(bpf_object__find_program_by_name(skel->obj, progs[kind]));
+		err = keep(l, link);
 		munmap(NULL, 0); /* refused, but seen */
-		if (!skel->bss->hw_hits[kind])
+		if (!err && !skel->bss->hw_hits[kind])
 			err = -ENODATA;
-		bpf_link__destroy(link);
 	}
 	feature_bpf__destroy(skel);
+	trial_end(l, left);
 	return err;
 }
 
-static int try_session(void)
+/* Put a program of the skeleton at the entry, or the return, of one of our own functions. */
+static int attach_own(struct bpf_program *prog, enum user_kind kind, enum calibrate_fn fn,
+		      bool on_return, struct links *l)
 {
-	uint64_t offset = calibrate_offset(CALIBRATE_EMULATED), cookie = 0;
+	uint64_t offset = calibrate_offset(fn), cookie = 0;
 	struct multi_spec spec = {
-	    .attach_type = MULTI_ATTACH_SESSION,
+	    .prog_fd = bpf_program__fd(prog),
+	    .attach_type = (int)bpf_program__get_expected_attach_type(prog),
+	    .on_return = on_return,
 	    .path = "/proc/self/exe",
 	    .pid = getpid(),
 	    .n = 1,
 	    .offsets = &offset,
 	    .cookies = &cookie,
 	};
-	struct feature_bpf *skel;
 	int fd, err;
 
-	err = load_one("hw_t_session", MULTI_ATTACH_SESSION, &skel);
+	if (kind == USER_PERF)
+		return keep(l, bpf_program__attach_uprobe(prog, on_return, getpid(),
+							  "/proc/self/exe", offset));
+	fd = multi_attach(&spec);
+	if (fd < 0)
+		return fd;
+	err = links__add(l, 0, NULL, fd);
+	if (err)
+		close(fd);
+	return err;
+}
+
+/* Load an own program and attach it as probes of this kind are; both: at the return too. */
+static int attach_trial(const char *name, enum user_kind kind, enum calibrate_fn fn, bool both,
+			struct links *l, struct feature_bpf **skel)
+{
+	const bool session = kind == USER_SESSION && both;
+	struct bpf_program *prog;
+	int err = load_one(name,
+			   kind == USER_PERF ? 0
+			   : session	     ? MULTI_ATTACH_SESSION
+					     : MULTI_ATTACH,
+			   skel);
+
 	if (err)
 		return err;
-	spec.prog_fd = bpf_program__fd(skel->progs.hw_t_session);
-	fd = multi_attach(&spec);
-	err = fd < 0 ? fd : 0;
+	prog = bpf_object__find_program_by_name((*skel)->obj, name);
+	err = attach_own(prog, kind, fn, false, l);
+	if (!err && both && !session)
+		err = attach_own(prog, kind, fn, true, l);
+	return err;
+}
+
+int feature_user(enum user_kind kind, struct links *left)
+{
+	struct links *l = trial_links(left);
+	struct feature_bpf *skel = NULL;
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	err = kind > USER_AUTO && kind < USER_KINDS
+		  ? attach_trial("hw_t_user", kind, CALIBRATE_EMULATED, true, l, &skel)
+		  : -EINVAL;
 	if (!err) {
 		calibrate_run(CALIBRATE_EMULATED, 1);
-		if (!skel->bss->hw_hits[4] || !skel->bss->hw_hits[5])
+		if (skel->bss->hw_hits[4] != 2)
 			err = -ENODATA;
-		close(fd);
 	}
 	feature_bpf__destroy(skel);
+	trial_end(l, left);
 	return err;
+}
+
+enum user_kind feature_best_user(struct links *left)
+{
+	for (enum user_kind k = USER_SESSION; k < USER_KINDS; k++)
+		if (!feature_user(k, left))
+			return k;
+	return USER_AUTO;
+}
+
+enum kernel_kind feature_best_kernel(struct links *left)
+{
+	static const char *const there[] = {"/sys/kernel/tracing/events/syscalls/sys_exit_munmap",
+					    "/sys/kernel/debug/tracing/events/syscalls/"
+					    "sys_exit_munmap"};
+
+	for (enum kernel_kind k = KERNEL_FENTRY; k < KERNEL_TRACEPOINT; k++)
+		if (!feature_kernel(k, left))
+			return k;
+	return !access(there[0], F_OK) || !access(there[1], F_OK) ? KERNEL_TRACEPOINT : KERNEL_NONE;
 }
 
 /* ns that one run of a calibration function takes with an empty program at its entry, and at its
  * return too where both is set, less what it takes bare. */
 static int time_trap(enum user_kind kind, enum calibrate_fn fn, bool both, double *ns)
 {
-	const int session = kind == USER_SESSION && both;
-	uint64_t offset = calibrate_offset(fn), cookie = 0;
-	struct multi_spec spec = {
-	    .attach_type = session ? MULTI_ATTACH_SESSION : MULTI_ATTACH,
-	    .path = "/proc/self/exe",
-	    .pid = getpid(),
-	    .n = 1,
-	    .offsets = &offset,
-	    .cookies = &cookie,
-	};
-	struct bpf_link *link[2] = {NULL, NULL};
-	struct feature_bpf *skel[2] = {NULL, NULL};
-	int fd[2] = {-1, -1}, err = 0;
 	double bare = calibrate_time(fn, 20000);
+	struct links *l = links__new();
+	struct feature_bpf *skel = NULL;
+	int err = l ? attach_trial("hw_t_empty", kind, fn, both, l, &skel) : -ENOMEM;
 
-	for (int i = 0; i < (both && !session ? 2 : 1) && !err; i++) {
-		const char *name = session ? "hw_t_session" : i ? "hw_t_uretprobe" : "hw_t_uprobe";
-		struct bpf_program *p;
-
-		err = load_one(name, kind == USER_PERF ? 0 : spec.attach_type, &skel[i]);
-		if (err)
-			break;
-		p = bpf_object__find_program_by_name(skel[i]->obj, name);
-		if (kind == USER_PERF) {
-			link[i] =
-			    bpf_program__attach_uprobe(p, i, getpid(), "/proc/self/exe", offset);
-			err = libbpf_get_error(link[i]);
-			if (err)
-				link[i] = NULL;
-		} else {
-			spec.prog_fd = bpf_program__fd(p);
-			spec.on_return = i;
-			fd[i] = multi_attach(&spec);
-			err = fd[i] < 0 ? fd[i] : 0;
-		}
-	}
 	if (!err)
 		*ns = calibrate_time(fn, 20000) - bare;
-	for (int i = 0; i < 2; i++) {
-		bpf_link__destroy(link[i]);
-		if (fd[i] >= 0)
-			close(fd[i]);
-		feature_bpf__destroy(skel[i]);
-	}
+	links__free(l);
+	feature_bpf__destroy(skel);
 	return err;
-}
-
-int feature_user(enum user_kind kind)
-{
-	double ns;
-
-	if (kind == USER_SESSION)
-		return try_session();
-	if (kind == USER_MULTI || kind == USER_PERF)
-		return time_trap(kind, CALIBRATE_EMULATED, true, &ns);
-	return -EINVAL;
-}
-
-enum user_kind feature_best_user(void)
-{
-	for (enum user_kind k = USER_SESSION; k < USER_KINDS; k++)
-		if (!feature_user(k))
-			return k;
-	return USER_AUTO;
-}
-
-enum kernel_kind feature_best_kernel(void)
-{
-	for (enum kernel_kind k = KERNEL_FENTRY; k < KERNEL_NONE; k++)
-		if (!feature_kernel(k))
-			return k;
-	return KERNEL_NONE;
 }
 
 int feature_costs(enum user_kind kind, struct feature_costs *out)

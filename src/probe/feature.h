@@ -10,13 +10,22 @@
 
 #include "probe/kinds.h"
 
-/* Can this kind be used?  0, or -errno of what refused it (-ENODATA: attached, but saw nothing). */
-int feature_user(enum user_kind kind);
-int feature_kernel(enum kernel_kind kind);
+struct links;
 
-/* The first of each that works; USER_AUTO resp. KERNEL_NONE where none does. */
-enum user_kind feature_best_user(void);
-enum kernel_kind feature_best_kernel(void);
+/*
+ * Can this kind be used?  0, or -errno of what refused it (-ENODATA: attached, but saw nothing).
+ * left: takes over what the trial attached to ourselves, for the kernel takes 30 to 100 ms to
+ * detach it and nobody has to wait for that; NULL: detached on return.
+ */
+int feature_user(enum user_kind kind, struct links *left);
+int feature_kernel(enum kernel_kind kind, struct links *left);
+
+/*
+ * The first of each that works; USER_AUTO resp. KERNEL_NONE where none does.  Tracepoints, the last
+ * resort, are only looked for: unlike fentry and kprobes nothing lets them attach and see nothing.
+ */
+enum user_kind feature_best_user(struct links *left);
+enum kernel_kind feature_best_kernel(struct links *left);
 
 bool feature_btf(void);
 bool feature_ringbuf(void);

@@ -4,6 +4,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +16,21 @@
 #include "probe/feature.h"
 #include "probe/links.h"
 #include "probe/multi.h"
+#include "probe/rings.h"
+#include "probe/syscalls.h"
 
 /* Of 512 rows each: 16 MiB, room for 70 libraries as large as glibc. */
 #define ROW_PAGES 4096
 
 struct probes {
 	struct heapwatch_bpf *skel;
-	struct ring_buffer *rings;
+	struct rings *rings;
 	struct links *links;
+	struct links *trials; /* of finding out what works; closer detaches them */
+	pthread_t closer;
+	bool closing;
 	enum user_kind user;
 	enum kernel_kind kernel;
-	probes_event_fn fn; /* of the drain under way */
-	void *fn_arg;
-	int drained;
 };
 
 /* libbpf's own messages: they name the map or the program that failed. */
@@ -56,43 +60,6 @@ static void want(struct probes *p, const char *name, int attach_type)
 		bpf_program__set_expected_attach_type(prog, (enum bpf_attach_type)attach_type);
 }
 
-static const char *const vm_exits[] = {"mmap", "munmap", "mremap", "brk", "madvise"};
-static const char *const vm_enters[] = {"munmap", "mremap"};
-
-static void vm_name(char *buf, size_t len, enum kernel_kind kind, int enter, const char *call)
-{
-	static const char letter[KERNEL_KINDS] = {
-	    [KERNEL_FENTRY] = 'f', [KERNEL_KPROBE] = 'k', [KERNEL_TRACEPOINT] = 't'};
-
-	snprintf(buf, len, "hw_%c%c_%s", letter[kind], enter ? 'e' : 'x', call);
-}
-
-/* Call fn for each kernel-side program of the kind in use, those at entry first: while only half is
- * attached, an entry without an exit does no harm. */
-static int each_vm(struct probes *p, int (*fn)(struct probes *p, const char *name))
-{
-	char name[32];
-	int err = 0;
-
-	if (p->kernel == KERNEL_NONE)
-		return 0;
-	for (size_t i = 0; i < sizeof(vm_enters) / sizeof(*vm_enters) && !err; i++) {
-		vm_name(name, sizeof(name), p->kernel, 1, vm_enters[i]);
-		err = fn(p, name);
-	}
-	for (size_t i = 0; i < sizeof(vm_exits) / sizeof(*vm_exits) && !err; i++) {
-		vm_name(name, sizeof(name), p->kernel, 0, vm_exits[i]);
-		err = fn(p, name);
-	}
-	return err;
-}
-
-static int want_vm(struct probes *p, const char *name)
-{
-	want(p, name, 0);
-	return 0;
-}
-
 static int attach_named(struct probes *p, const char *name)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->skel->obj, name);
@@ -100,9 +67,7 @@ static int attach_named(struct probes *p, const char *name)
 	int err = libbpf_get_error(link);
 
 	if (err) {
-		log_error("cannot attach %s: %s; try --kernel-probes with another kind, or see "
-			  "'heapwatch doctor'",
-			  name, strerror(-err));
+		log_error("cannot attach %s: %s; see 'heapwatch doctor'", name, strerror(-err));
 		return err;
 	}
 	err = links__add(p->links, 0, link, -1);
@@ -111,14 +76,34 @@ static int attach_named(struct probes *p, const char *name)
 	return err;
 }
 
+static int attach_syscalls(struct probes *p, enum kernel_kind asked)
+{
+	char name[32];
+	int err = syscalls_attach(p->skel->obj, p->kernel, p->links, name);
+
+	if (!err)
+		return 0;
+	if (asked == KERNEL_AUTO && p->kernel == KERNEL_TRACEPOINT) {
+		/* The last resort, which was not tried before. */
+		log_warn("cannot attach %s: %s: mappings are not seen (see 'heapwatch doctor')",
+			 name, strerror(-err));
+		p->kernel = KERNEL_NONE;
+		return 0;
+	}
+	log_error("cannot attach %s: %s; try --kernel-probes with another kind, or see "
+		  "'heapwatch doctor'",
+		  name, strerror(-err));
+	return err;
+}
+
 static int choose(struct probes *p, const struct probes_config *c)
 {
-	p->user = c->user == USER_AUTO ? feature_best_user() : c->user;
+	p->user = c->user == USER_AUTO ? feature_best_user(p->trials) : c->user;
 	if (p->user == USER_AUTO) {
 		log_error("this kernel takes no uprobe of any kind; see 'heapwatch doctor'");
 		return -ENOTSUP;
 	}
-	p->kernel = c->kernel == KERNEL_AUTO ? feature_best_kernel() : c->kernel;
+	p->kernel = c->kernel == KERNEL_AUTO ? feature_best_kernel(p->trials) : c->kernel;
 	if (c->kernel == KERNEL_AUTO && p->kernel == KERNEL_NONE)
 		log_warn("no kernel-side probe works here: mappings are not seen (see 'heapwatch "
 			 "doctor')");
@@ -127,6 +112,7 @@ static int choose(struct probes *p, const struct probes_config *c)
 
 static int load(struct probes *p, const struct probes_config *c)
 {
+	const int multi = p->user == USER_PERF ? 0 : MULTI_ATTACH;
 	int err;
 
 	p->skel = heapwatch_bpf__open();
@@ -142,13 +128,17 @@ static int load(struct probes *p, const struct probes_config *c)
 	bpf_map__set_max_entries(p->skel->maps.hw_procs, c->processes);
 	bpf_map__set_max_entries(p->skel->maps.hw_spaces, c->processes);
 	bpf_map__set_max_entries(p->skel->maps.hw_rows, ROW_PAGES);
-	if (p->user == USER_SESSION)
+	if (p->user == USER_SESSION) {
 		want(p, "hw_session", MULTI_ATTACH_SESSION);
-	else
-		want(p, "hw_return", p->user == USER_MULTI ? MULTI_ATTACH : 0);
-	want(p, "hw_entry", p->user == USER_PERF ? 0 : MULTI_ATTACH);
-	each_vm(p, want_vm);
-	err = heapwatch_bpf__load(p->skel);
+	} else {
+		want(p, "hw_entry", multi);
+		want(p, "hw_return", multi);
+	}
+	want(p, "hw_frees", multi);
+	syscalls_want(p->skel->obj, p->kernel);
+	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
+	if (!err)
+		err = heapwatch_bpf__load(p->skel);
 	if (err) {
 		log_error("the kernel refuses the BPF programs: %s; -v shows its reasons, "
 			  "'heapwatch doctor' what is missing",
@@ -158,43 +148,10 @@ static int load(struct probes *p, const struct probes_config *c)
 	return 0;
 }
 
-static int on_record(void *arg, void *data, size_t len)
+static void *close_trials(void *trials)
 {
-	struct probes *p = arg;
-
-	p->drained++;
-	/* libbpf stops after this record where we return less than 0. */
-	return p->fn(p->fn_arg, data, len) ? -EINTR : 0;
-}
-
-static int make_rings(struct probes *p, const struct probes_config *c)
-{
-	int outer = bpf_map__fd(p->skel->maps.hw_rings), err = 0;
-
-	for (unsigned int i = 0; i < c->rings && !err; i++) {
-		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "hw_ring", 0, 0,
-					(unsigned int)c->ring_bytes, NULL);
-
-		if (fd < 0) {
-			err = -errno;
-			log_error("cannot make a ring buffer of %zu bytes: %s; --ring-size takes a "
-				  "power of two of at least a page",
-				  c->ring_bytes, strerror(-err));
-			return err;
-		}
-		if (bpf_map_update_elem(outer, &i, &fd, BPF_ANY))
-			err = -errno;
-		else if (!p->rings) {
-			p->rings = ring_buffer__new(fd, on_record, p, NULL);
-			err = p->rings ? 0 : -errno;
-		} else {
-			err = ring_buffer__add(p->rings, fd, on_record, p);
-		}
-		close(fd); /* the outer map and libbpf's mapping hold it */
-		if (err)
-			log_error("cannot set up ring %u: %s", i, strerror(-err));
-	}
-	return err;
+	links__free(trials);
+	return NULL;
 }
 
 int probes__new(const struct probes_config *config, struct probes **out)
@@ -207,21 +164,27 @@ int probes__new(const struct probes_config *config, struct probes **out)
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	libbpf_set_print(print_libbpf);
 	p->links = links__new();
-	err = p->links ? choose(p, config) : -ENOMEM;
+	p->trials = links__new();
+	err = p->links && p->trials ? choose(p, config) : -ENOMEM;
+	if (!err)
+		err = rings__new(config->ring_bytes, config->rings, &p->rings);
 	if (!err)
 		err = load(p, config);
 	if (!err)
-		err = make_rings(p, config);
+		err = rings__open(p->rings);
 	if (!err)
 		err = attach_named(p, "hw_exec");
 	if (!err)
 		err = attach_named(p, "hw_exit");
 	if (!err)
-		err = each_vm(p, attach_named);
+		err = attach_syscalls(p, config->kernel);
+	if (!err)
+		err = -pthread_create(&p->closer, NULL, close_trials, p->trials);
 	if (err) {
 		probes__free(p);
 		return err;
 	}
+	p->closing = true;
 	*out = p;
 	return 0;
 }
@@ -230,8 +193,12 @@ void probes__free(struct probes *p)
 {
 	if (!p)
 		return;
+	if (p->closing)
+		pthread_join(p->closer, NULL);
+	else
+		links__free(p->trials);
 	links__free(p->links);
-	ring_buffer__free(p->rings);
+	rings__free(p->rings);
 	heapwatch_bpf__destroy(p->skel);
 	free(p);
 }
@@ -265,7 +232,9 @@ static int attach_perf(struct probes *p, pid_t pid, const char *path, const stru
 		       int on_return)
 {
 	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = on_return, .bpf_cookie = fn->fn);
-	struct bpf_program *prog = on_return ? p->skel->progs.hw_return : p->skel->progs.hw_entry;
+	struct bpf_program *prog = on_return		  ? p->skel->progs.hw_return
+				   : fn->fn == HW_FN_FREE ? p->skel->progs.hw_frees
+							  : p->skel->progs.hw_entry;
 	struct bpf_link *link =
 	    bpf_program__attach_uprobe_opts(prog, pid, path, fn->place.offset, &opts);
 	int err = libbpf_get_error(link);
@@ -291,7 +260,7 @@ static int attach_all_perf(struct probes *p, pid_t pid, const char *path, const 
 	return err;
 }
 
-/* A session's program serves entry and return; who needs no return gets the plain entry program. */
+/* A session's program serves entry and return; free has no return to see. */
 static int attach_all_multi(struct probes *p, pid_t pid, const char *path, const struct target *t)
 {
 	uint64_t off[2][TARGET_MAX_FNS], cookie[2][TARGET_MAX_FNS];
@@ -304,7 +273,7 @@ static int attach_all_multi(struct probes *p, pid_t pid, const char *path, const
 		off[k][n[k]] = t->fns[i].place.offset;
 		cookie[k][n[k]++] = t->fns[i].fn;
 	}
-	struct multi_spec frees = {.prog_fd = bpf_program__fd(p->skel->progs.hw_entry),
+	struct multi_spec frees = {.prog_fd = bpf_program__fd(p->skel->progs.hw_frees),
 				   .attach_type = MULTI_ATTACH,
 				   .path = path,
 				   .pid = pid,
@@ -322,6 +291,7 @@ static int attach_all_multi(struct probes *p, pid_t pid, const char *path, const
 		allocs.attach_type = MULTI_ATTACH_SESSION;
 		returns.n = 0;
 	} else {
+		allocs.prog_fd = bpf_program__fd(p->skel->progs.hw_entry);
 		returns.prog_fd = bpf_program__fd(p->skel->progs.hw_return);
 		returns.on_return = 1;
 	}
@@ -385,16 +355,10 @@ struct probes_unwind probes__unwind(const struct probes *p)
 
 int probes__epoll_fd(const struct probes *p)
 {
-	return ring_buffer__epoll_fd(p->rings);
+	return rings__epoll_fd(p->rings);
 }
 
 int probes__drain(struct probes *p, probes_event_fn fn, void *arg)
 {
-	int err;
-
-	p->fn = fn;
-	p->fn_arg = arg;
-	p->drained = 0;
-	err = ring_buffer__consume(p->rings);
-	return err < 0 && err != -EINTR ? err : p->drained;
+	return rings__drain(p->rings, fn, arg);
 }
