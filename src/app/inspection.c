@@ -139,7 +139,7 @@ out:
 
 static void locate(struct inspection *i, const struct modules *modules)
 {
-	i->locate_err = glibc_locate(i->pid, modules, &i->glibc, &i->minor);
+	i->locate_err = glibc_locate(i->pid, modules, NULL, &i->glibc, &i->minor);
 	i->located = true;
 	i->no_glibc = !i->locate_err		  ? NULL
 		      : i->locate_err == -ENOENT  ? "it does not use glibc"

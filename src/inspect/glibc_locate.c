@@ -5,11 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inspect/glibc_cache.h"
 #include "inspect/glibc_find.h"
 #include "inspect/procfs.h"
 #include "model/modules.h"
 
-static int try_file(pid_t pid, const struct module *m, struct glibc *g, unsigned int *minor)
+static int try_file(pid_t pid, const struct module *m, struct glibc_cache *cache, struct glibc *g,
+		    unsigned int *minor)
 {
 	struct glibc_file f;
 	uint64_t bias;
@@ -17,7 +19,7 @@ static int try_file(pid_t pid, const struct module *m, struct glibc *g, unsigned
 
 	if (fd < 0)
 		return fd;
-	err = glibc_find(fd, &f);
+	err = cache ? glibc_cache__find(cache, fd, &f) : glibc_find(fd, &f);
 	close(fd);
 	if (!err || err == -ENOTSUP)
 		*minor = f.minor;
@@ -39,7 +41,8 @@ static int is_libc(const struct module *m)
 	return name && (!strncmp(name, "/libc.so", 8) || !strncmp(name, "/libc-2.", 8));
 }
 
-int glibc_locate(pid_t pid, const struct modules *m, struct glibc *g, unsigned int *minor)
+int glibc_locate(pid_t pid, const struct modules *m, struct glibc_cache *cache, struct glibc *g,
+		 unsigned int *minor)
 {
 	int found = -ENOENT;
 
@@ -54,7 +57,7 @@ int glibc_locate(pid_t pid, const struct modules *m, struct glibc *g, unsigned i
 			if (!x->exec || !x->inode || is_libc(x) != !pass || x->inode == last)
 				continue;
 			last = x->inode;
-			err = try_file(pid, x, g, minor);
+			err = try_file(pid, x, cache, g, minor);
 			if (!err)
 				return 0;
 			/* A reason is worth more than "no glibc". */

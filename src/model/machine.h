@@ -36,7 +36,8 @@ struct machine_heap {
 	enum machine_quality quality;
 	uint64_t in_use; /* mmapped included */
 	uint64_t free;	 /* system + mmapped - in_use */
-	/* Of free_resident: free memory in resident pages, thread caches included. */
+	/* Of free_resident: of free, what is in resident pages.  Thread caches count as in use, as
+	 * malloc_info(3) has it. */
 	enum machine_quality resident;
 	uint64_t free_resident;
 	uint64_t age_ns; /* since the last count of free chunks; UINT64_MAX: there was none */

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "inspect/machine_budget.h"
+
+/* One tick uses up no more than this of what was saved. */
+#define TICK_MOST 40000000ull
+
+struct machine_budget machine_budget_of(uint64_t option, uint64_t normal, uint64_t credit_ns)
+{
+	return (struct machine_budget){.per_second = option ? option : normal,
+				       .left = (int64_t)credit_ns};
+}
+
+void machine_budget_refill(struct machine_budget *b, uint64_t elapsed_ns)
+{
+	int64_t most;
+
+	if (b->per_second == UINT64_MAX)
+		return;
+	most = 2 * (int64_t)b->per_second;
+	if (b->left >= most)
+		return;
+	b->left += (int64_t)((double)b->per_second * (double)elapsed_ns / 1e9);
+	if (b->left > most)
+		b->left = most;
+}
+
+uint64_t machine_budget_tick(const struct machine_budget *b)
+{
+	if (b->per_second == UINT64_MAX)
+		return UINT64_MAX;
+	if (b->left <= 0)
+		return 0;
+	return b->left < (int64_t)TICK_MOST ? (uint64_t)b->left : TICK_MOST;
+}
+
+void machine_budget_spend(struct machine_budget *b, uint64_t ns)
+{
+	if (b->per_second != UINT64_MAX)
+		b->left -= (int64_t)ns;
+}
