@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """test_errors.py: what heapwatch refuses, and that it says why in one line."""
+import json
 import os
 import shutil
 import subprocess
@@ -223,6 +224,26 @@ def test_doctor_not_root():
     code, out, _ = run("doctor", program=as_nobody())
     equal(code, 1, "exit code")
     check("sudo" in out, "doctor says nothing of sudo:\n" + out)
+
+
+@test
+def test_names_are_not_obeyed():
+    """A process may call itself what it likes; our terminal does nothing of it."""
+    d = os.path.join(harness.scratch(), "exe\x1b[2J\n")
+    os.mkdir(d)
+    program = os.path.join(d, "\x1b]0;evil\a\n(7)")
+    shutil.copy(os.path.join(harness.BUILD, "fixtures", "churn"), program)
+    p = harness.start([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    equal(p.stdout.readline(), b"ready\n", "the fixture's first line")
+    for args in (["-p", p.pid, "--once", "--duration", "50ms", "-v"], ["explain", "-p", p.pid],
+                 ["-p", p.pid, "--once", "--duration", "50ms", "--json"]):
+        code, out, err = run(*args)
+        equal(code, 0, "exit code of %s (%s)" % (args, err))
+        for said in [out, *err]:
+            bad = [c for c in said if ord(c) < 32 and c != "\n"]
+            equal(bad, [], "control characters in what %s says, %r," % (args, said))
+        if "--json" in args:
+            equal(json.loads(out)["processes"][0]["comm"], "?]0;evil??(7)", "comm")
 
 
 @test
