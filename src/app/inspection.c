@@ -171,7 +171,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 	if (d)
 		l.blocks = drain__blocks(d, i->pid, execs, &l.seconds);
 	err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
-			   d ? LIVE_BUDGET_NS : 0, find_block, &l, &fresh);
+			   d ? LIVE_BUDGET_NS : 0, d ? find_block : NULL, &l, &fresh);
 	if (err) {
 		explain_free(&fresh);
 	} else {

@@ -8,12 +8,13 @@
 #include "base/clock.h"
 #include "inspect/pagemap.h"
 
-/* What is read at once: smaller tears less, larger costs fewer calls. */
-#define WINDOW (256u << 10)
-#define TRIES  5
-/* Chunks that are larger on average are stepped over page by page: a read of their inside would
- * cost more than the call. */
-#define LARGE	   (8u << 10)
+/*
+ * What is read at once: smaller tears less, larger costs fewer calls.  Copying a page costs about
+ * what a call does, so behind a chunk whose inside was stepped over the next read is of one page,
+ * and as long as chunks follow each other closely each read is twice the one before.
+ */
+#define WINDOW	   (256u << 10)
+#define TRIES	   5
 #define PAGE	   PAGEMAP_PAGE
 #define PREV_INUSE 1ull
 #define IS_MMAPPED 2ull
@@ -28,27 +29,27 @@ int glibc_heap_init(struct glibc_heap *h, const struct glibc *g, uint64_t deadli
 void glibc_heap_free(struct glibc_heap *h)
 {
 	free(h->buf);
-	free(h->states);
 	free(h->found.v);
 }
 
-int glibc_heap_enter(struct glibc_heap *h, struct pagemap *pages, const struct glibc_region *r)
+int glibc_heap_enter(struct glibc_heap *h, struct pagemap *pages, struct glibc_region *r)
 {
-	uint64_t start = r->start / PAGE * PAGE, npages = (r->end - start + PAGE - 1) / PAGE;
-	uint8_t *states = realloc(h->states, npages ? npages : 1);
+	uint8_t *states;
 
+	r->page = r->start / PAGE * PAGE;
+	r->npages = (r->end - r->page + PAGE - 1) / PAGE;
+	states = realloc(r->states, r->npages ? r->npages : 1);
 	if (!states)
 		return -ENOMEM;
-	h->states = states;
-	h->start = start;
-	h->npages = npages;
-	return pagemap__read(pages, start, npages, states);
+	r->states = states;
+	h->r = r;
+	return pagemap__read(pages, r->page, r->npages, states);
 }
 
 static bool resident(const struct glibc_heap *h, uint64_t addr)
 {
-	uint64_t page = (addr - h->start) / PAGE;
-	uint8_t state = page < h->npages ? h->states[page] : PAGE_ABSENT;
+	uint64_t page = (addr - h->r->page) / PAGE;
+	uint8_t state = page < h->r->npages ? h->r->states[page] : PAGE_ABSENT;
 
 	return state == PAGE_ANON || state == PAGE_FILE;
 }
@@ -82,16 +83,19 @@ bool glibc_heap_peek(const struct glibc_heap *h, uint64_t addr, void *buf, size_
 /* Read the window at addr: up to the first page that is not resident. */
 static int load(struct glibc_heap *h, uint64_t addr, uint64_t end)
 {
-	uint64_t len = 0, want = h->usual > LARGE ? 64 : WINDOW;
+	uint64_t len = 0, behind = h->at + h->len;
 	int err;
 
 	if (!resident(h, addr))
 		return -ENODATA;
 	if (h->deadline_ns && clock_now_ns() > h->deadline_ns)
 		return -ETIMEDOUT;
+	h->want = addr < h->at || addr >= behind + PAGE ? PAGE
+		  : h->want < WINDOW			? 2 * h->want
+							: WINDOW;
 	do
 		len = (addr + len) / PAGE * PAGE + PAGE - addr;
-	while (len < want && addr + len < end && resident(h, addr + len));
+	while (len < h->want && addr + len < end && resident(h, addr + len));
 	if (addr + len > end)
 		len = end - addr;
 	h->at = addr;
@@ -117,34 +121,33 @@ static int header(struct glibc_heap *h, uint64_t addr, uint64_t end, uint64_t he
 }
 
 /*
- * One step: the chunk at p to *c.  1: more follow; 0: it was the last (top, or the fencepost of a
- * full heap, whose c->size is 0); -EAGAIN: what stands there is no chunk.
+ * One step: the chunk at p, whose header is head, to *c; head becomes that of the next.  1: more
+ * follow; 0: it was the last (top, or the fencepost of a full heap, whose c->size is 0); -EAGAIN:
+ * what stands there is no chunk.
  */
-static int step(struct glibc_heap *h, uint64_t p, uint64_t end, struct glibc_chunk *c)
+static int step(struct glibc_heap *h, uint64_t p, uint64_t end, uint64_t head[2],
+		struct glibc_chunk *c)
 {
-	uint64_t head[2], next[2], size;
-	int err = header(h, p, end, head);
+	uint64_t size = head[1] & ~GLIBC_SIZE_BITS, flags = head[1];
+	int err;
 
-	if (err)
-		return err;
-	size = head[1] & ~GLIBC_SIZE_BITS;
 	*c = (struct glibc_chunk){.addr = p, .size = size, .kind = GLIBC_TOP};
 	/* The end of a heap that is full: a chunk too small to be one, then one of size 0. */
-	if (size <= 16 && head[1] & PREV_INUSE && end - p <= 0x40) {
+	if (size <= 16 && flags & PREV_INUSE && end - p <= 0x40) {
 		c->size = 0;
 		return 0;
 	}
-	if (size < GLIBC_MIN_CHUNK || head[1] & IS_MMAPPED || size & 15 || size > end - p)
+	if (size < GLIBC_MIN_CHUNK || flags & IS_MMAPPED || size & 15 || size > end - p)
 		return -EAGAIN;
 	/* Top ends where the heap ends; it may have moved since the arena was read. */
 	if (p == h->top_addr || size == end - p)
 		return 0;
-	err = header(h, p + size, end, next);
+	err = header(h, p + size, end, head);
 	if (err)
 		return err;
-	c->kind = next[1] & PREV_INUSE ? GLIBC_IN_USE : GLIBC_BINNED;
+	c->kind = head[1] & PREV_INUSE ? GLIBC_IN_USE : GLIBC_BINNED;
 	/* A free chunk's size stands at its end too. */
-	if (c->kind == GLIBC_BINNED && next[0] != size)
+	if (c->kind == GLIBC_BINNED && head[0] != size)
 		return -EAGAIN;
 	return 1;
 }
@@ -159,18 +162,22 @@ static int settle(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chunk 
 	return err;
 }
 
-int glibc_heap_walk(struct glibc_heap *h, const struct glibc_region *r,
-		    int (*fn)(void *arg, struct glibc_chunk *c), void *arg)
+int glibc_heap_walk(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chunk *c), void *arg)
 {
-	uint64_t p = r->first, believed = r->first;
+	const struct glibc_region *r = h->r;
+	uint64_t p = r->first, believed = r->first, head[2];
+	bool known = false; /* head is that of p */
 	int tries = 0, more = 1, err = 0;
 
-	h->len = h->found.n = 0;
+	h->at = h->len = h->found.n = 0;
 	while (more > 0 && p < r->end && !err) {
 		struct glibc_chunk c = {0};
 		uint64_t window = h->at;
 
-		more = step(h, p, r->end, &c);
+		more = known ? 0 : header(h, p, r->end, head);
+		if (!more)
+			more = step(h, p, r->end, head, &c);
+		known = more > 0;
 		if (more == -EAGAIN && ++tries < TRIES) {
 			h->found.n = h->len = 0;
 			p = believed;
@@ -184,7 +191,6 @@ int glibc_heap_walk(struct glibc_heap *h, const struct glibc_region *r,
 		if (c.size)
 			err = glibc_chunks_add(&h->found, c.addr, c.size, c.kind);
 		p += c.size;
-		h->usual += c.size / 16 - h->usual / 16;
 		if (!err && h->at != window) {
 			err = settle(h, fn, arg);
 			believed = p;

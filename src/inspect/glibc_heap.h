@@ -12,6 +12,9 @@ struct pagemap;
 
 struct glibc_region {
 	uint64_t start, end, first; /* first: the first chunk's header */
+	/* Its pages' states, from that of `page` on, when they were last read. */
+	uint64_t page, npages;
+	uint8_t *states;
 };
 
 struct glibc_heap {
@@ -19,14 +22,11 @@ struct glibc_heap {
 	uint64_t top_addr;    /* of the arena */
 	uint64_t deadline_ns; /* 0: none */
 
-	/* Pages of the region under way, from `start` on. */
-	uint64_t start, npages;
-	uint8_t *states;
+	const struct glibc_region *r; /* under way */
 	/* The window: bytes that were read, and the chunks found in them, not yet believed. */
 	unsigned char *buf;
 	uint64_t at, len;
-	uint64_t
-	    usual; /* a moving average of the chunks' sizes: how much it pays to read at once */
+	uint64_t want; /* how much it pays to read at once */
 	struct glibc_chunks found;
 };
 
@@ -34,15 +34,15 @@ struct glibc_heap {
 int glibc_heap_init(struct glibc_heap *h, const struct glibc *g, uint64_t deadline_ns);
 void glibc_heap_free(struct glibc_heap *h);
 
-/* Learn which pages of r are there. */
-int glibc_heap_enter(struct glibc_heap *h, struct pagemap *pages, const struct glibc_region *r);
-/*
- * Hand each chunk of r to fn, in order, once a whole window of them fits together.  A free chunk is
- * GLIBC_BINNED, the last GLIBC_TOP, any other GLIBC_IN_USE.  0; -EAGAIN (it tore), -ENODATA (a
- * header is not resident), -ETIMEDOUT, or what fn returned.
+/* Learn which pages of r are there; r is under way from now on.  r->states is the caller's to free.
  */
-int glibc_heap_walk(struct glibc_heap *h, const struct glibc_region *r,
-		    int (*fn)(void *arg, struct glibc_chunk *c), void *arg);
+int glibc_heap_enter(struct glibc_heap *h, struct pagemap *pages, struct glibc_region *r);
+/*
+ * Hand each chunk of the region under way to fn, in order, once a whole window of them fits
+ * together.  A free chunk is GLIBC_BINNED, the last GLIBC_TOP, any other GLIBC_IN_USE.  0; -EAGAIN
+ * (it tore), -ENODATA (a header is not resident), -ETIMEDOUT, or what fn returned.
+ */
+int glibc_heap_walk(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chunk *c), void *arg);
 
 /* Of the region under way. */
 uint64_t glibc_heap_resident(const struct glibc_heap *h, uint64_t from, uint64_t to);

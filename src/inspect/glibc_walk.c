@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "inspect/glibc_heap.h"
+#include "inspect/glibc_trail.h"
 #include "base/clock.h"
 #include "inspect/pagemap.h"
 
@@ -17,31 +18,51 @@ struct walk {
 	const struct glibc *g;
 	struct pagemap *pages;
 	struct glibc_arena *a;
-	const struct glibc_visitor *v; /* NULL in the first pass */
-	struct glibc_region *regions;
-	size_t nregions;
-	struct glibc_heap heap;
-	uint64_t walked;		  /* bytes of chunks, all regions */
-	struct glibc_chunks fast, tcache; /* sorted; tcache: from the first pass */
+	struct heap {
+		struct glibc_region r;
+		struct glibc_trail trail; /* what the walk believed */
+	} * heaps;
+	size_t nheaps, room;
+	struct heap *now; /* under way */
+	struct glibc_heap reader;
+	uint64_t walked; /* bytes of chunks, all heaps */
+	/* Sorted; the next are those at or behind the chunk under way.  tcache: after the walk. */
+	struct glibc_chunks fast, tcache;
+	size_t next_fast, next_tcache;
+	const struct glibc_visitor *v;
 };
 
-static int add_region(void *arg, uint64_t start, uint64_t end, uint64_t first)
+static void forget_heaps(struct walk *w)
+{
+	for (size_t i = 0; i < w->nheaps; i++) {
+		glibc_trail_free(&w->heaps[i].trail);
+		free(w->heaps[i].r.states);
+	}
+	w->nheaps = 0;
+}
+
+static int add_heap(void *arg, uint64_t start, uint64_t end, uint64_t first)
 {
 	struct walk *w = arg;
-	struct glibc_region *r = reallocarray(w->regions, w->nregions + 1, sizeof(*r));
 
-	if (!r)
-		return -ENOMEM;
-	w->regions = r;
-	r[w->nregions++] = (struct glibc_region){start, end, first};
+	if (w->nheaps == w->room) {
+		size_t room = w->room ? 2 * w->room : 16;
+		struct heap *h = reallocarray(w->heaps, room, sizeof(*h));
+
+		if (!h)
+			return -ENOMEM;
+		w->heaps = h;
+		w->room = room;
+	}
+	w->heaps[w->nheaps++] = (struct heap){.r = {.start = start, .end = end, .first = first}};
 	return 0;
 }
 
 static int by_start(const void *a, const void *b)
 {
-	const struct glibc_region *x = a, *y = b;
+	const struct heap *x = a, *y = b;
 
-	return (x->start > y->start) - (x->start < y->start);
+	return (x->r.start > y->r.start) - (x->r.start < y->r.start);
 }
 
 /* malloc.c, mtrim() and systrim(): whole pages behind a free chunk's header; of top, in the main
@@ -56,7 +77,7 @@ static uint64_t trimmable(const struct walk *w, const struct glibc_chunk *c)
 		from = (c->addr + GLIBC_MIN_CHUNK + 1 + PAGE - 1) / PAGE * PAGE;
 	else
 		return 0;
-	return from < end ? glibc_heap_resident(&w->heap, from, end) : 0;
+	return from < end ? glibc_heap_resident(&w->reader, from, end) : 0;
 }
 
 /* The thread caches: a block of their size is common enough, what is in it is not. */
@@ -67,19 +88,30 @@ static int look_for_tcache(struct walk *w, const struct glibc_chunk *c)
 	int n;
 
 	if (!l->tcache_bins || c->size != ((l->tcache_size + 8u + 15) & ~15u) ||
-	    !glibc_heap_peek(&w->heap, c->addr + 16, content, l->tcache_size))
+	    !glibc_heap_peek(&w->reader, c->addr + 16, content, l->tcache_size))
 		return 0;
 	n = glibc_tcache(w->g, content, &w->tcache);
 	return n < 0 ? n : 0;
+}
+
+/* Is there a chunk of the list at addr?  Asked in ascending order. */
+static bool passes(const struct glibc_chunks *list, size_t *next, uint64_t addr)
+{
+	while (*next < list->n && list->v[*next].addr < addr)
+		++*next;
+	return *next < list->n && list->v[*next].addr == addr;
 }
 
 static int count(void *arg, struct glibc_chunk *c)
 {
 	struct walk *w = arg;
 	struct glibc_arena *a = w->a;
+	int err = glibc_trail_add(&w->now->trail, c->size, c->kind);
 
+	if (err)
+		return err;
 	w->walked += c->size;
-	if (c->kind == GLIBC_IN_USE && glibc_chunks_find(&w->fast, c->addr))
+	if (c->kind == GLIBC_IN_USE && passes(&w->fast, &w->next_fast, c->addr))
 		c->kind = GLIBC_FAST;
 	if (c->kind == GLIBC_IN_USE)
 		return look_for_tcache(w, c);
@@ -87,43 +119,57 @@ static int count(void *arg, struct glibc_chunk *c)
 		a->bin_bytes += c->size;
 		a->bin_chunks++;
 	}
-	a->free_resident += glibc_heap_resident(&w->heap, c->addr, c->addr + c->size);
+	a->free_resident += glibc_heap_resident(&w->reader, c->addr, c->addr + c->size);
 	a->trimmable += trimmable(w, c);
 	return 0;
 }
 
-static int show(void *arg, struct glibc_chunk *c)
-{
-	struct walk *w = arg;
-
-	if (c->kind == GLIBC_IN_USE && glibc_chunks_find(&w->fast, c->addr))
-		c->kind = GLIBC_FAST;
-	if (c->kind == GLIBC_IN_USE && glibc_chunks_find(&w->tcache, c->addr))
-		c->kind = GLIBC_TCACHE;
-	w->v->chunk(w->v->arg, c);
-	return 0;
-}
-
-/* All regions.  -EAGAIN where one of them could not be walked to its end; the others are. */
+/* All heaps.  -EAGAIN where one of them could not be walked to its end; the others are. */
 static int pass(struct walk *w)
 {
 	int torn = 0;
 
-	w->heap.top_addr = w->a->top_addr;
+	w->reader.top_addr = w->a->top_addr;
 	w->walked = 0;
-	for (size_t i = 0; i < w->nregions; i++) {
-		int err = glibc_heap_enter(&w->heap, w->pages, &w->regions[i]);
+	w->next_fast = 0;
+	for (size_t i = 0; i < w->nheaps; i++) {
+		int err = glibc_heap_enter(&w->reader, w->pages, &w->heaps[i].r);
 
-		if (!err && w->v && w->v->region)
-			w->v->region(w->v->arg, w->heap.start, w->heap.npages, w->heap.states);
+		w->now = &w->heaps[i];
 		if (!err)
-			err = glibc_heap_walk(&w->heap, &w->regions[i], w->v ? show : count, w);
+			err = glibc_heap_walk(&w->reader, count, w);
 		if (err == -EAGAIN || err == -ENODATA)
 			torn = -EAGAIN;
 		else if (err)
 			return err;
 	}
 	return torn;
+}
+
+static void show_chunk(void *arg, struct glibc_chunk *c)
+{
+	struct walk *w = arg;
+
+	if (c->kind == GLIBC_IN_USE && passes(&w->fast, &w->next_fast, c->addr))
+		c->kind = GLIBC_FAST;
+	if (c->kind == GLIBC_IN_USE && passes(&w->tcache, &w->next_tcache, c->addr))
+		c->kind = GLIBC_TCACHE;
+	w->v->chunk(w->v->arg, c);
+}
+
+/* What the walk believed, once it is known which chunks are in a thread's cache. */
+static void show(struct walk *w)
+{
+	w->next_fast = w->next_tcache = 0;
+	for (size_t i = 0; i < w->nheaps; i++) {
+		const struct glibc_region *r = &w->heaps[i].r;
+
+		if (!r->states)
+			continue; /* of a list that tore before any was entered */
+		if (w->v->region)
+			w->v->region(w->v->arg, r->page, r->npages, r->states);
+		glibc_trail_each(&w->heaps[i].trail, r->first, show_chunk, w);
+	}
 }
 
 static uint64_t sum(const struct glibc_chunks *c, uint64_t *n)
@@ -141,7 +187,7 @@ static int by_lists(struct walk *w, const void *state)
 {
 	struct glibc_chunks bins = {0};
 	struct glibc_arena *a = w->a;
-	int err = glibc_bins(w->g, a, state, w->heap.deadline_ns, &bins);
+	int err = glibc_bins(w->g, a, state, w->reader.deadline_ns, &bins);
 
 	/* Page by page it is not known here. */
 	a->bin_bytes = a->bin_chunks = a->free_resident = a->trimmable = 0;
@@ -156,8 +202,8 @@ static bool walked_all(const struct walk *w)
 {
 	uint64_t bytes = w->walked;
 
-	for (size_t i = 0; i < w->nregions; i++)
-		bytes += w->regions[i].first - w->regions[i].start + 0x20;
+	for (size_t i = 0; i < w->nheaps; i++)
+		bytes += w->heaps[i].r.first - w->heaps[i].r.start + 0x20;
 	return bytes >= w->a->system;
 }
 
@@ -165,10 +211,10 @@ static int find_heaps(struct walk *w)
 {
 	int err;
 
-	w->nregions = 0;
-	err = glibc_regions(w->g, w->a, add_region, w);
-	if (w->nregions)
-		qsort(w->regions, w->nregions, sizeof(*w->regions), by_start);
+	forget_heaps(w);
+	err = glibc_regions(w->g, w->a, add_heap, w);
+	if (w->nheaps)
+		qsort(w->heaps, w->nheaps, sizeof(*w->heaps), by_start);
 	return err == -ENODATA || err == -EFAULT ? -EAGAIN : err;
 }
 
@@ -185,7 +231,7 @@ static int walk_arena(struct walk *w, int last)
 	if (err || !a->system)
 		return err;
 	w->fast.n = w->tcache.n = 0;
-	fast = glibc_fastbins(w->g, a, before, w->heap.deadline_ns, &w->fast);
+	fast = glibc_fastbins(w->g, a, before, w->reader.deadline_ns, &w->fast);
 	if (fast && fast != -EAGAIN)
 		return fast;
 	glibc_chunks_sort(&w->fast);
@@ -250,24 +296,22 @@ static void add_up(struct glibc_state *s)
 int glibc_walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
 	       const struct glibc_visitor *v, struct glibc_state *state)
 {
-	struct walk w = {.g = g, .pages = pages};
-	int err = glibc_heap_init(&w.heap, g, budget_ns ? clock_now_ns() + budget_ns : 0);
+	struct walk w = {.g = g, .pages = pages, .v = v};
+	int err = glibc_heap_init(&w.reader, g, budget_ns ? clock_now_ns() + budget_ns : 0);
 
 	for (size_t i = 0; i < state->narenas && !err; i++) {
 		w.a = &state->arenas[i];
-		w.v = NULL;
+		forget_heaps(&w);
 		err = walk_rounds(&w);
-		w.v = v;
 		if (!err && v && w.a->confidence != GLIBC_UNKNOWN)
-			err = pass(&w);
-		if (err) {
+			show(&w);
+		if (err)
 			w.a->walked = false;
-			err = err == -EAGAIN ? 0 : err;
-		}
 	}
 	add_up(state);
-	glibc_heap_free(&w.heap);
-	free(w.regions);
+	glibc_heap_free(&w.reader);
+	forget_heaps(&w);
+	free(w.heaps);
 	free(w.fast.v);
 	free(w.tcache.v);
 	return err;

@@ -18,6 +18,14 @@ struct memory {
 	const void *arg; /* of a test's reader */
 };
 
+#define MEMORY_HEADS 512
+
+/*
+ * Copy 16 bytes from each of n (up to MEMORY_HEADS) addresses to heads[i].  One that is not there
+ * reads as zeroes.  0, -ESRCH, -EPERM.
+ */
+int memory_heads(const struct memory *m, const uint64_t *addrs, size_t n, uint64_t (*heads)[2]);
+
 /* By process_vm_readv(2), which neither stops the process nor waits for its locks. */
 struct memory memory_of(pid_t pid);
 

@@ -71,11 +71,14 @@ uint64_t pins_size_limit(unsigned int class)
 
 static unsigned int size_class(uint64_t size)
 {
-	unsigned int class = 0;
+	unsigned int log2, class;
 
-	while (class + 1 < PINS_SIZES && pins_size_limit(class) < size)
-		class ++;
-	return class;
+	if (size <= 32)
+		return 0;
+	/* 2^log2 < size <= 2^(log2 + 1) */
+	log2 = 63u - (unsigned int)__builtin_clzll(size - 1);
+	class = 2 * (log2 - 5) + (size <= 3ull << (log2 - 1) ? 1 : 2);
+	return class < PINS_SIZES ? class : PINS_SIZES - 1;
 }
 
 /* Sites by number, which moves them: the page under way is closed before. */
@@ -98,6 +101,9 @@ static uint64_t resident_bytes(const struct pins *p, uint64_t from, uint64_t to)
 {
 	uint64_t sum = 0;
 
+	/* Nearly all are on one page. */
+	if (from / PAGE == (to - 1) / PAGE)
+		return resident(p, from / PAGE) ? to - from : 0;
 	while (from < to) {
 		uint64_t next = (from / PAGE + 1) * PAGE;
 

@@ -275,6 +275,20 @@ def test_over_4_gib():
 
 
 @test
+def test_large_and_aligned():
+    """Blocks with a mapping each are known by address, also where they were moved within it."""
+    p = Heaps("aligned")
+    w = Watch(p.pid)
+    p.tell()
+    equal(p.lines.next("full"), "full", "the fixture's line")
+    r = looked_at(w)
+    equal((r["outstanding_blocks"], r["outstanding_bytes"]), (7, 7 * 1000003), "outstanding")
+    equal(line_of(r, "live blocks seen, by callsite"), 7 * 1000003, "live blocks seen")
+    equal(r["allocator"]["mmapped_blocks"], 7, "blocks with a mapping each")
+    w.end_exactly()
+
+
+@test
 def test_foreign_sbrk():
     """The sums are right; what no chunk told has a line of its own."""
     p = Heaps("foreign")

@@ -21,6 +21,7 @@
 
 #include "inspect/glibc.h"
 #include "inspect/glibc_find.h"
+#include "inspect/glibc_trail.h"
 #include "inspect/pagemap.h"
 
 #define PAGES 64u
@@ -342,12 +343,48 @@ static void test_bias(void **state)
 	assert_int_equal(segments_bias(&s, 0x7f0000000000, 0x100000, &bias), -ENOENT);
 }
 
+/* Sizes around each length of the code, and the largest that a heap can have. */
+static const uint64_t trail_sizes[] = {32,	496,	 512,	  65520,     65536,
+				       8388592, 8388608, 1 << 30, 1ull << 46};
+
+static void again(void *arg, struct glibc_chunk *c)
+{
+	static const enum glibc_chunk_kind kinds[] = {GLIBC_IN_USE, GLIBC_BINNED, GLIBC_TOP};
+	unsigned int *i = arg;
+	uint64_t addr = 0x1000;
+
+	for (unsigned int k = 0; k < *i; k++)
+		addr += trail_sizes[k % 9];
+	assert_int_equal(c->addr, addr);
+	assert_int_equal(c->size, trail_sizes[*i % 9]);
+	assert_int_equal(c->kind, kinds[*i % 3]);
+	++*i;
+}
+
+static void test_trail(void **state)
+{
+	static const enum glibc_chunk_kind kinds[] = {GLIBC_IN_USE, GLIBC_BINNED, GLIBC_TOP};
+	struct glibc_trail t = {0};
+	unsigned int seen = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < 2003; i++)
+		assert_int_equal(glibc_trail_add(&t, trail_sizes[i % 9], kinds[i % 3]), 0);
+	glibc_trail_each(&t, 0x1000, again, &seen);
+	assert_int_equal(seen, 2003);
+	glibc_trail_free(&t);
+	for (unsigned int i = 0; i < 1009; i++)
+		assert_int_equal(glibc_trail_add(&t, 496, GLIBC_IN_USE), 0);
+	assert_int_equal(t.n, 1009); /* a byte each */
+	glibc_trail_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_layouts),  cmocka_unit_test(test_unknown),
 	    cmocka_unit_test(test_tampered), cmocka_unit_test(test_find),
-	    cmocka_unit_test(test_bias),
+	    cmocka_unit_test(test_bias),     cmocka_unit_test(test_trail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
