@@ -34,12 +34,23 @@ static uint64_t malloc_resident(const struct explain *e)
 	return e->census.kind[CENSUS_HEAP].resident + e->census.kind[CENSUS_MMAPPED].resident;
 }
 
-static bool all_walked(const struct explain *e)
+/* Of the arenas that were counted; those that could not be have a line of their own. */
+static enum glibc_confidence counted(const struct explain *e, size_t *unknown, size_t *unwalked)
 {
-	for (size_t i = 0; i < e->state.narenas; i++)
-		if (e->state.arenas[i].system && !e->state.arenas[i].walked)
-			return false;
-	return true;
+	enum glibc_confidence worst = GLIBC_EXACT;
+
+	*unknown = *unwalked = 0;
+	for (size_t i = 0; i < e->state.narenas; i++) {
+		const struct glibc_arena *a = &e->state.arenas[i];
+
+		if (!a->system)
+			continue;
+		*unknown += a->confidence == GLIBC_UNKNOWN;
+		*unwalked += !a->walked;
+		if (a->confidence == GLIBC_ESTIMATED)
+			worst = a->confidence;
+	}
+	return worst;
 }
 
 /* malloc's own memory, split by the walk. */
@@ -47,24 +58,26 @@ static void heap_lines(const struct account_input *in, struct account *a)
 {
 	const struct explain *e = in->explain;
 	const struct pins_totals *t = &e->totals;
-	const char *walk = account_confidence(e->state.confidence);
-	uint64_t held = malloc_resident(e), told = t->seen + t->older + t->overhead + t->free;
+	uint64_t held = malloc_resident(e), told = t->seen + t->older + t->overhead + t->free, rest;
+	size_t unknown, unwalked;
+	const char *walk = account_confidence(counted(e, &unknown, &unwalked));
 
-	if (e->state.confidence == GLIBC_UNKNOWN || told > held) {
-		/* Torn, or the heap shrank between the walk and the census. */
+	if (told > held) {
+		/* The heap shrank between the walk and the census. */
 		line(a, "malloc's heaps, in use or free", held, "degraded");
 		return;
 	}
+	rest = held - told;
 	line(a, "live blocks seen, by callsite", t->seen, in->degraded ? "degraded" : walk);
 	line(a, in->probes ? "live blocks from before the attach" : "live blocks", t->older,
 	     in->degraded ? "degraded" : walk);
-	if (all_walked(e)) {
-		line(a, "allocator overhead", t->overhead + held - told, walk);
-	} else {
-		line(a, "allocator overhead", t->overhead, walk);
-		line(a, "malloc's heaps, where no walk went", held - told, "degraded");
-	}
+	line(a, "allocator overhead", t->overhead + (unwalked ? 0 : rest), walk);
 	line(a, "free but resident in the allocator", t->free, walk);
+	if (unwalked)
+		line(a,
+		     unknown == unwalked ? "malloc's heaps, in use or free"
+					 : "malloc's heaps, where no walk went",
+		     rest, "degraded");
 }
 
 static void other_lines(const struct account_input *in, struct account *a)

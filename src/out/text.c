@@ -119,7 +119,8 @@ static void allocator(const struct text *t, const struct report_allocator *a)
 {
 	char line[256], s[5][SIZE_TEXT], n[32];
 
-	if (!a->told)
+	/* Not used at all, beside another allocator or because malloc was never called. */
+	if (!a->told || (!a->system_bytes && !a->mmapped_blocks))
 		return;
 	if (!strcmp(a->confidence, "unknown"))
 		snprintf(
@@ -154,10 +155,14 @@ static void ledger(const struct text *t, const struct report_process *p)
 		 grouped(n, p->outstanding_blocks));
 	amount(t, "outstanding", (int64_t)p->outstanding_bytes, 0, note);
 	amount(t, "mapped by the program", (int64_t)p->mapped_bytes, 0, "since the attach");
-	if (p->older_freed_blocks || p->older_freed_bytes) {
-		snprintf(note, sizeof(note), "%s blocks, and mappings, from before the attach",
-			 grouped(n, p->older_freed_blocks));
-		amount(t, "older memory freed", (int64_t)p->older_freed_bytes, 0, note);
+	if (p->older_freed_bytes)
+		amount(t, "older mappings given back", (int64_t)p->older_freed_bytes, 0,
+		       "from before the attach");
+	if (p->older_freed_blocks) {
+		/* Nobody said their sizes: what is left of them is a line of the waterfall. */
+		snprintf(note, sizeof(note), "  %-36s %10s %8s  from before the attach",
+			 "older blocks freed", grouped(n, p->older_freed_blocks), "");
+		put(t, NULL, note);
 	}
 	if (p->advised_bytes || p->mapped_reserved_bytes) {
 		snprintf(note, sizeof(note), "reserved without access: %s",

@@ -102,7 +102,7 @@ static void test_lines(void **state)
 	assert_int_equal(line(&a, "live blocks seen, by callsite", "degraded"), 30 * MIB);
 
 	in.degraded = in.probes = false;
-	e.state.confidence = GLIBC_ESTIMATED;
+	e.state.confidence = arenas[0].confidence = GLIBC_ESTIMATED;
 	account_make(&in, &a);
 	assert_int_equal(line(&a, "live blocks", "estimated"), 17 * MIB);
 
@@ -120,13 +120,40 @@ static void test_torn(void **state)
 	struct account a;
 
 	(void)state;
+	/* What has a mapping of its own is known all the same. */
+	arenas[0].confidence = GLIBC_UNKNOWN;
+	arenas[0].walked = false;
 	e.state.confidence = GLIBC_UNKNOWN;
 	e.state.sum.trimmable = 40 * MIB;
+	e.totals = (struct pins_totals){.seen = 10 * MIB};
+	account_make(&in, &a);
+	sums(&a, &e);
+	assert_int_equal(line(&a, "live blocks seen, by callsite", "exact"), 10 * MIB);
+	assert_int_equal(line(&a, "malloc's heaps, in use or free", "degraded"), 50 * MIB);
+	assert_int_equal(line(&a, "allocator overhead", "exact"), -1);
+	assert_int_equal(a.nadvice, 0);
+
+	/* One arena of three tore: the others are told. */
+	arenas[1] = arenas[2] = arenas[0];
+	arenas[0].confidence = GLIBC_EXACT;
+	arenas[2].confidence = GLIBC_ESTIMATED;
+	arenas[0].walked = arenas[2].walked = true;
+	e.state.narenas = 3;
+	e.totals = (struct pins_totals){
+	    .seen = 20 * MIB, .overhead = MIB, .older = 2 * MIB, .free = 7 * MIB};
+	account_make(&in, &a);
+	sums(&a, &e);
+	assert_int_equal(line(&a, "live blocks seen, by callsite", "estimated"), 20 * MIB);
+	assert_int_equal(line(&a, "allocator overhead", "estimated"), MIB);
+	assert_int_equal(line(&a, "malloc's heaps, in use or free", "degraded"), 30 * MIB);
+	assert_int_equal(a.nadvice, 0);
+
+	/* The heap shrank between the walk and the census. */
+	e.totals.seen = 61 * MIB;
 	account_make(&in, &a);
 	sums(&a, &e);
 	assert_int_equal(line(&a, "malloc's heaps, in use or free", "degraded"), 60 * MIB);
-	assert_int_equal(line(&a, "live blocks seen, by callsite", "exact"), -1);
-	assert_int_equal(a.nadvice, 0);
+	assert_int_equal(line(&a, "live blocks seen, by callsite", "estimated"), -1);
 }
 
 static void test_other_allocator(void **state)
