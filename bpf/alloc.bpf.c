@@ -70,24 +70,43 @@ static __always_inline __u64 hw_product(__u64 n, __u64 size)
 	return (high << 32) + low;
 }
 
-/* Returns 1 where the return is of no interest (a session's way to veto it). */
-static __always_inline int hw_enter(struct pt_regs *ctx)
+static __always_inline void hw_entered(struct hw_proc *p, __u64 cookie)
 {
-	__u32 fn = (__u8)bpf_get_attach_cookie(ctx), tgid, tid;
+	hw_count(&p->hits);
+	if (cookie & HW_COOKIE_STEPPED)
+		hw_count(&p->stepped);
+}
+
+/* A call that is under way.  Not one from before the probes came or went: it lost its half. */
+static __always_inline bool hw_in_call(struct hw_proc *p, struct hw_thread *t, __u64 sp)
+{
+	if (t->sp && t->epoch != p->epoch)
+		t->sp = 0;
+	return hw_under_way(t, sp);
+}
+
+static __always_inline int hw_free(struct hw_proc *p, __u32 tgid, __u32 tid, __u64 addr, __u64 sp)
+{
+	struct hw_thread *t = bpf_map_lookup_elem(&hw_threads, &tid);
+
+	if (!t || !hw_in_call(p, t, sp))
+		hw_on_free(p, tgid, addr);
+	return 1;
+}
+
+/* Returns 1 where the return is of no interest (a session's way to veto it). */
+static __always_inline int hw_enter(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid, __u32 tid,
+				    __u32 fn)
+{
 	__u64 a = PT_REGS_PARM1(ctx), b = PT_REGS_PARM2(ctx), c = PT_REGS_PARM3(ctx);
 	struct hw_regs regs = {.sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx)};
-	struct hw_proc *p = hw_current(&tgid, &tid);
-	struct hw_thread *t;
+	struct hw_thread *t = hw_thread(p, tid);
 
-	if (!p)
-		return 1;
-	hw_count(&p->hits);
-	t = hw_thread(p, tid);
 	if (!t)
 		return 1;
+	if (hw_in_call(p, t, regs.sp))
+		return 1;
 	if (t->sp) {
-		if (hw_under_way(t, regs.sp))
-			return 1;
 		hw_count(&p->broken); /* left by longjmp, or its return was never seen */
 		t->sp = 0;
 	}
@@ -118,6 +137,7 @@ static __always_inline int hw_enter(struct pt_regs *ctx)
 		return 1;
 	}
 	t->fn = fn;
+	t->epoch = p->epoch;
 	t->stack = hw_stack(p, tgid, t, &regs);
 	if ((fn == HW_FN_REALLOC || fn == HW_FN_REALLOCARRAY) && t->arg)
 		hw_on_realloc(p, tgid, tid, t->arg);
@@ -125,19 +145,14 @@ static __always_inline int hw_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-static __always_inline int hw_leave(struct pt_regs *ctx)
+static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid, __u32 tid)
 {
-	__u32 tgid, tid;
-	struct hw_proc *p = hw_current(&tgid, &tid);
 	__u64 addr = PT_REGS_RC(ctx);
 	struct hw_realloc_end *re;
 	struct hw_thread *t;
 	struct hw_alloc *e;
 	void *ring;
 
-	if (!p)
-		return 0;
-	hw_count(&p->hits);
 	t = bpf_map_lookup_elem(&hw_threads, &tid);
 	if (!t || !t->sp)
 		return 0;
@@ -182,38 +197,68 @@ static __always_inline int hw_leave(struct pt_regs *ctx)
 	return 0;
 }
 
-SEC("?uprobe") int hw_session(struct pt_regs *ctx)
+static __always_inline int hw_at_entry(struct pt_regs *ctx, __u64 began)
 {
-	if (bpf_session_is_return())
-		return hw_leave(ctx);
-	return hw_enter(ctx);
-}
-
-SEC("?uprobe") int hw_frees(struct pt_regs *ctx)
-{
-	__u64 addr = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx);
+	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u32 tgid, tid;
 	struct hw_proc *p = hw_current(&tgid, &tid);
-	struct hw_thread *t;
+	int veto;
+
+	if (!p)
+		return 1;
+	hw_entered(p, cookie);
+	veto = hw_enter(ctx, p, tgid, tid, (__u8)cookie);
+	hw_clocked(p, began);
+	return veto;
+}
+
+static __always_inline int hw_at_return(struct pt_regs *ctx, __u64 began)
+{
+	__u32 tgid, tid;
+	struct hw_proc *p = hw_current(&tgid, &tid);
 
 	if (!p)
 		return 0;
 	hw_count(&p->hits);
-	t = bpf_map_lookup_elem(&hw_threads, &tid);
-	if (!t || !hw_under_way(t, sp))
-		hw_on_free(p, tgid, addr);
+	hw_count(&p->returns);
+	hw_leave(ctx, p, tgid, tid);
+	hw_clocked(p, began);
+	return 0;
+}
+
+SEC("?uprobe") int hw_session(struct pt_regs *ctx)
+{
+	__u64 began = hw_clock();
+
+	if (bpf_session_is_return())
+		return hw_at_return(ctx, began);
+	return hw_at_entry(ctx, began);
+}
+
+SEC("?uprobe") int hw_frees(struct pt_regs *ctx)
+{
+	__u64 began = hw_clock(), cookie = bpf_get_attach_cookie(ctx);
+	__u64 addr = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx);
+	__u32 tgid, tid;
+	struct hw_proc *p = hw_current(&tgid, &tid);
+
+	if (!p)
+		return 0;
+	hw_entered(p, cookie);
+	hw_free(p, tgid, tid, addr, sp);
+	hw_clocked(p, began);
 	return 0;
 }
 
 SEC("?uprobe") int hw_entry(struct pt_regs *ctx)
 {
-	hw_enter(ctx);
+	hw_at_entry(ctx, hw_clock());
 	return 0;
 }
 
 SEC("?uretprobe") int hw_return(struct pt_regs *ctx)
 {
-	return hw_leave(ctx);
+	return hw_at_return(ctx, hw_clock());
 }
 
 char LICENSE[] SEC("license") = "GPL";

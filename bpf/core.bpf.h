@@ -29,7 +29,7 @@ struct hw_thread {
 	__u64 stack;
 	__u64 vm_addr, vm_len; /* mremap or munmap under way */
 	__u32 fn;
-	__u32 pad;
+	__u32 epoch; /* hw_proc's when the call began */
 	struct hw_walk {
 		__u64 ip, sp, bp, key;
 		__u64 top; /* what top[] is a copy of; 0: of nothing */
@@ -103,6 +103,18 @@ extern const volatile __u32 hw_wake_bytes;
 static __always_inline void hw_count(__u64 *counter)
 {
 	__sync_fetch_and_add(counter, 1);
+}
+
+/* One hit in 16 is timed: when it began, or 0. */
+static __always_inline __u64 hw_clock(void)
+{
+	return bpf_get_prandom_u32() & 15 ? 0 : bpf_ktime_get_ns();
+}
+
+static __always_inline void hw_clocked(struct hw_proc *p, __u64 began)
+{
+	if (began)
+		__sync_fetch_and_add(&p->run_ns, (bpf_ktime_get_ns() - began) << 4);
 }
 
 /* The watched process that runs, or NULL. */

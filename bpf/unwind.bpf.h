@@ -39,6 +39,7 @@ struct hw_regs {
 	__u64 ip; /* the first frame as it is; 0: the first frame is the return address at *sp */
 	__u64 sp;
 	__u64 bp;
+	bool inside; /* ip is in the middle of a function that is not to be a frame */
 };
 
 /*
@@ -334,7 +335,8 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 	if (!bpf_probe_read_user(t->top, sizeof(t->top), (void *)regs->sp))
 		w->top = regs->sp;
 	if (regs->ip) {
-		hw_push(t, regs->ip);
+		if (!regs->inside)
+			hw_push(t, regs->ip);
 		if (!c.space)
 			hw_wrapper(t);
 	} else if (hw_word(t, regs->sp, &w->ip)) {

@@ -30,6 +30,7 @@ enum hw_kind {
 	HW_VM_ADVISE,	   /* struct hw_vm_advise: madvise gave pages back */
 	HW_PROC_EXEC,	   /* struct hw_proc_event: a new program, an empty address space */
 	HW_PROC_EXIT,	   /* struct hw_proc_event: the whole process is gone */
+	HW_LEVEL,	   /* struct hw_level: from here on this is what is seen */
 	HW_KIND_END,
 };
 
@@ -143,6 +144,24 @@ struct hw_proc_event {
 	__u32 pad;
 };
 
+/*
+ * How much of malloc is seen.  Written by the daemon, through a program of its own, where nothing
+ * else of the process can be under way in the ring: before probes are attached, after they are
+ * detached.
+ */
+enum hw_seen {
+	HW_SEEN_ALL,   /* every call */
+	HW_SEEN_LARGE, /* every block over the thread cache's limit, and nothing else */
+	HW_SEEN_NONE,  /* nothing */
+};
+struct hw_level {
+	struct hw_hdr hdr;
+	__u16 seen;   /* enum hw_seen, windows apart */
+	__u16 window; /* 1: every call is seen from here to the record with 0, which follows soon */
+	__u32 weight; /* of the window that ends here: 256ths of how many calls one stands for */
+};
+
+_Static_assert(sizeof(struct hw_level) == 24, "hw_level");
 _Static_assert(sizeof(struct hw_hdr) == 16, "hw_hdr");
 _Static_assert(sizeof(struct hw_stack) == 32, "hw_stack");
 _Static_assert(sizeof(struct hw_alloc) == 40, "hw_alloc");
@@ -169,11 +188,47 @@ struct hw_proc {
 	__u64 hits;	/* probe hits, nested calls included */
 	__u32 ring;	/* which ring buffer */
 	__u32 flags;	/* HW_PROC_* */
+	__u64 stepped;	/* of the hits: at an instruction that the kernel single-steps */
+	__u64 returns;	/* of the hits: at a function's return */
+	__u64 run_ns;	/* that our programs took, by one hit in 16 */
+	__u32 epoch; /* grows when probes come or go: calls under way then have lost their half */
+	__u32 pad;
 };
 
 #define HW_PROC_GONE (1 << 0) /* exited: write nothing more */
 
-/* The attach cookie says which function a probe is on: enum hw_fn in the low byte. */
+/*
+ * The attach cookie says which function a probe is on: enum hw_fn in the low byte, and what is to
+ * be known of the place.  HW_FN_LARGE_*: which register has the block, and which the bytes asked
+ * for (0: none; else an enum hw_reg).
+ */
+#define HW_COOKIE_STEPPED   (1 << 8) /* the kernel single-steps the instruction */
+#define HW_COOKIE_HEADER    (1 << 9) /* the register has the chunk's header, 16 below the block */
+#define HW_COOKIE_ADDR(reg) ((reg) << 16)
+#define HW_COOKIE_SIZE(reg) ((reg) << 24)
+
+enum hw_reg {
+	HW_REG_NONE,
+	HW_REG_AX,
+	HW_REG_BX,
+	HW_REG_BP,
+	HW_REG_R12,
+	HW_REG_R13,
+	HW_REG_R14,
+	HW_REG_R15,
+	HW_REG_DI,
+	HW_REG_SI,
+	HW_REG_DX,
+	HW_REG_CX,
+	HW_REG_R8,
+	HW_REG_R9,
+	HW_REGS,
+};
+
+/* Chunks over this never come from a thread's cache: its bins hold chunks of up to 1,040 bytes
+ * unless a tunable says otherwise (glibc, malloc/malloc.c: TCACHE_MAX_BINS). */
+#define HW_CACHED_CHUNK_MAX 1040
+
 enum hw_fn {
 	HW_FN_NONE,
 	HW_FN_MALLOC,	      /* p = f(size) */
@@ -183,6 +238,8 @@ enum hw_fn {
 	HW_FN_MEMALIGN,	      /* p = f(align, size): memalign, aligned_alloc */
 	HW_FN_POSIX_MEMALIGN, /* err = f(&p, align, size) */
 	HW_FN_FREE,	      /* f(p): free, cfree, free_sized, operator delete, sdallocx */
+	HW_FN_LARGE_ALLOC,    /* a place behind the thread cache: a block leaves an arena */
+	HW_FN_LARGE_FREE,     /* ... or goes back to one */
 	HW_FN_END,
 };
 

@@ -66,3 +66,18 @@ void links__drop(struct links *l, pid_t pid)
 			l->entries[kept++] = l->entries[i];
 	l->n = kept;
 }
+
+void links__move(struct links *l, pid_t pid, struct links *to)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct entry *e = &l->entries[i];
+
+		if (e->pid != pid)
+			l->entries[kept++] = *e;
+		else if (links__add(to, pid, e->link, e->fd))
+			detach(e);
+	}
+	l->n = kept;
+}

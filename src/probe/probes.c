@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "heapwatch.skel.h"
+#include "probe/attach.h"
 #include "probe/feature.h"
 #include "probe/links.h"
 #include "probe/multi.h"
@@ -25,7 +26,8 @@
 struct probes {
 	struct heapwatch_bpf *skel;
 	struct rings *rings;
-	struct links *links;
+	struct links *links; /* kernel-side */
+	struct attach *attach;
 	struct links *trials; /* of finding out what works; closer detaches them */
 	pthread_t closer;
 	bool closing;
@@ -135,6 +137,8 @@ static int load(struct probes *p, const struct probes_config *c)
 		want(p, "hw_return", multi);
 	}
 	want(p, "hw_frees", multi);
+	want(p, "hw_large", multi);
+	want(p, "hw_set_level", 0);
 	syscalls_want(p->skel->obj, p->kernel);
 	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
 	if (!err)
@@ -170,6 +174,10 @@ int probes__new(const struct probes_config *config, struct probes **out)
 		err = rings__new(config->ring_bytes, config->rings, &p->rings);
 	if (!err)
 		err = load(p, config);
+	if (!err) {
+		p->attach = attach__new(p->skel, p->user);
+		err = p->attach ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = rings__open(p->rings);
 	if (!err)
@@ -197,6 +205,7 @@ void probes__free(struct probes *p)
 		pthread_join(p->closer, NULL);
 	else
 		links__free(p->trials);
+	attach__free(p->attach);
 	links__free(p->links);
 	rings__free(p->rings);
 	heapwatch_bpf__destroy(p->skel);
@@ -213,104 +222,10 @@ enum kernel_kind probes__kernel(const struct probes *p)
 	return p->kernel;
 }
 
-static int attach_multi(struct probes *p, struct multi_spec *spec, pid_t pid)
-{
-	int fd, err;
-
-	if (!spec->n)
-		return 0;
-	fd = multi_attach(spec);
-	if (fd < 0)
-		return fd;
-	err = links__add(p->links, pid, NULL, fd);
-	if (err)
-		close(fd);
-	return err;
-}
-
-static int attach_perf(struct probes *p, pid_t pid, const char *path, const struct target_fn *fn,
-		       int on_return)
-{
-	DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = on_return, .bpf_cookie = fn->fn);
-	struct bpf_program *prog = on_return		  ? p->skel->progs.hw_return
-				   : fn->fn == HW_FN_FREE ? p->skel->progs.hw_frees
-							  : p->skel->progs.hw_entry;
-	struct bpf_link *link =
-	    bpf_program__attach_uprobe_opts(prog, pid, path, fn->place.offset, &opts);
-	int err = libbpf_get_error(link);
-
-	if (err)
-		return err;
-	err = links__add(p->links, pid, link, -1);
-	if (err)
-		bpf_link__destroy(link);
-	return err;
-}
-
-static int attach_all_perf(struct probes *p, pid_t pid, const char *path, const struct target *t)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < t->nfns && !err; i++) {
-		if (t->fns[i].fn != HW_FN_FREE)
-			err = attach_perf(p, pid, path, &t->fns[i], 1);
-		if (!err)
-			err = attach_perf(p, pid, path, &t->fns[i], 0);
-	}
-	return err;
-}
-
-/* A session's program serves entry and return; free has no return to see. */
-static int attach_all_multi(struct probes *p, pid_t pid, const char *path, const struct target *t)
-{
-	uint64_t off[2][TARGET_MAX_FNS], cookie[2][TARGET_MAX_FNS];
-	size_t n[2] = {0, 0};
-	int session = p->user == USER_SESSION, err;
-
-	for (size_t i = 0; i < t->nfns; i++) {
-		int k = t->fns[i].fn != HW_FN_FREE;
-
-		off[k][n[k]] = t->fns[i].place.offset;
-		cookie[k][n[k]++] = t->fns[i].fn;
-	}
-	struct multi_spec frees = {.prog_fd = bpf_program__fd(p->skel->progs.hw_frees),
-				   .attach_type = MULTI_ATTACH,
-				   .path = path,
-				   .pid = pid,
-				   .n = n[0],
-				   .offsets = off[0],
-				   .cookies = cookie[0]};
-	struct multi_spec allocs = frees, returns;
-
-	allocs.n = n[1];
-	allocs.offsets = off[1];
-	allocs.cookies = cookie[1];
-	returns = allocs;
-	if (session) {
-		allocs.prog_fd = bpf_program__fd(p->skel->progs.hw_session);
-		allocs.attach_type = MULTI_ATTACH_SESSION;
-		returns.n = 0;
-	} else {
-		allocs.prog_fd = bpf_program__fd(p->skel->progs.hw_entry);
-		returns.prog_fd = bpf_program__fd(p->skel->progs.hw_return);
-		returns.on_return = 1;
-	}
-	err = attach_multi(p, &frees, pid);
-	if (!err)
-		err = attach_multi(p, &returns, pid);
-	if (!err)
-		err = attach_multi(p, &allocs, pid);
-	return err;
-}
-
 int probes__attach(struct probes *p, pid_t pid, const char *path, const struct target *target)
 {
-	int err;
+	int err = attach__add(p->attach, pid, path, target, NULL);
 
-	if (p->user == USER_PERF)
-		err = attach_all_perf(p, pid, path, target);
-	else
-		err = attach_all_multi(p, pid, path, target);
 	if (err && err != -ESRCH)
 		log_error(
 		    "cannot put probes on %s in process %d: %s; try --user-probes with another "
@@ -335,7 +250,7 @@ void probes__detach(struct probes *p, pid_t pid)
 {
 	unsigned int key = (unsigned int)pid;
 
-	links__drop(p->links, pid);
+	attach__drop(p->attach, pid);
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.hw_procs), &key);
 }
 
@@ -344,6 +259,30 @@ int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out)
 	unsigned int key = (unsigned int)pid;
 
 	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_procs), &key, out) ? -errno : 0;
+}
+
+int probes__switch(struct probes *p, pid_t pid, unsigned int sets)
+{
+	return attach__switch(p->attach, pid, sets);
+}
+
+bool probes__has_large(struct probes *p, pid_t pid)
+{
+	return attach__has_large(p->attach, pid);
+}
+
+int probes__level(struct probes *p, pid_t pid, const struct probes_level *level)
+{
+	/* struct hw_level_call in bpf/large.bpf.c */
+	struct {
+		uint32_t tgid;
+		uint16_t seen, window;
+		uint32_t weight, attached;
+	} call = {(uint32_t)pid, (uint16_t)level->seen, level->window, level->weight, 1};
+	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &call, .ctx_size_in = sizeof(call));
+	int err = bpf_prog_test_run_opts(bpf_program__fd(p->skel->progs.hw_set_level), &opts);
+
+	return err ? -errno : opts.retval ? -ENOENT : 0;
 }
 
 struct probes_unwind probes__unwind(const struct probes *p)

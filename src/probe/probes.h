@@ -6,6 +6,7 @@
 #ifndef PROBE_PROBES_H
 #define PROBE_PROBES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -45,6 +46,18 @@ int probes__arm(struct probes *p, pid_t pid, unsigned int ring);
 void probes__detach(struct probes *p, pid_t pid);
 /* The kernel's counters of a process; -ENOENT where it is not armed. */
 int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out);
+
+/* Which probes pid has: enum attach_set (attach.h).  From any thread; slow.  0 or -errno. */
+int probes__switch(struct probes *p, pid_t pid, unsigned int sets);
+bool probes__has_large(struct probes *p, pid_t pid);
+/* Have a record say so, in the ring of pid, and let calls under way be forgotten: before probes
+ * come and after they went.  0; -ENOENT where pid is not armed; -errno. */
+struct probes_level {
+	enum hw_seen seen;
+	bool window;
+	uint32_t weight; /* struct hw_level */
+};
+int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
 
 /* The maps of the unwinder (heapwatch/unwind.h): descriptors that belong to p, and the pages that
  * the first has. */

@@ -25,6 +25,7 @@ static const struct {
     [HW_VM_ADVISE] = {"vm_advise", sizeof(struct hw_vm_advise)},
     [HW_PROC_EXEC] = {"proc_exec", sizeof(struct hw_proc_event)},
     [HW_PROC_EXIT] = {"proc_exit", sizeof(struct hw_proc_event)},
+    [HW_LEVEL] = {"level", sizeof(struct hw_level)},
 };
 
 static bool is_block(uint64_t addr)
@@ -77,6 +78,8 @@ static bool well_formed(const union wire_event *ev, size_t len)
 		return is_remap(ev->vm_remap);
 	case HW_VM_ADVISE:
 		return is_range(ev->vm_advise->addr, ev->vm_advise->len);
+	case HW_LEVEL:
+		return ev->level->seen <= HW_SEEN_NONE && ev->level->window <= 1;
 	}
 	return true;
 }

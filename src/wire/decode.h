@@ -24,6 +24,7 @@ union wire_event {
 	const struct hw_vm_remap *vm_remap;
 	const struct hw_vm_advise *vm_advise;
 	const struct hw_proc_event *proc;
+	const struct hw_level *level;
 };
 
 /*

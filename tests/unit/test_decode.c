@@ -119,7 +119,7 @@ static void test_stacks(void **state)
 static void test_sizes(void **state)
 {
 	static const uint16_t sizes[HW_KIND_END] = {
-	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 24, 24,
+	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 24, 24, 24,
 	};
 	uint64_t words[16];
 
@@ -132,8 +132,8 @@ static void test_sizes(void **state)
 			/* The word 4096 is an address, a length and a key; nframes are 0 in it. */
 			for (size_t i = 0; i < 16; i++)
 				words[i] = 4096;
-			if (kind == HW_STACK)
-				words[3] = 0;
+			if (kind == HW_STACK || kind == HW_LEVEL)
+				words[kind == HW_STACK ? 3 : 2] = 0;
 			h->kind = kind;
 			h->size = len;
 			assert_int_equal(decode(words, len), right ? 0 : -EBADMSG);

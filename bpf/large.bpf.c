@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * large.bpf.c: places behind the thread cache, in the middle of glibc's functions, where only what
+ * leaves an arena or goes back to one comes by: one trap for a block, none for what the cache
+ * serves.  And the program through which the daemon says what is seen from now on.
+ */
+#include "core.bpf.h"
+#include "unwind.bpf.h"
+
+/* By hand: clang makes one load of all these, at an offset that it chooses, and the verifier takes
+ * the context at constant offsets only. */
+#define HW_LOAD(ctx, field)                                                     \
+	({                                                                      \
+		__u64 value;                                                    \
+		asm volatile("%0 = *(u64 *)(%1 + %2)"                           \
+			     : "=r"(value)                                      \
+			     : "r"(ctx), "i"(offsetof(struct pt_regs, field))); \
+		value;                                                          \
+	})
+
+static __always_inline __u64 hw_reg(const struct pt_regs *ctx, __u32 reg)
+{
+#ifdef __TARGET_ARCH_x86
+	switch (reg) {
+	case HW_REG_AX:
+		return HW_LOAD(ctx, rax);
+	case HW_REG_BX:
+		return HW_LOAD(ctx, rbx);
+	case HW_REG_BP:
+		return HW_LOAD(ctx, rbp);
+	case HW_REG_R12:
+		return HW_LOAD(ctx, r12);
+	case HW_REG_R13:
+		return HW_LOAD(ctx, r13);
+	case HW_REG_R14:
+		return HW_LOAD(ctx, r14);
+	case HW_REG_R15:
+		return HW_LOAD(ctx, r15);
+	case HW_REG_DI:
+		return HW_LOAD(ctx, rdi);
+	case HW_REG_SI:
+		return HW_LOAD(ctx, rsi);
+	case HW_REG_DX:
+		return HW_LOAD(ctx, rdx);
+	case HW_REG_CX:
+		return HW_LOAD(ctx, rcx);
+	case HW_REG_R8:
+		return HW_LOAD(ctx, r8);
+	case HW_REG_R9:
+		return HW_LOAD(ctx, r9);
+	}
+#endif
+	return 0;
+}
+
+/* Inside a call whose own entry and return are seen: realloc, memalign. */
+static __always_inline bool hw_nested(struct hw_proc *p, struct hw_thread *t, __u64 sp)
+{
+	return t->sp && t->epoch == p->epoch && sp < t->sp;
+}
+
+static __always_inline void hw_large_alloc(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid,
+					   struct hw_thread *t, __u64 addr, __u64 size)
+{
+	struct hw_regs regs = {
+	    .ip = PT_REGS_IP(ctx), .sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx), .inside = true};
+	__u64 stack = hw_stack(p, tgid, t, &regs);
+	struct hw_alloc *e;
+	void *ring;
+
+	e = hw_reserve(p, tgid, HW_ALLOC, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->addr = addr;
+	e->size = size;
+	e->stack = stack;
+	hw_submit(e, ring, sizeof(*e));
+}
+
+static __always_inline void hw_large_free(struct hw_proc *p, __u32 tgid, __u64 addr)
+{
+	struct hw_free *e;
+	void *ring;
+
+	e = hw_reserve(p, tgid, HW_FREE, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->addr = addr;
+	hw_submit(e, ring, sizeof(*e));
+}
+
+SEC("?uprobe") int hw_large(struct pt_regs *ctx)
+{
+	__u64 began = hw_clock(), cookie = bpf_get_attach_cookie(ctx), addr, word = 0, chunk, size;
+	__u32 tgid, tid;
+	struct hw_proc *p = hw_current(&tgid, &tid);
+	struct hw_thread *t;
+
+	if (!p)
+		return 0;
+	hw_count(&p->hits);
+	addr = hw_reg(ctx, (cookie >> 16) & 0xff);
+	if (addr && cookie & HW_COOKIE_HEADER)
+		addr += 16;
+	/* The chunk's size, with three flags below it, is in the word before the block. */
+	if (!addr || bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)))
+		goto out;
+	chunk = word & ~7ull;
+	if (chunk <= HW_CACHED_CHUNK_MAX)
+		goto out;
+	t = hw_thread(p, tid);
+	if (!t || hw_nested(p, t, PT_REGS_SP(ctx)))
+		goto out;
+	if ((__u8)cookie == HW_FN_LARGE_FREE) {
+		hw_large_free(p, tgid, addr);
+		goto out;
+	}
+	size = hw_reg(ctx, (cookie >> 24) & 0xff);
+	/* A mapping of its own has two words of overhead, any other chunk one. */
+	if (!(cookie >> 24) || size > chunk)
+		size = chunk - (word & 2 ? 16 : 8);
+	hw_large_alloc(ctx, p, tgid, t, addr, size);
+out:
+	hw_clocked(p, began);
+	return 0;
+}
+
+struct hw_level_call {
+	__u32 tgid;
+	__u16 seen, window;
+	__u32 weight;
+	__u32 attached; /* probes came or went */
+};
+
+SEC("?syscall") int hw_set_level(struct hw_level_call *c)
+{
+	__u32 tgid = c->tgid;
+	struct hw_proc *p = bpf_map_lookup_elem(&hw_procs, &tgid);
+	struct hw_level *e;
+	void *ring;
+
+	if (!p)
+		return 1;
+	if (c->attached)
+		__sync_fetch_and_add(&p->epoch, 1);
+	e = hw_reserve(p, tgid, HW_LEVEL, sizeof(*e), &ring);
+	if (!e)
+		return 1;
+	e->seen = c->seen;
+	e->window = c->window;
+	e->weight = c->weight;
+	hw_submit(e, ring, sizeof(*e));
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

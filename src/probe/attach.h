@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * attach.h: which probes are on the functions of which process, and switching them while it runs.
+ * Thread-safe: one thread adds files, another switches sets.
+ */
+#ifndef PROBE_ATTACH_H
+#define PROBE_ATTACH_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "probe/kinds.h"
+#include "probe/target.h"
+
+struct attach;
+struct behind;
+struct heapwatch_bpf;
+
+enum attach_set {
+	ATTACH_ALL = 1 << 0,   /* each function that allocates or frees */
+	ATTACH_LARGE = 1 << 1, /* the places behind the thread cache, and realloc and its like */
+};
+
+/* skel: loaded, with the programs for this kind; not owned.  NULL where memory is out. */
+struct attach *attach__new(const struct heapwatch_bpf *skel, enum user_kind kind);
+/* Detaches everything. */
+void attach__free(struct attach *a);
+
+/*
+ * A file with an allocator that pid maps: put the probes of pid's sets on it, now and at each
+ * switch.  behind: the proven places of this file, or NULL.  0 or -errno.
+ */
+int attach__add(struct attach *a, pid_t pid, const char *path, const struct target *target,
+		const struct behind *behind);
+/* Can ATTACH_LARGE see all large blocks of pid?  Each of its allocators has proven places. */
+bool attach__has_large(struct attach *a, pid_t pid);
+/*
+ * From now on pid has the probes of these sets, of files to come too; a process not heard of has
+ * ATTACH_ALL.  Taking away what is too much takes 15 to 100 ms.  0, or -errno of an attach: then
+ * what was there stays.
+ */
+int attach__switch(struct attach *a, pid_t pid, unsigned int sets);
+void attach__drop(struct attach *a, pid_t pid);
+
+#endif
