@@ -15,6 +15,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "heapwatch/event.h"
+#include "heapwatch/python.h"
 #include "hw_kernel.h"
 
 /* Words of the stack that are copied at once. */
@@ -32,13 +33,32 @@ struct hw_thread {
 	__u32 epoch; /* hw_proc's when the call began */
 	struct hw_walk {
 		__u64 ip, sp, bp, key;
-		__u64 top; /* what top[] is a copy of; 0: of nothing */
+		__u64 key_before; /* key without the last frame */
+		__u64 top;	  /* what top[] is a copy of; 0: of nothing */
 		__u32 n, flags, tgid;
 		__u8 exact;   /* ip is where the thread is, not where it returns to */
-		__u8 lost_bp; /* bp is not this frame\'s */
+		__u8 lost_bp; /* bp is not this frame's */
+		__u8 mode;    /* enum hw_walk_mode */
+		/* An interpreter's frames (python.bpf.h). */
+		__u8 py_then;	 /* the mode after a scan */
+		__u64 py_at;	 /* where on the C stack the next run of frames belongs; 0: none */
+		__u64 py_frame;	 /* the first of that run, or the next */
+		__u64 py_cframe; /* the cframe behind that at py_at */
+		__u64 py_scan;	 /* a search under way: a frame, or a thread's state */
+		__u64 py_interp; /* ... of this interpreter */
+		__u64 py_pc;	 /* the eval function's own frame, which the run replaces */
+		__u64 ip_after, sp_after, bp_after; /* its caller */
+		__u64 seed;			    /* of the ids of code objects */
+		__u32 py_first;			    /* the run's first frame */
+		__u32 py_steps;			    /* of the scan */
+		__u32 py_searched;		    /* for the thread's state, in this walk */
+		__u32 pad;
 	} walk;
-	__u32 low, high;	   /* a binary search under way */
-	__u64 word;		   /* what was read last of what is not in top[] */
+	__u32 low, high; /* a binary search under way */
+	__u64 word;	 /* what was read last of what is not in top[] */
+	__u64 py_state;	 /* this thread's PyThreadState when last seen; 0: not known */
+	__u64 object[HW_PYTHON_WORDS]; /* what was read of an object of the interpreter's */
+	__u64 text[8];
 	__u64 top[HW_STACK_WORDS]; /* a copy of the stack's top: one long read costs as much as a
 				      short */
 	/* The record of a new stack is built here; its pc[] is the room for every walk. */

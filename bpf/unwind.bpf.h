@@ -6,8 +6,8 @@
 #ifndef HW_UNWIND_BPF_H
 #define HW_UNWIND_BPF_H
 
-#include "core.bpf.h"
-#include "heapwatch/unwind.h"
+#include "python.bpf.h"
+#include "walk.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -42,16 +42,6 @@ struct hw_regs {
 	bool inside; /* ip is in the middle of a function that is not to be a frame */
 };
 
-/*
- * What the steps share.  All numbers of the walk are in the thread's slot, for what is read from a
- * map is any number to the verifier: then each frame looks to it like the one before, and it has
- * seen all of them after two.  Numbers on the BPF stack it would follow through all 64.
- */
-struct hw_ctx {
-	struct hw_thread *t;
-	struct hw_space *space; /* NULL: no rows for this process */
-};
-
 /* Does a call instruction end right before this address?  Tells a return address on the stack from
  * a saved register where no table is at hand: call rel32, call *reg, call *mem. */
 static __always_inline bool hw_after_call(__u64 addr)
@@ -62,16 +52,6 @@ static __always_inline bool hw_after_call(__u64 addr)
 		return false;
 	return b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) ||
 	       (b[5] == 0xff && (b[6] & 0x38) == 0x10) || (b[2] == 0xff && (b[3] & 0x38) == 0x10);
-}
-
-static __always_inline void hw_push(struct hw_thread *t, __u64 pc)
-{
-	struct hw_walk *w = &t->walk;
-
-	t->rec.pc[w->n & (HW_MAX_FRAMES - 1)] = pc;
-	w->n++;
-	w->key = (w->key ^ pc) * 0x9e3779b97f4a7c15ull;
-	w->key ^= w->key >> 29;
 }
 
 /* A word of the stack: most are in the copy that was made at once. */
@@ -192,29 +172,22 @@ static __always_inline bool hw_find_rule(struct hw_ctx *c, struct hw_row *out)
 	return true;
 }
 
-static __always_inline long hw_stop(struct hw_thread *t, __u32 flag)
+/* Can this be a caller's? */
+static __always_inline bool hw_is_caller(const struct hw_walk *w, __u64 ip, __u64 sp)
 {
-	t->walk.flags |= flag;
-	return 1;
+	return ip >= 4096 && !(ip >> 47) && sp > w->sp;
 }
 
 /* Where the caller is known: one frame more, and on from there. */
-static __always_inline long hw_next(struct hw_thread *t, __u64 ip, __u64 sp, __u64 bp)
+static __always_inline long hw_next(struct hw_ctx *c, __u64 ip, __u64 sp, __u64 bp)
 {
-	struct hw_walk *w = &t->walk;
-
 	if (!ip)
 		return 1;
-	if (ip < 4096 || ip >> 47 || sp <= w->sp)
-		return hw_stop(t, HW_STACK_NORULE);
-	if (w->n >= HW_MAX_FRAMES)
-		return hw_stop(t, HW_STACK_FULL);
-	hw_push(t, ip);
-	w->ip = ip;
-	w->sp = sp;
-	w->bp = bp;
-	w->exact = false;
-	return 0;
+	if (!hw_is_caller(&c->t->walk, ip, sp))
+		return hw_stop(c->t, HW_STACK_NORULE);
+	if (c->space && c->space->python.runtime && hw_py_here(c, ip, sp, bp))
+		return 0;
+	return hw_resume(c->t, ip, sp, bp);
 }
 
 static __always_inline long hw_step_frame_pointer(struct hw_ctx *c)
@@ -229,7 +202,7 @@ static __always_inline long hw_step_frame_pointer(struct hw_ctx *c)
 		return hw_stop(t, HW_STACK_NOFRAME);
 	if (!hw_word(t, w->bp, &bp) || !hw_word(t, w->bp + 8, &ip))
 		return hw_stop(t, HW_STACK_FAULT);
-	return hw_next(t, ip, w->bp + 16, bp);
+	return hw_next(c, ip, w->bp + 16, bp);
 }
 
 static __always_inline long hw_step_signal(struct hw_thread *t)
@@ -243,14 +216,17 @@ static __always_inline long hw_step_signal(struct hw_thread *t)
 	/* A handler may have a stack of its own, above or below. */
 	w->sp = 0;
 	w->lost_bp = false;
-	if (hw_next(t, ip, sp, bp))
+	if (!hw_is_caller(w, ip, sp))
+		return hw_stop(t, HW_STACK_NORULE);
+	if (hw_resume(t, ip, sp, bp))
 		return 1;
 	w->exact = true;
 	return 0;
 }
 
-static __always_inline long hw_step_row(struct hw_thread *t, const struct hw_row *row)
+static __always_inline long hw_step_row(struct hw_ctx *c, const struct hw_row *row)
 {
+	struct hw_thread *t = c->t;
 	struct hw_walk *w = &t->walk;
 	__u64 cfa, ip, bp = w->bp;
 
@@ -279,7 +255,7 @@ static __always_inline long hw_step_row(struct hw_thread *t, const struct hw_row
 	}
 	if (!hw_word(t, cfa - 8, &ip))
 		return hw_stop(t, HW_STACK_FAULT);
-	return hw_next(t, ip, cfa, bp);
+	return hw_next(c, ip, cfa, bp);
 }
 
 /* One frame up; 1: that was the last.  A callback of bpf_loop, which the verifier looks at once,
@@ -291,11 +267,13 @@ static long hw_frame(__u64 i, void *ctx)
 
 	if (!c->space)
 		return hw_step_frame_pointer(c);
+	if (c->t->walk.mode != HW_WALK_NATIVE)
+		return hw_py_step(c);
 	if (!hw_find_rule(c, &row))
 		return hw_stop(c->t, HW_STACK_NOCODE);
 	if (row.kind == HW_ROW_NONE || row.kind == HW_ROW_UNKNOWN)
 		return hw_step_frame_pointer(c);
-	return hw_step_row(c->t, &row);
+	return hw_step_row(c, &row);
 }
 
 /* In a system call's wrapper, without rows: the return address is at or a few saved registers above
@@ -321,8 +299,8 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 {
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
 	struct hw_walk *w = &t->walk;
-	struct hw_ctx c = {.t = t};
-	__u32 n, size;
+	struct hw_ctx c = {.t = t, .p = p};
+	__u32 n, size, turns = HW_MAX_FRAMES;
 	void *ring;
 	__u8 one = 1;
 	__u64 key;
@@ -330,6 +308,7 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 	*w = (struct hw_walk){
 	    .tgid = tgid, .ip = regs->ip, .sp = regs->sp, .bp = regs->bp, .exact = regs->ip};
 	w->key = p->start ^ ((__u64)tgid << 40) ^ (task->self_exec_id << 32);
+	w->seed = w->key;
 	c.space = bpf_map_lookup_elem(&hw_spaces, &tgid);
 	/* Near the end of a stack there is less to copy: then each word is read for itself. */
 	if (!bpf_probe_read_user(t->top, sizeof(t->top), (void *)regs->sp))
@@ -345,8 +324,15 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 	} else {
 		w->flags = HW_STACK_FAULT;
 	}
+	if (c.space && c.space->python.runtime) {
+		turns = HW_PY_TURNS;
+		if (t->py_state && !hw_py_begin(&c, t->py_state))
+			t->py_state = 0;
+	}
 	if (!w->flags)
-		bpf_loop(HW_MAX_FRAMES, hw_frame, &c, 0);
+		bpf_loop(turns, hw_frame, &c, 0);
+	if (w->mode != HW_WALK_NATIVE)
+		w->flags |= HW_STACK_NOPYTHON;
 	n = w->n;
 	key = w->key ^ n;
 	if (!key)

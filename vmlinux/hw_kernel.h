@@ -20,6 +20,15 @@ struct signal_struct {
 	atomic_t live;
 };
 
+#ifdef __TARGET_ARCH_x86
+/* fsbase: user space's thread pointer: pthread_self() with glibc and musl.  Written by arch_prctl
+ * and clone, else saved when the thread is switched out (arch/x86/kernel/process_64.c); a C library
+ * never changes it later.  Named so since 4.7 (296f781a4b7801ad). */
+struct thread_struct {
+	unsigned long fsbase;
+};
+#endif
+
 /* start_boottime: since 5.5 (cf25e24db61c), real_start_time before; 6.1 is the oldest that we
  * test.  self_exec_id: u32 until 5.6 (d1e7fd6462ca), u64 since. */
 struct task_struct {
@@ -30,6 +39,9 @@ struct task_struct {
 	int pid;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+#ifdef __TARGET_ARCH_x86
+	struct thread_struct thread;
+#endif
 };
 
 #pragma clang attribute pop

@@ -31,6 +31,7 @@ enum hw_kind {
 	HW_PROC_EXEC,	   /* struct hw_proc_event: a new program, an empty address space */
 	HW_PROC_EXIT,	   /* struct hw_proc_event: the whole process is gone */
 	HW_LEVEL,	   /* struct hw_level: from here on this is what is seen */
+	HW_CODE,	   /* struct hw_code: a code object of Python that stacks name */
 	HW_KIND_END,
 };
 
@@ -40,6 +41,9 @@ enum hw_kind {
 #define HW_STACK_FAULT	 (1 << 2) /* user memory could not be read */
 #define HW_STACK_NOCODE	 (1 << 3) /* no module has this pc: generated code, or a wrong turn */
 #define HW_STACK_NORULE	 (1 << 4) /* no rule for this pc, and no frame pointer either */
+/* ... and what is no end of the walk: */
+#define HW_STACK_NOPYTHON (1 << 5) /* frames of the interpreter could not be read */
+#define HW_STACK_ENDED	  0x1f	   /* any of those that end a walk */
 
 /* Flags of struct hw_vm_map, hw_vm_brk and hw_vm_remap. */
 #define HW_VM_IN_ALLOC	(1 << 0) /* asked for inside an allocator's function */
@@ -62,8 +66,36 @@ struct hw_stack {
 	__u16 nframes; /* pc[] that follow: 0 to HW_MAX_FRAMES */
 	__u16 flags;   /* HW_STACK_* */
 	__u32 pad;
-	__u64 pc[]; /* leaf first.  All but an interrupted leaf are return addresses */
+	__u64 pc[]; /* leaf first.  All but an interrupted leaf are return addresses, or Python's
+		       frames (python.h) */
 };
+
+#define HW_CODE_NAME 128
+#define HW_CODE_FILE 256
+
+/*
+ * A code object of a Python interpreter, copied when a stack first has it, so that its frames can
+ * be named when it, or its process, is long gone.  The record's size is one of a few; what lies
+ * behind the sizes that are told is of no meaning.
+ */
+struct hw_code {
+	struct hw_hdr hdr;
+	__u64 code; /* its id: a hash over process, address and contents; HW_PC_CODE_MASK */
+	__u32 first_line;
+	__u32 table_size;
+	__u16 name_size, file_size; /* bytes */
+	__u8 name_kind, file_kind;  /* bytes a character: 1 (Latin-1), 2, 4 */
+	__u8 minor;		    /* of the interpreter's version: how the table is written */
+	__u8 cut;		    /* HW_CODE_*_CUT */
+	char name[HW_CODE_NAME], file[HW_CODE_FILE];
+	__u8 table[]; /* co_lnotab or co_linetable */
+};
+
+/* Flags of struct hw_code: the end of the name, the head of the file's name, the end of the table
+ * is missing. */
+#define HW_CODE_NAME_CUT  (1 << 0)
+#define HW_CODE_FILE_CUT  (1 << 1)
+#define HW_CODE_TABLE_CUT (1 << 2)
 
 struct hw_alloc {
 	struct hw_hdr hdr;
@@ -164,6 +196,7 @@ struct hw_level {
 _Static_assert(sizeof(struct hw_level) == 24, "hw_level");
 _Static_assert(sizeof(struct hw_hdr) == 16, "hw_hdr");
 _Static_assert(sizeof(struct hw_stack) == 32, "hw_stack");
+_Static_assert(sizeof(struct hw_code) == 424, "hw_code");
 _Static_assert(sizeof(struct hw_alloc) == 40, "hw_alloc");
 _Static_assert(sizeof(struct hw_free) == 24, "hw_free");
 _Static_assert(sizeof(struct hw_realloc_begin) == 32, "hw_realloc_begin");

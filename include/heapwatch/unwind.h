@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 
+#include "heapwatch/python.h"
+
 /* How the canonical frame address (CFA: the caller's stack pointer after the return) is found; the
  * return address is at CFA - 8 in all but the first three and HW_ROW_SIGNAL. */
 enum hw_row_kind {
@@ -64,8 +66,10 @@ struct hw_range {
 struct hw_space {
 	__u32 n;
 	__u32 generation; /* changes with each change of what follows: old cached rules are void */
+	struct hw_python python;
 	struct hw_range range[HW_RANGES]; /* by address */
 };
+_Static_assert(sizeof(struct hw_space) == 88 + HW_RANGES * sizeof(struct hw_range), "hw_space");
 
 /* A rule that was looked up before. */
 struct hw_rule_key {

@@ -75,7 +75,7 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 						.blocks = from->blocks,
 						.allocated_bytes = from->allocated_bytes,
 						.allocated_blocks = from->allocated_blocks,
-						.truncated = from->flags != 0,
+						.truncated = (from->flags & HW_STACK_ENDED) != 0,
 						.nframes = from->nframes,
 						.frames = frames};
 	}

@@ -9,6 +9,7 @@
 #include "app/inspection.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "heapwatch/python.h"
 #include "symbol/names.h"
 
 struct report_frame *build_frames(struct names *names, const struct modules *modules,
@@ -25,7 +26,7 @@ struct report_frame *build_frames(struct names *names, const struct modules *mod
 						  .line = name.line,
 						  .module = name.module,
 						  .offset = name.offset,
-						  .pc = pc[i]};
+						  .pc = pc[i] & HW_PC_PYTHON ? 0 : pc[i]};
 	}
 	return frames;
 }

@@ -269,6 +269,16 @@ size_t drain__repair(struct drain *d, pid_t pid, uint32_t execs, const struct bl
 	return repaired;
 }
 
+struct codes *drain__codes(struct drain *d)
+{
+	struct codes *c;
+
+	enter(d);
+	c = processes__codes(d->processes);
+	leave(d);
+	return c;
+}
+
 void drain__defects(struct drain *d, uint64_t *bad, uint64_t *stray)
 {
 	enter(d);

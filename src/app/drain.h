@@ -13,6 +13,7 @@
 struct drain;
 struct block;
 struct blocks;
+struct codes;
 struct ledger;
 struct probes;
 struct snapshot;
@@ -55,6 +56,9 @@ size_t drain__frames(struct drain *d, pid_t pid, uint32_t execs, uint32_t site, 
 /* ledger__repair on each of these; how many it took. */
 size_t drain__repair(struct drain *d, pid_t pid, uint32_t execs, const struct block *blocks,
 		     size_t n);
+/* The code objects of interpreters (codes.h) that came since the last call: the caller's; NULL:
+ * none.  Those of a snapshot's stacks are there after it. */
+struct codes *drain__codes(struct drain *d);
 /* Records that were none, or of nobody: a defect of ours, worth a line. */
 void drain__defects(struct drain *d, uint64_t *bad, uint64_t *stray);
 

@@ -13,6 +13,7 @@
 #include "app/watched.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/codes.h"
 #include "model/ledger.h"
 #include "probe/feature.h"
 #include "symbol/names.h"
@@ -213,6 +214,7 @@ void session__unwatch(struct session *s, pid_t pid)
 		return;
 	probes__detach(s->probes, pid);
 	drain__drop(s->drain, pid);
+	tables__drop(s->tables, pid);
 	watched__free(s->watched[i]);
 	s->watched[i] = s->watched[--s->nwatched];
 }
@@ -269,6 +271,16 @@ static void log_counters(const struct watched *w, const struct drain_state *stat
 			  w->pid, (unsigned long long)c->broken, (unsigned long long)c->nothread);
 }
 
+static void learn_codes(struct session *s)
+{
+	struct codes *c = drain__codes(s->drain);
+
+	for (size_t i = 0; c && i < codes__count(c); i++)
+		if (names__learn(s->names, codes__at(c, i)))
+			log_debug("a Python function more than names are kept of");
+	codes__free(c);
+}
+
 static int add_process(struct session *s, struct build *b, struct watched *w, bool last)
 {
 	struct hw_proc counters = {0};
@@ -284,6 +296,7 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 	snap = drain__snapshot(s->drain, w->pid, s->config.top, s->config.min_size, &state);
 	if (!snap)
 		return -ENOMEM;
+	learn_codes(s);
 	probes__counters(s->probes, w->pid, &counters);
 	if (last)
 		log_counters(w, &state, &counters);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "model/codes.h"
 #include "wire/decode.h"
 
 /* Open addressing by tgid, at most half full.  Slots are never emptied: one without a ledger is
@@ -12,6 +13,7 @@ struct processes {
 	struct process *slots;
 	size_t room, n; /* room is a power of two */
 	uint64_t bad, stray;
+	struct codes *codes; /* not fetched yet; NULL: none */
 };
 
 struct processes *processes__new(void)
@@ -35,6 +37,7 @@ void processes__free(struct processes *ps)
 		return;
 	for (size_t i = 0; i < ps->room; i++)
 		ledger__free(ps->slots[i].ledger);
+	codes__free(ps->codes);
 	free(ps->slots);
 	free(ps);
 }
@@ -93,6 +96,21 @@ struct process *processes__find(const struct processes *ps, uint32_t tgid)
 	return p->ledger ? p : NULL;
 }
 
+static int on_code(struct processes *ps, const struct hw_code *code)
+{
+	if (!ps->codes)
+		ps->codes = codes__new();
+	return ps->codes ? codes__put(ps->codes, code) : -ENOMEM;
+}
+
+struct codes *processes__codes(struct processes *ps)
+{
+	struct codes *c = ps->codes;
+
+	ps->codes = NULL;
+	return c;
+}
+
 /* The address space is a new one, and so is its ledger. */
 static int on_exec(struct process *p, uint64_t time)
 {
@@ -128,6 +146,8 @@ int processes__apply(struct processes *ps, const void *data, size_t len)
 	case HW_PROC_EXIT:
 		p->exited = true;
 		return 0;
+	case HW_CODE:
+		return on_code(ps, ev.code);
 	case HW_VM_MAP:
 		if ((ev.vm_map->flags & (HW_VM_FILE | HW_VM_EXEC)) == (HW_VM_FILE | HW_VM_EXEC))
 			p->code_maps++;

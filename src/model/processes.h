@@ -21,6 +21,7 @@ struct process {
 	struct ledger *ledger;
 };
 
+struct codes;
 struct processes;
 
 struct processes *processes__new(void);
@@ -39,6 +40,9 @@ struct process *processes__find(const struct processes *ps, uint32_t tgid);
  * watched: counted), -ENOMEM.
  */
 int processes__apply(struct processes *ps, const void *data, size_t len);
+
+/* The code objects whose records came since the last call (codes.h), the caller's; NULL: none. */
+struct codes *processes__codes(struct processes *ps);
 
 uint64_t processes__bad(const struct processes *ps);
 uint64_t processes__stray(const struct processes *ps);

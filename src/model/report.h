@@ -20,9 +20,10 @@ struct report_frame {
 	const char *function; /* demangled */
 	const char *file;
 	uint32_t line;
-	const char *module; /* path in the target's mount namespace, or "[vdso]", "[jit]" */
-	uint64_t offset;    /* in the module's file */
-	uint64_t pc;	    /* as it was on the stack */
+	const char *module; /* path in the target's mount namespace, or "[vdso]", "[jit]",
+			       "[python]" for a function of Python */
+	uint64_t offset;    /* in the module's file; in a Python function's bytecode */
+	uint64_t pc;	    /* as it was on the stack; 0 for a Python function */
 };
 
 struct report_site {

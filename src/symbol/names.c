@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "base/strpool.h"
+#include "heapwatch/python.h"
 #include "symbol/demangle.h"
 #include "symbol/elffile.h"
+#include "symbol/pycodes.h"
 
 #define MAX_ANSWERS 65536u
 #define SLOTS	    (2 * MAX_ANSWERS)
@@ -44,6 +46,7 @@ struct answer {
 
 struct names {
 	struct strpool *strings;
+	struct pycodes *codes;
 	struct file *files; /* by key */
 	size_t nfiles, room;
 	unsigned int max_open;
@@ -62,7 +65,8 @@ struct names *names__new(unsigned int files)
 	n->max_open = files ? files : 1;
 	n->strings = strpool__new();
 	n->answers = calloc(SLOTS, sizeof(*n->answers));
-	if (!n->strings || !n->answers) {
+	n->codes = n->strings ? pycodes__new(n->strings) : NULL;
+	if (!n->codes || !n->answers) {
 		names__free(n);
 		return NULL;
 	}
@@ -77,6 +81,7 @@ void names__free(struct names *n)
 		elffile__free(n->files[i].elf);
 	free(n->files);
 	free(n->answers);
+	pycodes__free(n->codes);
 	strpool__free(n->strings);
 	free(n);
 }
@@ -341,16 +346,39 @@ static const char *module_name(const struct module *m)
 	return m->path[0] ? m->path : NULL;
 }
 
+int names__learn(struct names *n, const struct hw_code *code)
+{
+	return pycodes__add(n->codes, code);
+}
+
+static void find_python(struct names *n, uint64_t word, struct name *out)
+{
+	struct pycode code;
+
+	pycodes__find(n->codes, word, &code);
+	*out = (struct name){.function = code.function,
+			     .file = code.file,
+			     .line = code.file ? code.line : 0,
+			     .module = strpool__add(n->strings, "[python]"),
+			     .offset = code.offset};
+}
+
 void names__find(struct names *n, const struct modules *modules, uint64_t pc, int is_return,
 		 struct name *out)
 {
 	/* The call may be the last instruction of its module, as of its function. */
 	uint64_t at = is_return && pc ? pc - 1 : pc;
-	const struct module *m = modules__find(modules, at);
-	const char *name = m ? module_name(m) : NULL;
+	const struct module *m;
+	const char *name;
 	struct file *file;
 	struct key key;
 
+	if (pc & HW_PC_PYTHON) {
+		find_python(n, pc, out);
+		return;
+	}
+	m = modules__find(modules, at);
+	name = m ? module_name(m) : NULL;
 	*out = (struct name){0};
 	if (!name)
 		return;

@@ -13,15 +13,16 @@
 
 #include "model/modules.h"
 
+struct hw_code;
 struct names;
 
 struct name {
 	const char *function; /* demangled, or NULL */
 	const char *file;     /* or NULL */
 	uint32_t line;	      /* or 0 */
-	const char
-	    *module; /* as in struct module; "[jit]" for executable anonymous memory; NULL: none */
-	uint64_t offset; /* in the module's file */
+	const char *module;   /* as in struct module; "[jit]" for executable anonymous memory;
+				 "[python]" for a Python function; NULL: none */
+	uint64_t offset;      /* in the module's file; in a Python function's bytecode */
 };
 
 /* files: how many ELF files stay open at most (64 is good). */
@@ -35,9 +36,14 @@ void names__free(struct names *n);
  */
 int names__prepare(struct names *n, pid_t pid, const struct modules *m);
 
+/* Learn a code object of an interpreter: a record that was checked (decode.h).  0, or -errno: its
+ * frames stay without names. */
+int names__learn(struct names *n, const struct hw_code *code);
+
 /*
- * Name pc.  is_return: it is a return address, so the call before it (pc - 1) is looked up.
- * Strings belong to n and live as long as it does.  Always fills *out; unknown parts are NULL.
+ * Name pc, or an interpreter's frame (heapwatch/python.h).  is_return: it is a return address, so
+ * the call before it (pc - 1) is looked up. Strings belong to n and live as long as it does. Always
+ * fills *out; unknown parts are NULL.
  */
 void names__find(struct names *n, const struct modules *m, uint64_t pc, int is_return,
 		 struct name *out);

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "heapwatch/unwind.h"
+#include "unwind/python.h"
 #include "unwind/rows.h"
 
 struct file {
@@ -17,6 +19,7 @@ struct file {
 	uint32_t refs;			  /* processes that map it */
 	uint64_t nrows;
 	struct segments segments;
+	struct hw_python python; /* with link-time addresses */
 };
 
 struct user {
@@ -112,6 +115,9 @@ static void read_file(struct tables *t, struct file *f, int fd)
 			f->nrows = r.n;
 		}
 		f->segments = r.segments;
+		if (python_read(fd, &r.segments, &f->python) == -ENOTSUP)
+			log_warn("a Python interpreter whose frames are not known: only versions "
+				 "3.9 to 3.13, and not free-threaded; its C frames are shown");
 	}
 	rows_free(&r);
 }
@@ -176,6 +182,16 @@ static void release(struct tables *t, struct user *u)
 	u->nfiles = 0;
 }
 
+static void take_python(struct hw_space *space, const struct hw_python *python, uint64_t bias)
+{
+	if (!python->runtime || space->python.runtime)
+		return;
+	space->python = *python;
+	space->python.runtime += bias;
+	space->python.eval += bias;
+	space->python.eval_end += bias;
+}
+
 int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges, size_t n)
 {
 	struct user *u = user_of(t, pid), before;
@@ -200,6 +216,7 @@ int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges,
 			continue;
 		to->page = t->files[k].page;
 		to->npages = t->files[k].npages;
+		take_python(&t->space, &t->files[k].python, to->bias);
 	}
 	release(t, &before);
 	return bpf_map_update_elem(t->spaces_fd, &key, &t->space, BPF_ANY) ? -errno : 0;

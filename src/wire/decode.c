@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "heapwatch/python.h"
+
 #define USER_END (1ull << 48)
 
 static const struct {
@@ -26,6 +28,7 @@ static const struct {
     [HW_PROC_EXEC] = {"proc_exec", sizeof(struct hw_proc_event)},
     [HW_PROC_EXIT] = {"proc_exit", sizeof(struct hw_proc_event)},
     [HW_LEVEL] = {"level", sizeof(struct hw_level)},
+    [HW_CODE] = {"code", sizeof(struct hw_code)},
 };
 
 static bool is_block(uint64_t addr)
@@ -44,6 +47,18 @@ static bool is_stack(const struct hw_stack *s, size_t len)
 	       len == sizeof(*s) + s->nframes * sizeof(s->pc[0]);
 }
 
+static bool is_text(unsigned int size, unsigned int kind, unsigned int room)
+{
+	return (kind == 1 || kind == 2 || kind == 4) && size <= room && size % kind == 0;
+}
+
+static bool is_code(const struct hw_code *c, size_t len)
+{
+	return c->code <= HW_PC_CODE_MASK && c->table_size <= len - sizeof(*c) &&
+	       is_text(c->name_size, c->name_kind, HW_CODE_NAME) &&
+	       is_text(c->file_size, c->file_kind, HW_CODE_FILE);
+}
+
 static bool is_remap(const struct hw_vm_remap *r)
 {
 	return is_range(r->old_addr, r->old_len) && is_range(r->addr, r->len);
@@ -55,6 +70,8 @@ static bool well_formed(const union wire_event *ev, size_t len)
 
 	if (kind == HW_STACK)
 		return len >= kinds[kind].size && is_stack(ev->stack, len);
+	if (kind == HW_CODE)
+		return len >= kinds[kind].size && is_code(ev->code, len);
 	if (len != kinds[kind].size)
 		return false;
 	switch (kind) {

@@ -25,13 +25,14 @@ union wire_event {
 	const struct hw_vm_advise *vm_advise;
 	const struct hw_proc_event *proc;
 	const struct hw_level *level;
+	const struct hw_code *code;
 };
 
 /*
  * Check len bytes at data (8-byte aligned) as one record: known kind, size field equal to len and
- * to what the kind demands, frames within the record, user addresses below 2^48 where an address
- * stands, ranges that do not wrap, stack key not 0 in HW_STACK.
- * Returns 0 and *ev; -EBADMSG for anything else, -EINVAL for misaligned data.
+ * to what the kind demands, frames and names within the record, user addresses below 2^48 where an
+ * address stands, ranges that do not wrap, stack key not 0 in HW_STACK. Returns 0 and *ev; -EBADMSG
+ * for anything else, -EINVAL for misaligned data.
  */
 int wire_decode(const void *data, size_t len, union wire_event *ev);
 

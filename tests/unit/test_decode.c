@@ -119,7 +119,7 @@ static void test_stacks(void **state)
 static void test_sizes(void **state)
 {
 	static const uint16_t sizes[HW_KIND_END] = {
-	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 24, 24, 24,
+	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 24, 24, 24, 424,
 	};
 	uint64_t words[16];
 
@@ -140,6 +140,45 @@ static void test_sizes(void **state)
 			h->size = (uint16_t)(len + 1);
 			assert_int_equal(decode(words, len), -EBADMSG);
 		}
+}
+
+static void test_codes(void **state)
+{
+	struct {
+		struct hw_code c;
+		uint8_t table[24];
+	} e = {.c = {.hdr = {.tgid = 1, .kind = HW_CODE, .size = sizeof(e)},
+		     .table_size = 23,
+		     .name_size = HW_CODE_NAME,
+		     .file_size = HW_CODE_FILE,
+		     .name_kind = 4,
+		     .file_kind = 1}};
+	const struct hw_code good = e.c;
+
+	(void)state;
+	assert_int_equal(decode(&e, sizeof(e)), 0);
+	e.c.table_size = 25;
+	assert_int_equal(decode(&e, sizeof(e)), -EBADMSG);
+	e.c = good;
+	e.c.code = 1ull << 44;
+	assert_int_equal(decode(&e, sizeof(e)), -EBADMSG);
+	e.c = good;
+	e.c.name_size = HW_CODE_NAME + 4;
+	assert_int_equal(decode(&e, sizeof(e)), -EBADMSG);
+	e.c.name_size = 6; /* one character and a half */
+	assert_int_equal(decode(&e, sizeof(e)), -EBADMSG);
+	e.c = good;
+	e.c.file_kind = 3;
+	assert_int_equal(decode(&e, sizeof(e)), -EBADMSG);
+	e.c = good;
+	e.c.file_size = HW_CODE_FILE + 1;
+	assert_int_equal(decode(&e, sizeof(e)), -EBADMSG);
+	e.c = good;
+	e.c.table_size = 0;
+	e.c.hdr.size = sizeof(e.c);
+	assert_int_equal(decode(&e, sizeof(e.c)), 0);
+	e.c.hdr.size = sizeof(e.c) - 8;
+	assert_int_equal(decode(&e, sizeof(e.c) - 8), -EBADMSG);
 }
 
 static void test_misaligned(void **state)
@@ -168,6 +207,7 @@ int main(void)
 	    cmocka_unit_test(test_blocks),     cmocka_unit_test(test_ranges),
 	    cmocka_unit_test(test_stacks),     cmocka_unit_test(test_sizes),
 	    cmocka_unit_test(test_misaligned), cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_codes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

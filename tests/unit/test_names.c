@@ -149,7 +149,7 @@ static void test_nowhere(void **state)
 			assert_int_equal(name.offset, 0);
 		}
 	}
-	names__find(f.names, f.modules, UINT64_MAX, 1, &name);
+	names__find(f.names, f.modules, INT64_MAX, 1, &name);
 	assert_null(name.module);
 	munmap(around, 3 * page);
 	teardown(&f);
