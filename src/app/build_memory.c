@@ -12,6 +12,9 @@
 #include "heapwatch/python.h"
 #include "symbol/names.h"
 
+/* Seconds: an inspection is of now until then, and its RSS is the report's. */
+#define STALE 0.05
+
 struct report_frame *build_frames(struct names *names, const struct modules *modules,
 				  const uint64_t *pc, size_t n, int leaf_is_call)
 {
@@ -132,10 +135,14 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 
 	if (err || !i->done)
 		return err;
-	account_make(&in, &m->account);
-	p->rss_bytes = i->explain.rss;
-	p->shared_bytes = i->explain.shared;
 	p->inspection_age = (double)(clock_now_ns() - i->when_ns) / 1e9;
+	if (p->inspection_age > STALE) {
+		in.rss = p->rss_bytes;
+	} else {
+		p->rss_bytes = i->explain.rss;
+		p->shared_bytes = i->explain.shared;
+	}
+	account_make(&in, &m->account);
 	p->inspection_time = (double)i->explain.took_ns / 1e9;
 	p->nlines = m->account.nlines;
 	p->waterfall = m->account.lines;

@@ -58,6 +58,14 @@ static struct pins_block find_block(void *arg, uint64_t addr)
 	return out;
 }
 
+static void soon(void *arg, uint64_t addr)
+{
+	const struct looking *l = arg;
+
+	if (l->blocks)
+		blocks__prefetch(l->blocks, addr);
+}
+
 /* ---- mending the ledger ---- */
 
 struct hunt {
@@ -163,6 +171,7 @@ static void keep_frames(struct inspection *i, struct drain *d, uint32_t execs)
 static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 {
 	struct looking l = {.live = liveset__new()};
+	const struct pins_ledger ledger = {.find = find_block, .soon = soon, .arg = &l};
 	struct explain fresh;
 	int err;
 
@@ -171,7 +180,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 	if (d)
 		l.blocks = drain__blocks(d, i->pid, execs, &l.seconds);
 	err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
-			   d ? LIVE_BUDGET_NS : 0, d ? find_block : NULL, &l, &fresh);
+			   d ? LIVE_BUDGET_NS : 0, d ? &ledger : NULL, &fresh);
 	if (err) {
 		explain_free(&fresh);
 	} else {
@@ -214,4 +223,9 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 	log_error("cannot look into process %d: %s%s", i->pid, strerror(-err),
 		  err == -EPERM || err == -EACCES ? "; run as root (sudo heapwatch ...)" : "");
 	return err;
+}
+
+bool inspection_is_cheap(const struct inspection *i)
+{
+	return i->explain.took_ns < 200000000u;
 }

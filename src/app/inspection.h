@@ -55,4 +55,7 @@ void inspection_free(struct inspection *i);
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      bool now);
 
+/* Another one would hardly be noticed: under a fifth of a second. */
+bool inspection_is_cheap(const struct inspection *i);
+
 #endif

@@ -291,7 +291,8 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 	if (!w->exited)
 		watched__refresh(w, s->probes, s->tables, s->names, s->drain);
 	if (!w->exited)
-		inspection_update(&w->inspection, s->drain, w->modules, false);
+		inspection_update(&w->inspection, s->drain, w->modules,
+				  last && inspection_is_cheap(&w->inspection));
 	/* Counters after the snapshot: a loss in between is told too early, never too late. */
 	snap = drain__snapshot(s->drain, w->pid, s->config.top, s->config.min_size, &state);
 	if (!snap)

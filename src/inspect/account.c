@@ -103,9 +103,14 @@ static void other_lines(const struct account_input *in, struct account *a)
 	line(a, census_name(CENSUS_FILE), e->census.kind[CENSUS_FILE].resident, "exact");
 }
 
-static void unexplained(const struct explain *e, struct account *a)
+static void unexplained(const struct account_input *in, struct account *a)
 {
-	int64_t rest = (int64_t)e->rss;
+	uint64_t rss = in->rss ? in->rss : in->explain->rss;
+	int64_t rest = (int64_t)rss, change = (int64_t)(rss - in->explain->rss);
+
+	if (change)
+		a->lines[a->nlines++] =
+		    (struct report_line){"changed since this was looked at", change, "degraded"};
 
 	for (size_t i = 0; i < a->nlines; i++)
 		rest -= a->lines[i].bytes;
@@ -226,7 +231,7 @@ void account_make(const struct account_input *in, struct account *out)
 	if (e->has_glibc)
 		heap_lines(in, out);
 	other_lines(in, out);
-	unexplained(e, out);
+	unexplained(in, out);
 	if (!e->has_glibc || e->state.confidence == GLIBC_UNKNOWN)
 		return;
 	advise_trim(in, out);

@@ -23,6 +23,7 @@ struct account_input {
 	bool degraded;	      /* it lost events */
 	bool is_glibc;	      /* no other allocator is in the process */
 	uint64_t outstanding; /* bytes, by the ledger: for allocators that are not read */
+	uint64_t rss;	      /* now, where explain is of some time ago; 0: it is of now */
 };
 
 struct account {

@@ -127,7 +127,7 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 }
 
 int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t budget_ns,
-		 pins_find_fn find, void *arg, struct explain *out)
+		 const struct pins_ledger *ledger, struct explain *out)
 {
 	struct pagemap *pages = NULL;
 	uint64_t start = clock_now_ns();
@@ -135,7 +135,7 @@ int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t 
 
 	memset(out, 0, sizeof(*out));
 	out->minor = minor;
-	out->pins = pins__new(find, arg);
+	out->pins = pins__new(ledger);
 	out->modules = modules__new();
 	err = out->modules && out->pins ? pagemap__new(pid, &pages) : -ENOMEM;
 	if (!err)

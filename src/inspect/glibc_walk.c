@@ -106,7 +106,7 @@ static int count(void *arg, struct glibc_chunk *c)
 {
 	struct walk *w = arg;
 	struct glibc_arena *a = w->a;
-	int err = glibc_trail_add(&w->now->trail, c->size, c->kind);
+	int err = w->v ? glibc_trail_add(&w->now->trail, c->size, c->kind) : 0;
 
 	if (err)
 		return err;

@@ -19,9 +19,14 @@ struct on_page {
 	uint64_t bytes;
 };
 
+/* Chunks wait in a row until what the ledger knows of them has come from memory: a table of ten
+ * million blocks is in no cache. */
+#define ROW 16
+
 struct pins {
-	pins_find_fn find;
-	void *arg;
+	struct pins_ledger ledger;
+	struct glibc_chunk row[ROW]; /* a ring: `first` and nrow - 1 more */
+	unsigned int first, nrow;
 	struct pins_totals totals;
 	int err;
 
@@ -40,14 +45,14 @@ struct pins {
 	struct pins_site *result;
 };
 
-struct pins *pins__new(pins_find_fn find, void *arg)
+struct pins *pins__new(const struct pins_ledger *ledger)
 {
 	struct pins *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->find = find;
-	p->arg = arg;
+	if (ledger)
+		p->ledger = *ledger;
 	for (unsigned int i = 0; i < PINS_SIZES; i++)
 		p->sizes[i] = (struct pins_site){.by_size = true, .key = i};
 	return p;
@@ -193,8 +198,8 @@ static struct pins_block look_up(struct pins *p, uint64_t chunk)
 {
 	struct pins_block b = {0};
 
-	if (p->find)
-		b = p->find(p->arg, chunk + HEADER);
+	if (p->ledger.find)
+		b = p->ledger.find(p->ledger.arg, chunk + HEADER);
 	if (b.seen && make_room(p, b.key)) {
 		p->err = -ENOMEM;
 		b.seen = false;
@@ -218,26 +223,8 @@ static void count(struct pins *p, const struct pins_block *b, uint64_t size, uin
 	p->totals.overhead += here - asked;
 }
 
-void pins__region(void *arg, uint64_t start, uint64_t npages, const uint8_t *states)
+static void settle(struct pins *p, const struct glibc_chunk *c)
 {
-	struct pins *p = arg;
-	uint8_t *copy = realloc(p->states, npages ? npages : 1);
-
-	close_page(p);
-	p->npages = 0;
-	if (!copy) {
-		p->err = -ENOMEM;
-		return;
-	}
-	memcpy(copy, states, npages);
-	p->states = copy;
-	p->start = start;
-	p->npages = npages;
-}
-
-void pins__chunk(void *arg, const struct glibc_chunk *c)
-{
-	struct pins *p = arg;
 	uint64_t here = resident_bytes(p, c->addr, c->addr + c->size);
 	struct pins_block b;
 
@@ -251,6 +238,47 @@ void pins__chunk(void *arg, const struct glibc_chunk *c)
 	b = look_up(p, c->addr);
 	count(p, &b, c->size, here);
 	place(p, c->addr, c->size, site_of(p, &b, c->size));
+}
+
+static void settle_row(struct pins *p)
+{
+	for (; p->nrow; p->nrow--)
+		settle(p, &p->row[p->first++ % ROW]);
+}
+
+void pins__chunk(void *arg, const struct glibc_chunk *c)
+{
+	struct pins *p = arg;
+
+	if (!p->ledger.soon) {
+		settle(p, c);
+		return;
+	}
+	if (c->kind == GLIBC_IN_USE)
+		p->ledger.soon(p->ledger.arg, c->addr + HEADER);
+	if (p->nrow == ROW) {
+		settle(p, &p->row[p->first++ % ROW]);
+		p->nrow--;
+	}
+	p->row[(p->first + p->nrow++) % ROW] = *c;
+}
+
+void pins__region(void *arg, uint64_t start, uint64_t npages, const uint8_t *states)
+{
+	struct pins *p = arg;
+	uint8_t *copy = realloc(p->states, npages ? npages : 1);
+
+	settle_row(p);
+	close_page(p);
+	p->npages = 0;
+	if (!copy) {
+		p->err = -ENOMEM;
+		return;
+	}
+	memcpy(copy, states, npages);
+	p->states = copy;
+	p->start = start;
+	p->npages = npages;
 }
 
 void pins__mmapped(void *arg, uint64_t chunk, uint64_t size, uint64_t here)
@@ -277,6 +305,7 @@ int pins__finish(struct pins *p, struct pins_totals *totals, const struct pins_s
 {
 	size_t n = 0;
 
+	settle_row(p);
 	close_page(p);
 	*totals = p->totals;
 	*nsites = 0;

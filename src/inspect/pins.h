@@ -22,7 +22,14 @@ struct pins_block {
 	uint32_t key;	    /* its callsite; with seen = false: not used */
 	uint64_t requested; /* bytes asked for */
 };
-typedef struct pins_block (*pins_find_fn)(void *arg, uint64_t block_addr);
+
+/* Who knows of blocks. */
+struct pins_ledger {
+	struct pins_block (*find)(void *arg, uint64_t block_addr);
+	/* This one is going to be looked for; may be NULL. */
+	void (*soon)(void *arg, uint64_t block_addr);
+	void *arg;
+};
 
 /* Pinned memory of blocks that were not seen is kept by size: this many classes. */
 #define PINS_SIZES 48
@@ -49,8 +56,8 @@ struct pins_totals {
 
 struct pins;
 
-/* find may be NULL: then nothing is seen. */
-struct pins *pins__new(pins_find_fn find, void *arg);
+/* ledger may be NULL: then nothing is seen. */
+struct pins *pins__new(const struct pins_ledger *ledger);
 void pins__free(struct pins *p);
 
 void pins__region(void *p, uint64_t start, uint64_t npages, const uint8_t *states);

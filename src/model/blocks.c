@@ -298,6 +298,13 @@ bool blocks__find(const struct blocks *b, uint64_t addr, struct block *out)
 	return true;
 }
 
+void blocks__prefetch(const struct blocks *b, uint64_t addr)
+{
+	uint64_t hash = segment_hash(b->seed, addr >> 3);
+
+	segment__prefetch(b->dir[index_of(b, hash)], hash);
+}
+
 size_t blocks__count(const struct blocks *b)
 {
 	return b->n;

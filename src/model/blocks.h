@@ -38,6 +38,8 @@ int blocks__put(struct blocks *b, const struct block *blk, struct block *old);
  * that could not be copied: nothing changed). */
 int blocks__take(struct blocks *b, uint64_t addr, struct block *out);
 bool blocks__find(const struct blocks *b, uint64_t addr, struct block *out);
+/* addr is going to be looked for: fetch where it is from memory meanwhile. */
+void blocks__prefetch(const struct blocks *b, uint64_t addr);
 
 size_t blocks__count(const struct blocks *b);
 /* Heap memory of the table; shared segments count once per table that holds them. */

@@ -87,6 +87,11 @@ bool segment__find(const struct segment *s, uint64_t hash, uint64_t key, uint32_
 	return false;
 }
 
+void segment__prefetch(const struct segment *s, uint64_t hash)
+{
+	__builtin_prefetch(&s->slots[home_of(s, hash)]);
+}
+
 void segment__insert(struct segment *s, uint32_t slot, struct entry e)
 {
 	uint32_t i = slot;

@@ -76,6 +76,8 @@ uint32_t segment__room_shrunk(uint32_t n);
 
 /* The slot of key: true, or false and *slot where it would be inserted. */
 bool segment__find(const struct segment *s, uint64_t hash, uint64_t key, uint32_t *slot);
+/* Fetch what segment__find is going to look at first. */
+void segment__prefetch(const struct segment *s, uint64_t hash);
 /* At the slot that segment__find gave; the segment is neither full nor shared. */
 void segment__insert(struct segment *s, uint32_t slot, struct entry e);
 void segment__remove(struct segment *s, uint32_t slot);

@@ -104,8 +104,13 @@ static void header(const struct text *t, const struct report_process *p)
 static void waterfall(const struct text *t, const struct report_process *p)
 {
 	uint64_t rss = p->rss_bytes;
+	char note[64] = "";
 
-	amount(t, "RSS", (int64_t)rss, rss, p->nlines ? "of which" : "");
+	if (p->nlines && p->inspection_age >= 1)
+		snprintf(note, sizeof(note), "of which, %.0f s ago", p->inspection_age);
+	else if (p->nlines)
+		snprintf(note, sizeof(note), "of which");
+	amount(t, "RSS", (int64_t)rss, rss, note);
 	if (!p->nlines)
 		amount(t, "shared (files, shmem)", (int64_t)p->shared_bytes, rss,
 		       "of RSS; it ended before the rest could be looked at");

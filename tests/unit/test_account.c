@@ -106,6 +106,14 @@ static void test_lines(void **state)
 	account_make(&in, &a);
 	assert_int_equal(line(&a, "live blocks", "estimated"), 17 * MIB);
 
+	/* Looked at a while ago: what RSS did since is told, and the sum is that of now. */
+	in.rss = 97 * MIB;
+	account_make(&in, &a);
+	assert_int_equal(line(&a, "changed since this was looked at", "degraded"),
+			 -3 * (int64_t)MIB);
+	assert_int_equal(line(&a, "unexplained", "exact"), MIB);
+	in.rss = 0;
+
 	/* More counted than RSS says: the last line is below 0, and the sum still holds. */
 	e.rss = 98 * MIB;
 	account_make(&in, &a);
