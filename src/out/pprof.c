@@ -86,7 +86,8 @@ static uint64_t mapping_of(struct builder *b, const struct report_frame *f)
 	struct extent *x;
 	size_t n;
 
-	if (!f->module)
+	/* "[python]" and its like are not mapped from a file. */
+	if (!f->module || f->module[0] != '/')
 		return 0;
 	key.file = string(b, f->module);
 	n = (size_t)number(b, b->mappings, &key, sizeof(key));

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* state.h: a process of a report, its sites left out, as an array of words and back.  Pure. */
+#ifndef STORE_STATE_H
+#define STORE_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct dictionary;
+struct report_frame;
+struct report_process;
+struct words;
+
+/* Append p to out.  An error of memory is the dictionary's or out's to tell. */
+void state_encode(const struct report_process *p, struct dictionary *d, struct words *out);
+
+/* Where numbers are looked up; each returns NULL (and -EBADMSG) for one that there is not. */
+struct state_library {
+	const char *(*text)(const void *arg, uint64_t number);
+	/* Frames, leaf first, how many to *n, whether they go on to *truncated. */
+	const struct report_frame *(*stack)(void *arg, uint64_t number, size_t *n, int *truncated);
+	void *arg;
+};
+
+/* Fill *p (zeroed) but for its sites; what it refers to comes from a or the library.  0, -EBADMSG,
+ * -ENOMEM. */
+int state_decode(const struct words *from, const struct state_library *library, struct arena *a,
+		 struct report_process *p);
+
+#endif
