@@ -28,7 +28,7 @@ static char dir[] = "/tmp/heapwatch-damage-XXXXXX";
 static char file[64], journal[80], scratch[64];
 static char *texts[TICKS];
 
-static inline static void put(const char *name, const void *data, size_t len)
+static inline void put(const char *name, const void *data, size_t len)
 {
 	int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
 
