@@ -39,11 +39,13 @@ enum hw_kind {
 #define HW_STACK_FULL	 (1 << 0) /* HW_MAX_FRAMES reached */
 #define HW_STACK_NOFRAME (1 << 1) /* the frame-pointer chain broke */
 #define HW_STACK_FAULT	 (1 << 2) /* user memory could not be read */
-#define HW_STACK_NOCODE	 (1 << 3) /* no module has this pc: generated code, or a wrong turn */
+#define HW_STACK_NOCODE	 (1 << 3) /* no module has this pc: one not known yet, or a wrong turn */
 #define HW_STACK_NORULE	 (1 << 4) /* no rule for this pc, and no frame pointer either */
+#define HW_STACK_EARLY	 (1 << 5) /* no tables yet: by frame pointers, with frames left out */
 /* ... and what is no end of the walk: */
-#define HW_STACK_NOPYTHON (1 << 5) /* frames of the interpreter could not be read */
-#define HW_STACK_ENDED	  0x1f	   /* any of those that end a walk */
+#define HW_STACK_NOPYTHON (1 << 6) /* frames of the interpreter could not be read */
+#define HW_STACK_FLAGS	  7	   /* how many there are */
+#define HW_STACK_ENDED	  0x3f	   /* any of those that end a walk */
 
 /* Flags of struct hw_vm_map, hw_vm_brk and hw_vm_remap. */
 #define HW_VM_IN_ALLOC	(1 << 0) /* asked for inside an allocator's function */

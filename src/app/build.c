@@ -54,6 +54,30 @@ struct build *build__new(size_t n)
 	return b;
 }
 
+/* The lowest flag counts, as in snapshots. */
+static const char *cut_reason(uint32_t flags)
+{
+	static const char *const reasons[HW_STACK_FLAGS] = {
+	    "too many frames", "no frame pointer", "unreadable memory",	   "unknown code",
+	    "no unwind rule",  "tables not ready", "Python frames missing"};
+	unsigned int flag = (unsigned int)__builtin_ffs((int)flags);
+
+	return flag && flag <= HW_STACK_FLAGS ? reasons[flag - 1] : NULL;
+}
+
+static void fill_cuts(struct report_process *p, const struct snapshot *s)
+{
+	_Static_assert(REPORT_CUTS == HW_STACK_FLAGS, "a reason for each flag");
+
+	p->stacks = s->stacks.stacks;
+	p->allocated_blocks = s->stacks.allocated_blocks;
+	for (unsigned int i = 0; i < HW_STACK_FLAGS; i++)
+		if (s->flagged[i].stacks)
+			p->cuts[p->ncuts++] =
+			    (struct report_cut){cut_reason(1u << i), s->flagged[i].stacks,
+						s->flagged[i].allocated_blocks};
+}
+
 static struct report_site *make_sites(struct names *names, const struct modules *modules,
 				      const struct snapshot *s)
 {
@@ -76,6 +100,7 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 						.allocated_bytes = from->allocated_bytes,
 						.allocated_blocks = from->allocated_blocks,
 						.truncated = (from->flags & HW_STACK_ENDED) != 0,
+						.reason = cut_reason(from->flags),
 						.nframes = from->nframes,
 						.frames = frames};
 	}
@@ -105,6 +130,7 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	p->nsites = s->nsites;
 	p->sites_total = s->sites_total;
 	p->hidden_bytes = s->hidden_bytes;
+	fill_cuts(p, s);
 }
 
 int build__add(struct build *b, struct names *names, const struct build_input *in)

@@ -59,6 +59,11 @@ struct snapshot {
 	uint64_t advised_bytes;
 	uint64_t events, overwritten, unsettled, dropped, repaired;
 	struct mapping_totals mappings;
+	/* Of all stacks, by flag (the lowest one counts): how many have it, and what was ever
+	 * allocated there; and all. */
+	struct snapshot_flagged {
+		uint64_t stacks, allocated_blocks;
+	} flagged[HW_STACK_FLAGS], stacks;
 	size_t nsites;	       /* in sites[] */
 	size_t sites_total;    /* with any outstanding byte or block */
 	uint64_t hidden_bytes; /* of those not in sites[] */

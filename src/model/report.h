@@ -36,6 +36,8 @@ struct report_site {
 	bool truncated; /* the stack goes on above its last frame */
 	size_t nframes;
 	const struct report_frame *frames; /* leaf first */
+	/* Why it is truncated, in a few words, or why frames of Python are missing; or NULL. */
+	const char *reason;
 };
 
 /* One arena of glibc's malloc; bytes. */
@@ -88,6 +90,13 @@ struct report_advice {
 	const char *how;
 };
 
+/* Stacks that are not whole, by the reason. */
+#define REPORT_CUTS 7
+struct report_cut {
+	const char *reason;
+	uint64_t stacks, allocated_blocks; /* allocated there since the attach */
+};
+
 struct report_process {
 	uint32_t pid;
 	uint64_t start_time; /* clock ticks since boot: field 22 of /proc/PID/stat */
@@ -123,6 +132,9 @@ struct report_process {
 	uint64_t sparse_pages, sparse_free_bytes; /* resident pages that are at least half free */
 	size_t nadvice;
 	const struct report_advice *advice;
+	uint64_t stacks, allocated_blocks; /* all that were seen */
+	size_t ncuts;
+	struct report_cut cuts[REPORT_CUTS];
 	size_t nsites;			 /* at most --top of them */
 	const struct report_site *sites; /* by bytes, largest first */
 	size_t sites_total;		 /* before --top and --min-size */

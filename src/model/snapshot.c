@@ -24,6 +24,29 @@ static int by_bytes(const void *a, const void *b)
 	return (x->kind > y->kind) - (x->kind < y->kind);
 }
 
+static void count(struct snapshot_flagged *f, const struct site *site)
+{
+	f->stacks++;
+	for (unsigned int kind = 0; kind < SITES_KINDS; kind++)
+		f->allocated_blocks += site->total[kind].allocated_blocks;
+}
+
+static void count_flags(const struct sites *sites, struct snapshot *s)
+{
+	for (uint32_t id = 0; id < sites__count(sites); id++) {
+		struct site site;
+		unsigned int flag;
+
+		sites__get(sites, id, &site);
+		if (!site.stack)
+			continue;
+		count(&s->stacks, &site);
+		flag = (unsigned int)__builtin_ffs((int)site.flags);
+		if (flag && flag <= HW_STACK_FLAGS)
+			count(&s->flagged[flag - 1], &site);
+	}
+}
+
 /* Those to be shown to ranks, which has room for all; what they and the others come to, to *s. */
 static size_t choose(const struct sites *sites, uint64_t min_bytes, struct rank *ranks,
 		     struct snapshot *s)
@@ -59,6 +82,7 @@ struct snapshot *sites__snapshot(const struct sites *sites, size_t top, uint64_t
 	if (!ranks)
 		return NULL;
 	n = choose(sites, min_bytes, ranks, &sum);
+	count_flags(sites, &sum);
 	qsort(ranks, n, sizeof(*ranks), by_bytes);
 	if (top && n > top)
 		n = top;

@@ -46,10 +46,12 @@ static json_t *site(const struct report_site *s)
 
 	for (size_t i = 0; i < s->nframes; i++)
 		json_array_append_new(frames, frame(&s->frames[i]));
-	return json_pack("{ss so so so so sb so}", "kind", s->kind == REPORT_HEAP ? "heap" : "map",
-			 "bytes", count(s->bytes), "blocks", count(s->blocks), "allocated_bytes",
-			 count(s->allocated_bytes), "allocated_blocks", count(s->allocated_blocks),
-			 "truncated", s->truncated, "frames", frames);
+	return json_pack("{ss so so so so sb so so}", "kind",
+			 s->kind == REPORT_HEAP ? "heap" : "map", "bytes", count(s->bytes),
+			 "blocks", count(s->blocks), "allocated_bytes", count(s->allocated_bytes),
+			 "allocated_blocks", count(s->allocated_blocks), "truncated", s->truncated,
+			 "truncated_reason", text(s->truncated ? s->reason : NULL), "frames",
+			 frames);
 }
 
 struct field {
@@ -148,6 +150,18 @@ static json_t *advice(const struct report_process *p)
 	return list;
 }
 
+static json_t *cuts(const struct report_process *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < p->ncuts; i++)
+		json_array_append_new(list,
+				      json_pack("{ss so so}", "reason", p->cuts[i].reason, "stacks",
+						count(p->cuts[i].stacks), "allocated_blocks",
+						count(p->cuts[i].allocated_blocks)));
+	return list;
+}
+
 static json_t *process(const struct report_process *p)
 {
 	const struct field fields[] = {
@@ -172,6 +186,8 @@ static json_t *process(const struct report_process *p)
 	    {"sparse_free_bytes", p->sparse_free_bytes},
 	    {"sites_total", p->sites_total},
 	    {"hidden_bytes", p->hidden_bytes},
+	    {"stacks", p->stacks},
+	    {"allocated_blocks", p->allocated_blocks},
 	};
 	json_t *sites = json_array();
 	json_t *o = json_pack("{so so so sb so ss ss ss}", "pid", count(p->pid), "comm",
@@ -185,6 +201,7 @@ static json_t *process(const struct report_process *p)
 	json_object_set_new(o, "waterfall", waterfall(p));
 	json_object_set_new(o, "pinned", pinned(p));
 	json_object_set_new(o, "advice", advice(p));
+	json_object_set_new(o, "incomplete_stacks", cuts(p));
 	for (size_t i = 0; i < p->nsites; i++)
 		json_array_append_new(sites, site(&p->sites[i]));
 	json_object_set_new(o, "sites", sites);

@@ -199,11 +199,11 @@ static void frame(const struct text *t, const struct report_frame *f, const char
 }
 
 /* n frames under a head of 30 columns, which stands before the first of them. */
-static void frames(const struct text *t, const struct report_frame *f, size_t n, bool truncated,
+static void frames(const struct text *t, const struct report_frame *f, size_t n, const char *cut,
 		   char head[64])
 {
 	size_t shown = t->style->frames && n > t->style->frames ? t->style->frames : n;
-	char line[128];
+	char line[160];
 
 	if (!shown) {
 		snprintf(line, sizeof(line), "%sunknown callsite", head);
@@ -216,8 +216,9 @@ static void frames(const struct text *t, const struct report_frame *f, size_t n,
 	if (shown < n) {
 		snprintf(line, sizeof(line), "%30s... %zu more frames", "", n - shown);
 		put(t, DIM, line);
-	} else if (truncated) {
-		snprintf(line, sizeof(line), "%30s... the stack could not be followed further", "");
+	} else if (cut) {
+		snprintf(line, sizeof(line), "%30s... the stack could not be followed further%s%s",
+			 "", *cut ? ": " : "", cut);
 		put(t, DIM, line);
 	}
 }
@@ -228,7 +229,24 @@ static void site(const struct text *t, const struct report_site *s)
 
 	snprintf(head, sizeof(head), "%10s %11s  %s  ", size_format(size, s->bytes),
 		 grouped(n, s->blocks), s->kind == REPORT_HEAP ? "heap" : "map ");
-	frames(t, s->frames, s->nframes, s->truncated, head);
+	frames(t, s->frames, s->nframes, !s->truncated ? NULL : s->reason ? s->reason : "", head);
+}
+
+/* What part of all allocations has a stack that is not whole. */
+static void cuts(const struct text *t, const struct report_process *p)
+{
+	char line[256], n[32];
+
+	for (size_t i = 0; i < p->ncuts; i++) {
+		const struct report_cut *c = &p->cuts[i];
+		double part = p->allocated_blocks ? 100.0 * (double)c->allocated_blocks /
+							(double)p->allocated_blocks
+						  : 0;
+
+		snprintf(line, sizeof(line), "  %-36s %10s %8s  %s, at %.1f %% of the allocations",
+			 i ? "" : "incomplete stacks", grouped(n, c->stacks), "", c->reason, part);
+		put(t, DIM, line);
+	}
 }
 
 static void sites(const struct text *t, const struct report_process *p)
@@ -277,7 +295,7 @@ static void fragmentation(const struct text *t, const struct report_process *p)
 			snprintf(line, sizeof(line), "%s%s", head, s->blocks);
 			put(t, NULL, line);
 		} else {
-			frames(t, s->frames, s->nframes, false, head);
+			frames(t, s->frames, s->nframes, NULL, head);
 		}
 	}
 }
@@ -302,6 +320,7 @@ static void process(const struct text *t, const struct report_process *p)
 	allocator(t, &p->allocator);
 	if (strcmp(p->mode, "passive")) {
 		ledger(t, p);
+		cuts(t, p);
 		sites(t, p);
 	}
 	fragmentation(t, p);

@@ -156,6 +156,35 @@ static void test_snapshot(void **state)
 	snapshot__free(NULL);
 }
 
+/* Stacks that are not whole, also those with nothing outstanding: by their lowest flag. */
+static void test_flagged(void **state)
+{
+	const uint32_t flags[] = {0, HW_STACK_FULL, HW_STACK_NOCODE | HW_STACK_NOPYTHON,
+				  HW_STACK_NOCODE, HW_STACK_NOPYTHON};
+	struct sites *s = sites__new();
+	struct snapshot *snap;
+
+	(void)state;
+	for (uint64_t key = 1; key <= 5; key++) {
+		assert_int_equal(sites__add(s, key, flags[key - 1], 1, &pcs[key - 1]), 0);
+		sites__allocated(s, sites__find(s, key), REPORT_HEAP, 8, 11 * key);
+		sites__allocated(s, sites__find(s, key), REPORT_MAP, 8, 1);
+	}
+	snap = sites__snapshot(s, 1, 0);
+	assert_int_equal(snap->stacks.stacks, 5);
+	assert_int_equal(snap->stacks.allocated_blocks, 11 * 15 + 5);
+	for (unsigned int i = 0; i < HW_STACK_FLAGS; i++) {
+		const struct snapshot_flagged *f = &snap->flagged[i];
+		bool full = 1u << i == HW_STACK_FULL, python = 1u << i == HW_STACK_NOPYTHON;
+		bool code = 1u << i == HW_STACK_NOCODE;
+
+		assert_int_equal(f->stacks, full || python ? 1 : code ? 2 : 0);
+		assert_int_equal(f->allocated_blocks, full ? 23 : python ? 56 : code ? 79 : 0);
+	}
+	snapshot__free(snap);
+	sites__free(s);
+}
+
 static void test_snapshot_limits(void **state)
 {
 	struct sites *s = sites__new();
@@ -199,6 +228,7 @@ int main(void)
 	    cmocka_unit_test(test_unknown),  cmocka_unit_test(test_frames),
 	    cmocka_unit_test(test_totals),   cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_snapshot), cmocka_unit_test(test_snapshot_limits),
+	    cmocka_unit_test(test_flagged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

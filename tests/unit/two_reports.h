@@ -26,19 +26,19 @@ static const struct report_frame frames_c[] = {
 };
 
 static const struct report_site sites_1[] = {
-    {REPORT_HEAP, 0xa, 1009, 11, 5003, 53, false, 2, frames_a},
-    {REPORT_HEAP, 0xb, 211, 2, 211, 2, true, 4, frames_b},
-    {REPORT_HEAP, 0, 17, 1, 17, 1, false, 0, NULL},
+    {REPORT_HEAP, 0xa, 1009, 11, 5003, 53, false, 2, frames_a, NULL},
+    {REPORT_HEAP, 0xb, 211, 2, 211, 2, true, 4, frames_b, NULL},
+    {REPORT_HEAP, 0, 17, 1, 17, 1, false, 0, NULL, NULL},
 };
 
 static const struct report_site sites_2[] = {
-    {REPORT_HEAP, 0xa, 2017, 29, 7001, 83, false, 2, frames_a},
-    {REPORT_MAP, 0xc, 8192, 1, 12288, 2, false, 1, frames_c},
-    {REPORT_HEAP, 0xb, 11, 1, 211, 2, true, 4, frames_b},
+    {REPORT_HEAP, 0xa, 2017, 29, 7001, 83, false, 2, frames_a, NULL},
+    {REPORT_MAP, 0xc, 8192, 1, 12288, 2, false, 1, frames_c, NULL},
+    {REPORT_HEAP, 0xb, 11, 1, 211, 2, true, 4, frames_b, NULL},
 };
 
 static const struct report_site sites_other[] = {
-    {REPORT_HEAP, 0xa, 101, 3, 103, 5, false, 2, frames_a},
+    {REPORT_HEAP, 0xa, 101, 3, 103, 5, false, 2, frames_a, NULL},
 };
 
 static const struct report_process processes_1[] = {
