@@ -25,7 +25,7 @@ CFLAGS  ?= -O2 -g
 CSTD    := -std=gnu11 -D_GNU_SOURCE=
 INCLUDE := -I$(BUILD)/skel -Iinclude -Isrc
 PURE_LIBS := -lelf -ldw -lcapstone -liberty -ljansson -lsqlite3 -lprotobuf-c -lz -lmicrohttpd -lgnutls -lyaml -lcrypt -lpthread -lm
-LIBS    := -lbpf $(PURE_LIBS)
+LIBS    := -lbpf -lcap $(PURE_LIBS)
 
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPFARCH) -Wall -Werror \
               -Iinclude -Ivmlinux -Ibpf $(addprefix -I,$(UAPI))

@@ -10,6 +10,7 @@ static const struct {
 } commands[] = {
     {"doctor", command_doctor},
     {"explain", command_explain},
+    {"export", command_export},
 };
 
 int main(int argc, char **argv)

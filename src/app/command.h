@@ -9,5 +9,6 @@
 int command_watch(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_export(int argc, char **argv);
 
 #endif

@@ -2,12 +2,15 @@
 #include "base/log.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/utf8.h"
 
-/* The one process-wide setting: where the log is cut off. */
+/* The one process-wide setting: where the log is cut off, and how its lines look. */
 static atomic_int log_limit = LOG_NOTE;
+static atomic_bool log_logfmt;
 
 void log_set_level(enum log_level level)
 {
@@ -17,6 +20,41 @@ void log_set_level(enum log_level level)
 enum log_level log_get_level(void)
 {
 	return (enum log_level)atomic_load(&log_limit);
+}
+
+void log_set_logfmt(void)
+{
+	atomic_store(&log_logfmt, true);
+}
+
+static void write_plain(enum log_level level, const char *text)
+{
+	fprintf(stderr, "heapwatch: %s%s\n",
+		level == LOG_WARN    ? "warning: "
+		: level == LOG_DEBUG ? "debug: "
+				     : "",
+		text);
+}
+
+static void write_logfmt(enum log_level level, const char *text)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug"};
+	char quoted[2048], when[32];
+	struct timespec now;
+	size_t used = 0;
+	struct tm tm;
+
+	for (; *text && used + 3 < sizeof(quoted); text++) {
+		if (*text == '"' || *text == '\\')
+			quoted[used++] = '\\';
+		quoted[used++] = *text;
+	}
+	quoted[used] = 0;
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
+	fprintf(stderr, "ts=%s.%03ldZ level=%s msg=\"%s\"\n", when, now.tv_nsec / 1000000,
+		names[level], quoted);
 }
 
 void log_vmsg(enum log_level level, const char *fmt, va_list ap)
@@ -29,11 +67,10 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 	vsnprintf(line, sizeof(line), fmt, ap);
 	/* Names of processes and files are whatever their owners like, escape sequences too. */
 	utf8_clean(clean, sizeof(clean), line);
-	fprintf(stderr, "heapwatch: %s%s\n",
-		level == LOG_WARN    ? "warning: "
-		: level == LOG_DEBUG ? "debug: "
-				     : "",
-		clean);
+	if (atomic_load(&log_logfmt))
+		write_logfmt(level, clean);
+	else
+		write_plain(level, clean);
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)

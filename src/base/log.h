@@ -14,6 +14,10 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_DEBUG };
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
+/* From now on each message is logfmt, as daemons' collectors want it:
+ * ts=2026-01-31T12:00:00.000Z level=info msg="..." */
+void log_set_logfmt(void);
+
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vmsg(enum log_level level, const char *fmt, va_list ap);
 

@@ -2,6 +2,7 @@
 #include "model/groups.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,6 +160,10 @@ static int name_of(const struct groups *g, const struct machine_process *p,
 		return -ENOENT;
 	if (verdict == RULES_GROUP)
 		return 0;
+	if (g->config.by == GROUPS_BY_PID) {
+		snprintf(name, RULES_NAME, "%s %u", p->comm, p->pid);
+		return 0;
+	}
 	if (g->config.by == GROUPS_BY_CGROUP)
 		from = p->unit[0] ? p->unit : p->cgroup[0] ? p->cgroup : "none";
 	strncpy(name, from, RULES_NAME - 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * groups.h: processes added up by group: what can be exported without a label that grows for ever.
- * A group is what a rule says, else the command's or the control group's name.  There is a most of
+ * A group is what a rule says, else the command's or the control group's name (or, where somebody
+ * asks for it, "comm PID").  There is a most of
  * groups; who comes when there is no room is in the group "other".  A group that has had no process
  * for a while is forgotten.  What a process counts (calls, events) stays in its group's counters
  * when it ends, so that these never fall.
@@ -20,7 +21,7 @@ struct rules;
 
 #define GROUPS_OTHER "other"
 
-enum groups_by { GROUPS_BY_COMM, GROUPS_BY_CGROUP };
+enum groups_by { GROUPS_BY_COMM, GROUPS_BY_CGROUP, GROUPS_BY_PID };
 
 struct groups_config {
 	enum groups_by by;

@@ -108,11 +108,13 @@ static const struct metric_family families[METRIC_COUNT] = {
 				"Blocks (of kind map: mappings) outstanding by callsite.",
 				{"group", "kind", "site", "function"}},
     /* About the exporter. */
-    [METRIC_BUILD] = {"heapwatch_build",
-		      METRIC_INFO,
-		      "",
-		      "The version of heapwatch, and the kind of probes that it can use here.",
-		      {"version", "machine", "kernel_probes"}},
+    [METRIC_BUILD] =
+	{"heapwatch_build",
+	 METRIC_INFO,
+	 "",
+	 "The version of heapwatch, and the kinds of probes in use: on the mapping calls "
+	 "of all processes, and on watched ones.",
+	 {"version", "machine", "system_probes", "user_probes"}},
     [METRIC_GROUPS] = {"heapwatch_groups", METRIC_GAUGE, "", "Groups that are exported.", {NULL}},
     [METRIC_GROUPS_LIMIT] = {"heapwatch_groups_limit",
 			     METRIC_GAUGE,
@@ -135,12 +137,13 @@ static const struct metric_family families[METRIC_COUNT] = {
 			     "Processes that a rule wants watched and that cannot be, or are over "
 			     "the limit.",
 			     {NULL}},
-    [METRIC_WATCH_WITHDRAWN] = {"heapwatch_watch_withdrawn",
-				METRIC_GAUGE,
-				"",
-				"1 while probes are withdrawn because they cost more than "
-				"--max-overhead.",
-				{NULL}},
+    [METRIC_WATCH_WITHDRAWN] =
+	{"heapwatch_watch_withdrawn_processes",
+	 METRIC_GAUGE,
+	 "",
+	 "Processes whose probes are withdrawn for a while because they cost "
+	 "more than --max-overhead.",
+	 {NULL}},
     [METRIC_WATCH_WITHDRAWALS] = {"heapwatch_watch_withdrawals",
 				  METRIC_COUNTER,
 				  "",

@@ -345,6 +345,11 @@ int http__reload(struct http *h, const struct web_config *web)
 	return err;
 }
 
+bool http__serves(const struct http *h)
+{
+	return h->daemon;
+}
+
 void http__address(const struct http *h, char *buf, size_t len)
 {
 	struct sockaddr_storage at;

@@ -63,8 +63,9 @@ int http__new(const struct http_config *config, const struct web_config *web, st
 /* Ends all connections.  Nobody may be waiting for http__answer any more. */
 void http__free(struct http *h);
 /* Go on with another web config, on the same socket.  Connections end; nobody may be waiting.
- * -errno, logged: the one before goes on. */
+ * -errno, logged: the one before goes on, unless http__serves says that not even that works. */
 int http__reload(struct http *h, const struct web_config *web);
+bool http__serves(const struct http *h);
 
 /* "127.0.0.1:9753": where it listens. */
 void http__address(const struct http *h, char *buf, size_t len);

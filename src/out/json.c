@@ -208,16 +208,22 @@ static json_t *process(const struct report_process *p)
 	return o;
 }
 
-int json_write(FILE *f, const struct report *r)
+json_t *json_report(const struct report *r)
 {
-	json_t *processes = json_array(), *root;
-	int err = 0;
+	json_t *processes = json_array();
 
 	for (size_t i = 0; i < r->nprocesses; i++)
 		json_array_append_new(processes, process(&r->processes[i]));
-	root = json_pack("{si sf sf sb so}", "version", JSON_VERSION, "time",
+	return json_pack("{si sf sf sb so}", "version", JSON_VERSION, "time",
 			 (double)r->time_ns / 1e9, "elapsed_seconds", (double)r->elapsed_ns / 1e9,
 			 "last", r->last, "processes", processes);
+}
+
+int json_write(FILE *f, const struct report *r)
+{
+	json_t *root = json_report(r);
+	int err = 0;
+
 	if (!root)
 		return -ENOMEM;
 	if (json_dumpf(root, f, JSON_COMPACT) || fputc('\n', f) == EOF || fflush(f))

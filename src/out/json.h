@@ -5,8 +5,11 @@
 
 #include <stdio.h>
 
+struct json_t;
 struct report;
 
+/* The document of r, the caller's to give back (json_decref).  NULL: no memory. */
+struct json_t *json_report(const struct report *r);
 /* Write r to f and flush it.  Returns 0, -EIO, -ENOMEM. */
 int json_write(FILE *f, const struct report *r);
 

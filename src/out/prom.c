@@ -100,17 +100,24 @@ static void write_head(FILE *f, const struct metric_family *family, enum prom_fo
 		fprintf(f, "# UNIT %s %s\n", family->name, family->unit);
 }
 
-/* Whole numbers as such, all others so that they are read back as the same. */
+/* Whole numbers as such, all others with as few digits as are read back as the same. */
 static void write_value(FILE *f, double v)
 {
+	char text[32];
+	int digits = 15;
+
 	if (isnan(v))
 		fputs("NaN", f);
 	else if (isinf(v))
 		fputs(v > 0 ? "+Inf" : "-Inf", f);
 	else if (v == floor(v) && fabs(v) < 1e17)
 		fprintf(f, "%.0f", v);
-	else
-		fprintf(f, "%.17g", v);
+	else {
+		do
+			snprintf(text, sizeof(text), "%.*g", digits, v);
+		while (strtod(text, NULL) != v && digits++ < 17);
+		fputs(text, f);
+	}
 }
 
 static void write_sample(FILE *f, const struct metrics *m, enum metric id, size_t i)

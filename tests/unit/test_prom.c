@@ -64,16 +64,18 @@ static void test_openmetrics(void **state)
 
 	(void)state;
 	metrics__add(m, METRIC_BRK_CALLS, 1009, "a");
-	metrics__add(m, METRIC_BUILD, 1, "0.1", "x86_64", "fentry");
+	metrics__add(m, METRIC_BUILD, 1, "0.1", "x86_64", "fentry", "multi");
 	metrics__add(m, METRIC_LAST_TICK, 1234.5);
 	same(m, PROM_TEXT,
 	     "# HELP heapwatch_group_brk_calls_total Successful calls of brk.\n"
 	     "# TYPE heapwatch_group_brk_calls_total counter\n"
 	     "heapwatch_group_brk_calls_total{group=\"a\"} 1009\n"
-	     "# HELP heapwatch_build_info The version of heapwatch, and the kind of probes that it "
-	     "can use here.\n"
+	     "# HELP heapwatch_build_info The version of heapwatch, and the kinds of probes in "
+	     "use: on "
+	     "the mapping calls of all processes, and on watched ones.\n"
 	     "# TYPE heapwatch_build_info gauge\n"
-	     "heapwatch_build_info{version=\"0.1\",machine=\"x86_64\",kernel_probes=\"fentry\"} 1\n"
+	     "heapwatch_build_info{version=\"0.1\",machine=\"x86_64\",system_probes=\"fentry\","
+	     "user_probes=\"multi\"} 1\n"
 	     "# HELP heapwatch_last_tick_timestamp_seconds When these figures were read.\n"
 	     "# TYPE heapwatch_last_tick_timestamp_seconds gauge\n"
 	     "heapwatch_last_tick_timestamp_seconds 1234.5\n");
@@ -81,10 +83,11 @@ static void test_openmetrics(void **state)
 	     "# HELP heapwatch_group_brk_calls Successful calls of brk.\n"
 	     "# TYPE heapwatch_group_brk_calls counter\n"
 	     "heapwatch_group_brk_calls_total{group=\"a\"} 1009\n"
-	     "# HELP heapwatch_build The version of heapwatch, and the kind of probes that it can "
-	     "use here.\n"
+	     "# HELP heapwatch_build The version of heapwatch, and the kinds of probes in use: on "
+	     "the mapping calls of all processes, and on watched ones.\n"
 	     "# TYPE heapwatch_build info\n"
-	     "heapwatch_build_info{version=\"0.1\",machine=\"x86_64\",kernel_probes=\"fentry\"} 1\n"
+	     "heapwatch_build_info{version=\"0.1\",machine=\"x86_64\",system_probes=\"fentry\","
+	     "user_probes=\"multi\"} 1\n"
 	     "# HELP heapwatch_last_tick_timestamp_seconds When these figures were read.\n"
 	     "# TYPE heapwatch_last_tick_timestamp_seconds gauge\n"
 	     "# UNIT heapwatch_last_tick_timestamp_seconds seconds\n"
@@ -129,8 +132,10 @@ static void test_values(void **state)
 	    {0, " 0\n"},
 	    {-17, " -17\n"},
 	    {9007199254740992.0, " 9007199254740992\n"},
-	    {0.1, " 0.10000000000000001\n"},
-	    {1e300, " 1.0000000000000001e+300\n"},
+	    {0.1, " 0.1\n"},
+	    {0.1 + 0.2, " 0.30000000000000004\n"},
+	    {1795623378.363, " 1795623378.363\n"},
+	    {1e300, " 1e+300\n"},
 	    {INFINITY, " +Inf\n"},
 	    {-INFINITY, " -Inf\n"},
 	    {NAN, " NaN\n"},
