@@ -140,6 +140,14 @@ static void append(char *buf, size_t len, const char *separator, const char *wor
 		snprintf(buf + used, len - used, "%s%s", used ? separator : "", word);
 }
 
+/* One that ends gives its memory back before it is a zombie. */
+static bool has_ended(const struct watched *w)
+{
+	struct procfs_memory m;
+
+	return procfs_memory(w->pid, &m) || !m.rss_bytes;
+}
+
 /* Put probes on an allocator, or say why this process takes none. */
 static int attach_target(struct watched *w, const struct target *t, const char *path,
 			 struct probes *probes, struct watched_file *file)
@@ -164,6 +172,9 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	if (!t->has_malloc)
 		return 0;
 	err = probes ? probes__attach(probes, w->pid, path, t) : 0;
+	/* Unmapped meanwhile, perhaps with all the rest. */
+	if (err == -ENOENT)
+		return has_ended(w) ? -ESRCH : 0;
 	if (err)
 		return err;
 	snprintf(file->allocator, sizeof(file->allocator), "%s", t->allocator);
@@ -261,7 +272,7 @@ int watched__attach(struct watched *w, struct probes *probes, struct tables *tab
 	}
 	if (err)
 		return err;
-	return w->allocator[0] ? 0 : -ENOENT;
+	return w->allocator[0] ? 0 : has_ended(w) ? -ESRCH : -ENOENT;
 }
 
 static bool counts_as_mapped(const struct module *m)

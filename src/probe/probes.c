@@ -226,7 +226,7 @@ int probes__attach(struct probes *p, pid_t pid, const char *path, const struct t
 {
 	int err = attach__add(p->attach, pid, path, target, NULL);
 
-	if (err && err != -ESRCH)
+	if (err && err != -ESRCH && err != -ENOENT)
 		log_error(
 		    "cannot put probes on %s in process %d: %s; try --user-probes with another "
 		    "kind, or see 'heapwatch doctor'",

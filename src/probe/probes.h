@@ -36,8 +36,8 @@ enum kernel_kind probes__kernel(const struct probes *p);
 
 /*
  * Put probes on the functions of one ELF file, for one process.  path is what the kernel is to
- * open.  Nothing is recorded until probes__arm.  Logs a failure; -ESRCH (the process has ended) is
- * not logged.
+ * open.  Nothing is recorded until probes__arm.  Logs a failure; -ESRCH (the process has ended) and
+ * -ENOENT (path is gone) are not logged.
  */
 int probes__attach(struct probes *p, pid_t pid, const char *path, const struct target *target);
 /* Start to record pid's events: after its probes are all in place, so that no half is seen. */

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
@@ -78,6 +79,7 @@ def test_kernel_thread():
         if not int(f.read().rsplit(")", 1)[1].split()[6]) & 0x200000:
             skip("process 2 is not a kernel thread here (a container?)")
     refused(1, ["process 2 (", "is a kernel thread"], "-p", 2)
+    refused(1, ["process 2 (", "is a kernel thread"], "explain", "-p", 2)
 
 
 @test
@@ -99,6 +101,7 @@ def test_zombie():
     p = harness.start(["true"])
     os.waitid(os.P_PID, p.pid, os.WEXITED | os.WNOWAIT)
     refused(1, ["process %d (true) has ended" % p.pid], "-p", p.pid)
+    refused(1, ["process %d (true) has ended" % p.pid], "explain", "-p", p.pid)
 
 
 BAD_OPTIONS = [
@@ -201,6 +204,32 @@ def test_32_bit_program():
     if this_machine() != "x86_64":
         skip("this machine's 32-bit programs need another compiler")
     refused_program(["32-bit"], "i386", "", ["-m32"])
+    p, _ = compile_and_start("i386", "", ["-m32"])
+    refused(1, ["process %d (nolibc)" % p.pid, "32-bit"], "explain", "-p", p.pid)
+
+
+@test
+def test_ends_meanwhile():
+    """One that ends while it is looked at: a last report, or one line that says so."""
+    for i in range(24):
+        p = harness.start([os.path.join(harness.BUILD, "fixtures", "churn")],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        equal(p.stdout.readline(), b"ready\n", "the fixture's first line")
+        h = harness.start([harness.heapwatch(), *(["explain"] if i % 3 == 0 else []), "-p",
+                           str(p.pid), "--json"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(i * 0.007 if i % 3 else i * 0.001)
+        p.kill()
+        if i % 2:
+            p.wait()
+        out, err = h.communicate(timeout=harness.TIMEOUT)
+        said = [l for l in err.splitlines() if not l.startswith("heapwatch: watching ")]
+        if h.returncode == 0:
+            equal(said, [], "complaints of one that exits with 0")
+            equal(json.loads(out)["processes"][0]["pid"], p.pid, "pid of the report")
+            continue
+        equal((h.returncode, out, len(said)), (1, "", 1), "exit code, output, number of %s" % said)
+        check("has ended" in said[0] or "no process" in said[0], "it says %r" % said[0])
 
 
 def as_nobody():
@@ -244,6 +273,19 @@ def test_names_are_not_obeyed():
             equal(bad, [], "control characters in what %s says, %r," % (args, said))
         if "--json" in args:
             equal(json.loads(out)["processes"][0]["comm"], "?]0;evil??(7)", "comm")
+
+
+@test
+def test_install():
+    d = harness.scratch()
+    r = subprocess.run([harness.need("make"), "-s", "install", "BUILD=" + harness.BUILD,
+                        "DESTDIR=" + d, "PREFIX=/opt/hw"], stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True,
+                       cwd=os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+    equal(r.returncode, 0, "exit code of make install (%s)" % r.stdout)
+    code, out, err = run("--version", program=[os.path.join(d, "opt/hw/bin/heapwatch")])
+    equal((code, err), (0, []), "exit code and complaints of what was installed")
+    check(out.startswith("heapwatch "), "it prints %r" % out)
 
 
 @test
