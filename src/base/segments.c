@@ -27,8 +27,9 @@ int segments_read(struct Elf *elf, uint64_t file_size, struct segments *out)
 
 int segments_bias(const struct segments *s, uint64_t start, uint64_t offset, uint64_t *bias)
 {
-	/* A mapping starts at the page that holds its segment's first byte. */
-	for (unsigned int i = 0; i < s->n; i++) {
+	/* A mapping starts at the page that holds its segment's first byte.  lld ends one segment
+	 * and begins the next in one page of the file, and the later is mapped from there. */
+	for (unsigned int i = s->n; i-- > 0;) {
 		const struct segment_load *l = &s->load[i];
 
 		if (offset < l->offset / PAGE * PAGE || offset >= l->offset + l->filesz)

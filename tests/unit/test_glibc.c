@@ -341,6 +341,13 @@ static void test_bias(void **state)
 	assert_int_equal(segments_bias(&s, 0x7f00001d3000, 0x1d2000, &bias), 0);
 	assert_true(bias == 0x7f0000000000);
 	assert_int_equal(segments_bias(&s, 0x7f0000000000, 0x100000, &bias), -ENOENT);
+	/* lld: the first segment ends in the page of the file where the second begins. */
+	s.load[0].filesz = 0x13b08;
+	s.load[1] = (struct segment_load){0x13b10, 0x14b10, 0x3e2f0};
+	assert_int_equal(segments_bias(&s, 0x7f0000000000, 0, &bias), 0);
+	assert_true(bias == 0x7f0000000000);
+	assert_int_equal(segments_bias(&s, 0x7f0000014000, 0x13000, &bias), 0);
+	assert_true(bias == 0x7f0000000000);
 }
 
 /* Sizes around each length of the code, and the largest that a heap can have. */
