@@ -99,6 +99,7 @@ static __always_inline int hw_enter(struct pt_regs *ctx, struct hw_proc *p, __u3
 				    __u32 fn)
 {
 	__u64 a = PT_REGS_PARM1(ctx), b = PT_REGS_PARM2(ctx), c = PT_REGS_PARM3(ctx);
+	__u64 d = PT_REGS_PARM4(ctx);
 	struct hw_regs regs = {.sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx)};
 	struct hw_thread *t = hw_thread(p, tid);
 
@@ -133,13 +134,28 @@ static __always_inline int hw_enter(struct pt_regs *ctx, struct hw_proc *p, __u3
 		t->arg = a;
 		t->size = c;
 		break;
+	case HW_FN_HEAP_CALLOC:
+		t->size = hw_product(b, c);
+		break;
+	case HW_FN_HEAP_REALLOC:
+		t->arg = b;
+		t->size = c;
+		break;
+	case HW_FN_HEAP_REALLOCARRAY:
+		t->arg = b;
+		t->size = hw_product(c, d);
+		break;
+	case HW_FN_RUST_REALLOC:
+		t->arg = a;
+		t->size = d;
+		break;
 	default:
 		return 1;
 	}
 	t->fn = fn;
 	t->epoch = p->epoch;
 	t->stack = hw_stack(p, tgid, t, &regs);
-	if ((fn == HW_FN_REALLOC || fn == HW_FN_REALLOCARRAY) && t->arg)
+	if (fn != HW_FN_POSIX_MEMALIGN && t->arg)
 		hw_on_realloc(p, tgid, tid, t->arg);
 	t->sp = regs.sp;
 	return 0;

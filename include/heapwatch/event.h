@@ -266,15 +266,19 @@ enum hw_reg {
 
 enum hw_fn {
 	HW_FN_NONE,
-	HW_FN_MALLOC,	      /* p = f(size) */
-	HW_FN_CALLOC,	      /* p = f(n, size) */
-	HW_FN_REALLOC,	      /* p = f(old, size) */
-	HW_FN_REALLOCARRAY,   /* p = f(old, n, size) */
-	HW_FN_MEMALIGN,	      /* p = f(align, size): memalign, aligned_alloc */
-	HW_FN_POSIX_MEMALIGN, /* err = f(&p, align, size) */
-	HW_FN_FREE,	      /* f(p): free, cfree, free_sized, operator delete, sdallocx */
-	HW_FN_LARGE_ALLOC,    /* a place behind the thread cache: a block leaves an arena */
-	HW_FN_LARGE_FREE,     /* ... or goes back to one */
+	HW_FN_MALLOC,		 /* p = f(size) */
+	HW_FN_CALLOC,		 /* p = f(n, size) */
+	HW_FN_REALLOC,		 /* p = f(old, size) */
+	HW_FN_REALLOCARRAY,	 /* p = f(old, n, size) */
+	HW_FN_MEMALIGN,		 /* p = f(align, size): memalign, aligned_alloc */
+	HW_FN_POSIX_MEMALIGN,	 /* err = f(&p, align, size) */
+	HW_FN_FREE,		 /* f(p): free, cfree, free_sized, operator delete, sdallocx */
+	HW_FN_LARGE_ALLOC,	 /* a place behind the thread cache: a block leaves an arena */
+	HW_FN_LARGE_FREE,	 /* ... or goes back to one */
+	HW_FN_HEAP_CALLOC,	 /* p = f(heap, n, size) */
+	HW_FN_HEAP_REALLOC,	 /* p = f(heap, old, size) */
+	HW_FN_HEAP_REALLOCARRAY, /* p = f(heap, old, n, size) */
+	HW_FN_RUST_REALLOC,	 /* p = f(old, old_size, align, size) */
 	HW_FN_END,
 };
 

@@ -163,7 +163,7 @@ int build__add(struct build *b, struct names *names, const struct build_input *i
 		fill_ledger(p, in);
 	b->report.nprocesses++;
 	return build_memory_fill(&b->memory[b->report.nprocesses - 1], &w->inspection, w->allocator,
-				 names, w->modules, p);
+				 w->searched, names, w->modules, p);
 }
 
 const struct report *build__report(struct build *b, uint64_t elapsed_ns, int last)

@@ -63,14 +63,15 @@ static int fill_arenas(struct build_memory *m, const struct explain *e, struct r
 }
 
 static int fill_allocator(struct build_memory *m, const struct inspection *i, const char *named,
-			  struct report_allocator *a)
+			  const char *searched, struct report_allocator *a)
 {
 	const struct explain *e = &i->explain;
 	const struct glibc_state *s = &e->state;
 
 	/* "glibc 2.36" alone is a name and a version. */
 	snprintf(m->name, sizeof(m->name), "%s", named[0] ? named : "none found");
-	*a = (struct report_allocator){.name = m->name, .confidence = "unknown"};
+	*a = (struct report_allocator){
+	    .name = m->name, .searched = named[0] ? NULL : searched, .confidence = "unknown"};
 	if (sscanf(named, "glibc %15[0-9.]", m->version) == 1 && !strchr(named, '+')) {
 		snprintf(m->name, sizeof(m->name), "glibc");
 		a->version = m->version;
@@ -121,7 +122,8 @@ static int fill_pinned(struct build_memory *m, const struct inspection *i, struc
 }
 
 int build_memory_fill(struct build_memory *m, const struct inspection *i, const char *allocator,
-		      struct names *names, const struct modules *modules, struct report_process *p)
+		      const char *searched, struct names *names, const struct modules *modules,
+		      struct report_process *p)
 {
 	struct account_input in = {.explain = &i->explain,
 				   .pid = p->pid,
@@ -130,7 +132,7 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 				   .is_glibc =
 				       !strncmp(allocator, "glibc", 5) && !strchr(allocator, '+'),
 				   .outstanding = p->outstanding_bytes};
-	int err = fill_allocator(m, i, allocator, &p->allocator);
+	int err = fill_allocator(m, i, allocator, searched, &p->allocator);
 	int64_t rest;
 
 	if (err || !i->done)

@@ -22,7 +22,8 @@ struct build_memory {
 /* Fill p's allocator, waterfall, pinned and advice; allocator: as watched.h names it.  0, -ENOMEM.
  */
 int build_memory_fill(struct build_memory *m, const struct inspection *i, const char *allocator,
-		      struct names *names, const struct modules *modules, struct report_process *p);
+		      const char *searched, struct names *names, const struct modules *modules,
+		      struct report_process *p);
 void build_memory_free(struct build_memory *m);
 
 /* Frames with names, n of them, the caller's to free; leaf_is_call: pc[0] is a return address. */

@@ -15,9 +15,8 @@
 
 static int look(struct watched *w)
 {
-	char searched[2048];
 	/* A program without an allocator that is known has mappings all the same. */
-	int err = watched__attach(w, NULL, NULL, NULL, searched, sizeof(searched));
+	int err = watched__attach(w, NULL, NULL, NULL);
 
 	if (!err || err == -ENOENT)
 		err = inspection_update(&w->inspection, NULL, w->modules, true);

@@ -143,13 +143,11 @@ void session__free(struct session *s)
 
 static int attach(struct session *s, struct watched *w)
 {
-	char searched[2048];
-	int err = watched__attach(w, s->probes, s->tables, s->names, searched, sizeof(searched));
+	int err = watched__attach(w, s->probes, s->tables, s->names);
 
+	/* What it maps is seen all the same, and the report begins with this. */
 	if (err == -ENOENT)
-		log_error("process %d (%s) has no known allocator: no malloc and free in %s; if it "
-			  "has one of its own, heapwatch cannot see it",
-			  w->pid, w->stat.comm, searched);
+		err = 0;
 	if (err == -ESRCH)
 		log_error("process %d (%s) has ended", w->pid, w->stat.comm);
 	if (!err)
@@ -163,7 +161,8 @@ static int attach(struct session *s, struct watched *w)
 	}
 	if (!s->config.quiet)
 		log_note("watching %d (%s): %s by %s, mappings by %s", w->pid, w->stat.comm,
-			 w->allocator, user_kind_name(probes__user(s->probes)),
+			 w->allocator[0] ? w->allocator : "no allocator",
+			 user_kind_name(probes__user(s->probes)),
 			 kernel_kind_name(probes__kernel(s->probes)));
 	return 0;
 }

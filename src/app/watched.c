@@ -113,22 +113,32 @@ bool watched__ended(const struct watched *w)
 	return w->pidfd < 0 || poll(&fd, 1, 0) > 0;
 }
 
+static uint64_t dev_of(const struct module *m)
+{
+	return (uint64_t)m->dev_major << 32 | m->dev_minor;
+}
+
+static struct watched_file *find_file(const struct watched *w, const struct module *m)
+{
+	for (size_t i = 0; i < w->nfiles; i++)
+		if (w->files[i].dev == dev_of(m) && w->files[i].inode == m->inode)
+			return &w->files[i];
+	return NULL;
+}
+
 /* The entry of a file, made where there is none; *fresh says so.  NULL where memory is out. */
 static struct watched_file *file_of(struct watched *w, const struct module *m, bool *fresh)
 {
-	uint64_t dev = (uint64_t)m->dev_major << 32 | m->dev_minor;
-	struct watched_file *files;
+	struct watched_file *files = find_file(w, m);
 
-	*fresh = false;
-	for (size_t i = 0; i < w->nfiles; i++)
-		if (w->files[i].dev == dev && w->files[i].inode == m->inode)
-			return &w->files[i];
+	*fresh = !files;
+	if (files)
+		return files;
 	files = reallocarray(w->files, w->nfiles + 1, sizeof(*files));
 	if (!files)
 		return NULL;
 	w->files = files;
-	files[w->nfiles] = (struct watched_file){.dev = dev, .inode = m->inode};
-	*fresh = true;
+	files[w->nfiles] = (struct watched_file){.dev = dev_of(m), .inode = m->inode};
 	return &files[w->nfiles++];
 }
 
@@ -178,10 +188,11 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	if (err)
 		return err;
 	snprintf(file->allocator, sizeof(file->allocator), "%s", t->allocator);
+	file->replaces = t->replaces;
 	for (size_t i = 0; probes && i < t->nfns; i++)
-		log_debug("%d: %s: %s at 0x%llx, %u bytes behind its entry, %s", w->pid,
-			  t->allocator, t->fns[i].name, (unsigned long long)t->fns[i].place.offset,
-			  t->fns[i].place.moved,
+		log_debug("%d: %s: %s%s at 0x%llx, %u bytes behind its entry, %s", w->pid,
+			  t->allocator, t->fns[i].prefix, t->fns[i].name,
+			  (unsigned long long)t->fns[i].place.offset, t->fns[i].place.moved,
 			  t->fns[i].place.cost == PLACE_EMULATED ? "emulated" : "single-stepped");
 	return 0;
 }
@@ -242,12 +253,33 @@ static int load_tables(struct watched *w, struct tables *tables)
 	return err;
 }
 
+/* In the order in which a call of malloc finds them: a preloaded or linked library that replaces
+ * the C library's, the program's own, the C library. */
+static void name_allocators(struct watched *w)
+{
+	for (int rank = 0; rank < 3; rank++) {
+		for (size_t i = 0; i < modules__count(w->modules); i++) {
+			const struct module *m = modules__at(w->modules, i);
+			const struct watched_file *f = find_file(w, m);
+			bool own = !strcmp(m->path, w->exe);
+
+			if (!m->exec || !f || !f->allocator[0] ||
+			    rank != (!f->replaces ? 2
+				     : own	  ? 1
+						  : 0) ||
+			    strstr(w->allocator, f->allocator))
+				continue;
+			append(w->allocator, sizeof(w->allocator), " + ", f->allocator);
+		}
+	}
+}
+
 int watched__attach(struct watched *w, struct probes *probes, struct tables *tables,
-		    struct names *names, char *searched, size_t len)
+		    struct names *names)
 {
 	int err = procfs_modules(w->pid, w->modules);
 
-	searched[0] = w->allocator[0] = 0;
+	w->searched[0] = w->allocator[0] = 0;
 	if (err < 0)
 		return err;
 	err = names ? names__prepare(names, w->pid, w->modules) : 0;
@@ -260,18 +292,17 @@ int watched__attach(struct watched *w, struct probes *probes, struct tables *tab
 
 		if (!m->exec || !m->inode)
 			continue;
+		if (!strstr(w->searched, m->path))
+			append(w->searched, sizeof(w->searched), ", ", m->path);
 		file = file_of(w, m, &fresh);
 		if (!file)
 			return -ENOMEM;
-		if (fresh) {
-			append(searched, len, ", ", m->path);
+		if (fresh)
 			err = attach_file(w, m, probes, file);
-		}
-		if (file->allocator[0] && !strstr(w->allocator, file->allocator))
-			append(w->allocator, sizeof(w->allocator), " + ", file->allocator);
 	}
 	if (err)
 		return err;
+	name_allocators(w);
 	return w->allocator[0] ? 0 : has_ended(w) ? -ESRCH : -ENOENT;
 }
 
@@ -324,8 +355,6 @@ void watched__refresh(struct watched *w, struct probes *probes, struct tables *t
 {
 	struct procfs_memory memory;
 	struct drain_state s;
-	char searched[1024];
-	int err;
 
 	if (drain__state(drain, w->pid, &s))
 		return;
@@ -343,10 +372,7 @@ void watched__refresh(struct watched *w, struct probes *probes, struct tables *t
 	if (s.execs != w->execs || s.code_maps != w->code_maps) {
 		w->execs = s.execs;
 		w->code_maps = s.code_maps;
-		err = watched__attach(w, probes, tables, names, searched, sizeof(searched));
-		if (err == -ENOENT)
-			log_warn("process %d (%s): no allocator found in %s", w->pid, w->stat.comm,
-				 searched);
+		watched__attach(w, probes, tables, names);
 	}
 	if (!procfs_memory(w->pid, &memory) && memory.rss_bytes)
 		w->memory = memory;

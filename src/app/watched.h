@@ -22,7 +22,9 @@ struct watched {
 	bool exited;
 	struct procfs_stat stat;
 	char exe[4096];
-	char allocator[256]; /* "glibc 2.36", "jemalloc + glibc 2.36", "none found" */
+	/* The one that a call of malloc reaches first: "glibc 2.36", "jemalloc + glibc 2.36"; "" */
+	char allocator[256];
+	char searched[1024]; /* the files that were looked through for it */
 	struct modules *modules;
 	struct procfs_memory memory; /* the last that could be read */
 	struct inspection inspection;
@@ -30,6 +32,7 @@ struct watched {
 	struct watched_file {
 		uint64_t dev, inode;
 		char allocator[64]; /* "" where it is none */
+		bool replaces;	    /* ... the C library's */
 	} * files;		    /* ELF files looked at; those with an allocator have probes */
 	size_t nfiles;
 };
@@ -43,11 +46,11 @@ bool watched__ended(const struct watched *w);
 /*
  * Look through the files it maps, put probes on each allocator that has none yet (probes NULL: only
  * learn their names; tables and names NULL: nothing is to be walked or named).  Logs.
- * -ENOENT where no file with an allocator was found, which the caller judges; *searched names what
- * was looked at (at most len bytes).
+ * -ENOENT where no file with an allocator was found, which the caller judges: mappings can be
+ * watched all the same.
  */
 int watched__attach(struct watched *w, struct probes *probes, struct tables *tables,
-		    struct names *names, char *searched, size_t len);
+		    struct names *names);
 
 /* Start to record: a ledger for the drain, seeded with the mappings that are there. */
 int watched__arm(struct watched *w, struct probes *probes, struct drain *drain, unsigned int ring);

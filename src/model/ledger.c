@@ -118,6 +118,20 @@ static int take(struct ledger *l, uint64_t addr)
 }
 
 /*
+ * Functions that free call each other (operator delete calls free): one call is then two records,
+ * of which the second finds nothing.  It is no older block that is freed there.
+ */
+static int on_free(struct ledger *l, uint64_t addr)
+{
+	uint64_t *slot = &l->freed[(addr * 0x9e3779b97f4a7c15ull >> 32) % LEDGER_FREED];
+
+	if (*slot == addr && !blocks__find(l->blocks, addr, NULL))
+		return 0;
+	*slot = addr;
+	return take(l, addr);
+}
+
+/*
  * The END of this realloc is lost.  That it succeeded is much more likely than not, so the block
  * is gone: kept, it could stand there as a leak for ever.
  */
@@ -203,7 +217,7 @@ static int apply(struct ledger *l, const union wire_event *ev)
 	case HW_ALLOC:
 		return alloc(l, a->hdr.time, a->addr, a->size, a->stack);
 	case HW_FREE:
-		return take(l, ev->free->addr);
+		return on_free(l, ev->free->addr);
 	case HW_REALLOC_BEGIN:
 		return on_realloc_begin(l, ev->realloc_begin);
 	case HW_REALLOC_END:

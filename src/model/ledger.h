@@ -28,7 +28,8 @@ void ledger__seed_brk(struct ledger *l, uint64_t brk);
 
 /*
  * Apply one record.  What it means is in event.h; in particular
- * - HW_FREE of a block not known: counted as older_freed (without a size), never an error;
+ * - HW_FREE of a block not known: counted as older_freed (without a size), never an error; but not
+ *   of one that was freed just now: that is the second record of one call;
  * - HW_REALLOC_BEGIN parks the old block under its tid, HW_REALLOC_END drops it (moved, grown, or
  *   size 0 freed it) or puts it back (addr 0 and size not 0).  A second BEGIN of the same tid, and
  *   an END without its BEGIN, settle what can be settled and count as `unsettled`.  An old block

@@ -11,6 +11,9 @@
 #include "model/pending.h"
 #include "model/sites.h"
 
+/* Addresses freed last that are remembered: a power of two. */
+#define LEDGER_FREED 1024
+
 struct ledger {
 	uint64_t start_ns;
 	struct blocks *blocks;
@@ -21,6 +24,7 @@ struct ledger {
 	uint64_t outstanding_bytes, outstanding_blocks; /* the parked ones included */
 	uint64_t older_freed_blocks, advised_bytes;
 	uint64_t events, overwritten, unsettled, dropped, repaired;
+	uint64_t freed[LEDGER_FREED]; /* by a hash of the address; 0: none */
 };
 
 /* Apply a record of a mapping; any other changes nothing.  0 or -errno. */

@@ -53,7 +53,9 @@ struct report_arena {
 struct report_allocator {
 	const char *name;    /* "glibc", "jemalloc", "jemalloc + glibc 2.36", "none found" */
 	const char *version; /* "2.36", or NULL */
-	bool told;	     /* the figures below are known */
+	/* Where none was found: the files that were looked through; else NULL. */
+	const char *searched;
+	bool told; /* the figures below are known */
 	/* "exact": nothing changed while they were counted; "estimated"; "unknown": system_bytes
 	 * and mmapped_bytes hold, in_use_bytes is only a limit. */
 	const char *confidence;

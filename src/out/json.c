@@ -107,6 +107,8 @@ static json_t *allocator(const struct report_allocator *a)
 	for (size_t i = 0; i < a->narenas; i++)
 		json_array_append_new(arenas, arena(&a->arenas[i]));
 	json_object_set_new(o, "arenas", arenas);
+	if (a->searched)
+		json_object_set_new(o, "searched", text(a->searched));
 	return o;
 }
 

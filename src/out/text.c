@@ -73,10 +73,25 @@ static void amount(const struct text *t, const char *what, int64_t bytes, uint64
 	put(t, NULL, line);
 }
 
+/* The first line then, and not cut to the width: what was searched is the answer to why. */
+static void no_allocator(const struct text *t, const struct report_process *p)
+{
+	char comm[256], searched[1024 + 64];
+	bool passive = !strcmp(p->mode, "passive");
+
+	fprintf(t->f, "%" PRIu32 " (%s)  no known allocator in %s: %s%s%s\n", p->pid,
+		utf8_clean(comm, sizeof(comm), p->comm),
+		utf8_clean(searched, sizeof(searched), p->allocator.searched),
+		passive ? "its heap is not known" : "only its mappings are seen, by ",
+		passive ? "" : p->kernel_probes, p->exited ? "  [ended]" : "");
+}
+
 static void header(const struct text *t, const struct report_process *p)
 {
 	char line[8192], comm[256], exe[4200], from[256];
 
+	if (p->allocator.searched)
+		return no_allocator(t, p);
 	snprintf(line, sizeof(line), "%" PRIu32 " (%s)  %s%s", p->pid,
 		 utf8_clean(comm, sizeof(comm), p->comm), utf8_clean(exe, sizeof(exe), p->exe),
 		 p->exited ? "  [ended]" : "");

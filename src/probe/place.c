@@ -15,6 +15,7 @@ struct decoder {
 	const uint8_t *code;
 	size_t len;
 	uint64_t vaddr;
+	unsigned int args; /* registers with arguments */
 };
 
 static bool is_bad_prefix(uint8_t byte)
@@ -27,6 +28,14 @@ static bool is_prefix(uint8_t byte)
 {
 	return byte == 0x64 || byte == 0x65 || byte == 0x66 || byte == 0x67 || byte == 0xf2 ||
 	       byte == 0xf3;
+}
+
+static bool is_refused(const uint8_t *insn, size_t len)
+{
+	for (size_t i = 0; i < len && (is_prefix(insn[i]) || is_bad_prefix(insn[i])); i++)
+		if (is_bad_prefix(insn[i]))
+			return true;
+	return false;
 }
 
 static bool is_jcc(uint8_t opcode)
@@ -106,6 +115,7 @@ static bool is_plain(unsigned int id)
 	case X86_INS_OR:
 	case X86_INS_ADD:
 	case X86_INS_SUB:
+	case X86_INS_XADD:
 	case X86_INS_ADC:
 	case X86_INS_SBB:
 	case X86_INS_INC:
@@ -129,10 +139,27 @@ static bool is_plain(unsigned int id)
 	}
 }
 
-/* Registers that neither hold an argument nor lead up the stack. */
-static bool is_spare(unsigned int reg)
+/* Registers that neither hold one of so many arguments nor lead up the stack. */
+static bool is_spare(unsigned int reg, unsigned int args)
 {
 	switch (reg) {
+	case X86_REG_RCX:
+	case X86_REG_ECX:
+	case X86_REG_CX:
+	case X86_REG_CH:
+	case X86_REG_CL:
+		return args < 4;
+	case X86_REG_RDX:
+	case X86_REG_EDX:
+	case X86_REG_DX:
+	case X86_REG_DH:
+	case X86_REG_DL:
+		return args < 3;
+	case X86_REG_RSI:
+	case X86_REG_ESI:
+	case X86_REG_SI:
+	case X86_REG_SIL:
+		return args < 2;
 	case X86_REG_EFLAGS:
 	case X86_REG_RAX:
 	case X86_REG_EAX:
@@ -153,38 +180,47 @@ static bool is_spare(unsigned int reg)
 	}
 }
 
-/* The decoded instruction may run before the probe: the entry's state survives it. */
-static bool may_skip(const struct decoder *d)
+/* What the decoded instruction writes first, whatever the library's tables say; or NULL. */
+static const cs_x86_op *destination(const struct decoder *d)
 {
 	const cs_x86 *x86 = &d->insn->detail->x86;
+
+	return d->insn->id == X86_INS_TEST || d->insn->id == X86_INS_CMP ||
+		       d->insn->id == X86_INS_BT || d->insn->id == X86_INS_NOP || !x86->op_count
+		   ? NULL
+		   : &x86->operands[0];
+}
+
+/* The decoded instruction may run before the probe: the entry's state survives it.  Memory may be
+ * read, and written where it is not the stack: no argument and no return address is there. */
+static bool may_skip(const struct decoder *d)
+{
+	const cs_x86_op *to = destination(d);
 	cs_regs reads, writes;
 	uint8_t nreads, nwrites;
 	unsigned int i;
 
 	if (!is_plain(d->insn->id))
 		return false;
-	/* The operand of a nop, and of lea, is only an address. */
 	if (d->insn->id == X86_INS_NOP)
 		return true;
-	for (i = 0; i < x86->op_count; i++) {
-		if (x86->operands[i].type == X86_OP_MEM && d->insn->id != X86_INS_LEA)
-			return false;
-	}
 	if (cs_regs_access(d->cs, d->insn, reads, &nreads, writes, &nwrites) != CS_ERR_OK)
 		return false;
 	for (i = 0; i < nwrites; i++) {
-		if (!is_spare(writes[i]))
+		if (!is_spare(writes[i], d->args))
 			return false;
 	}
-	/* The first operand is what these write, whatever the library's tables say. */
-	if (d->insn->id != X86_INS_TEST && d->insn->id != X86_INS_CMP &&
-	    d->insn->id != X86_INS_BT && x86->op_count && x86->operands[0].type == X86_OP_REG)
-		return is_spare(x86->operands[0].reg);
-	return true;
+	if (to && to->type == X86_OP_REG)
+		return is_spare(to->reg, d->args);
+	/* By another register than these it could be the stack too, but no compiler does that. */
+	return !to || to->type != X86_OP_MEM ||
+	       (to->mem.base != X86_REG_RSP && to->mem.base != X86_REG_RBP &&
+		to->mem.base != X86_REG_ESP && to->mem.base != X86_REG_EBP);
 }
 
-/* How far down the line the first emulated instruction is; 0: none in reach. */
-static size_t find_emulated(struct decoder *d)
+/* How far down the line the first emulated instruction is; 0: none in reach.  *first: the first
+ * that the kernel takes a probe on, if it is not the entry. */
+static size_t find_emulated(struct decoder *d, size_t *first)
 {
 	size_t at = 0;
 	int n;
@@ -194,6 +230,8 @@ static size_t find_emulated(struct decoder *d)
 			return 0;
 		if (place_cost_of(d->code + at, d->insn->size) == PLACE_EMULATED)
 			return at;
+		if (at && !*first && !is_refused(d->code + at, d->insn->size))
+			*first = at;
 		if (!may_skip(d))
 			return 0;
 		at += d->insn->size;
@@ -237,25 +275,31 @@ static bool is_safe(struct decoder *d, size_t place)
 
 static int choose(struct decoder *d, int whole, struct place *out)
 {
-	size_t place;
+	size_t place, first = 0;
+	bool refused;
 
 	if (!decode(d, 0))
 		return -EINVAL;
 	out->cost = place_cost_of(d->code, d->insn->size);
+	refused = is_refused(d->code, d->insn->size);
 	if (out->cost == PLACE_EMULATED || !whole)
-		return 0;
-	place = find_emulated(d);
+		return refused ? -EINVAL : 0;
+	place = find_emulated(d, &first);
 	if (place && is_safe(d, place)) {
 		out->moved = (uint32_t)place;
 		out->cost = PLACE_EMULATED;
+		return 0;
 	}
-	return 0;
+	if (!refused)
+		return 0;
+	out->moved = (uint32_t)first;
+	return first && is_safe(d, first) ? 0 : -EINVAL;
 }
 
-int place_choose(const uint8_t *code, size_t len, uint64_t vaddr, int whole, int is_x86_64,
-		 struct place *out)
+int place_choose(const uint8_t *code, size_t len, uint64_t vaddr, unsigned int args, int whole,
+		 int is_x86_64, struct place *out)
 {
-	struct decoder d = {.code = code, .len = len, .vaddr = vaddr};
+	struct decoder d = {.code = code, .len = len, .vaddr = vaddr, .args = args};
 	int err;
 
 	out->moved = 0;

@@ -2,44 +2,42 @@
 #include "probe/target.h"
 
 #include <errno.h>
-#include <gelf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "probe/fns.h"
+#include "probe/image.h"
 #include "probe/place.h"
+#include "probe/tail.h"
 
-/* More than any real file has: a made-up one does not keep us busy. */
-#define MAX_SYMBOLS  (1u << 22)
-#define MAX_NAMED    (1u << 10) /* of those, with the name of an allocator's function */
-#define MAX_TABLES   8
+#define MAX_NAMED    (1u << 10) /* symbols with the name of an allocator's function */
 #define MAX_SECTIONS (1u << 10)
-#define MAX_SEGMENTS (1u << 8)
-#define MAX_DYNAMIC  (1u << 16) /* bytes, as all that follow */
-#define MAX_NOTES    (1u << 16)
-#define MAX_SEARCH   (1u << 26)
+#define MAX_NOTES    (1u << 16) /* bytes */
 #define MAX_BODY     (1u << 16)
+#define MAX_HOPS     3
 #define PROLOGUE     64 /* of a function whose size is not known */
 
 struct entry {
+	struct fns_fn fn;      /* by its best name */
+	unsigned int families; /* by all its names: bits of enum fns_family */
 	uint64_t offset, vaddr;
 	uint64_t size; /* 0: not known */
 	uint64_t room; /* bytes of its segment that are left */
 };
 
 struct reader {
-	Elf *elf;
-	uint64_t file_size;
-	size_t nsegments;
+	struct image image;
 	bool is_x86_64;
-	unsigned int symbols_left, named_left;
-	bool malloc, free;   /* defined under just these names */
-	unsigned int kinds;  /* bits by enum hw_fn: what can be probed */
-	unsigned int makers; /* enum fns_maker, of the symbols seen */
+	unsigned int named_left;
+	unsigned int allocates, frees; /* families that have such a function */
+	bool malloc, free;	       /* defined under just these names */
+	bool imports_malloc;	       /* from another file */
+	unsigned int makers;	       /* enum fns_family, of the symbols seen */
 	struct target *out;
-	struct entry entries[TARGET_MAX_FNS]; /* of out->fns */
+	size_t nentries;
+	struct entry entries[TARGET_MAX_FNS];
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -52,183 +50,174 @@ static bool starts_with(const char *s, const char *prefix)
 	return !strncmp(s, prefix, strlen(prefix));
 }
 
-static Elf_Data *chunk(const struct reader *r, uint64_t offset, uint64_t size, Elf_Type type)
+static bool is_visible(const struct reader *r, const GElf_Sym *sym, unsigned int family)
 {
-	if (!size || offset > r->file_size || size > r->file_size - offset)
-		return NULL;
-	return elf_getdata_rawchunk(r->elf, (int64_t)offset, size, type);
-}
+	unsigned int bind = GELF_ST_BIND(sym->st_info);
 
-/* The i-th segment, if it is one of this type that is in the file; its size is cut to the file. */
-static bool get_segment(const struct reader *r, size_t i, uint32_t type, GElf_Phdr *ph)
-{
-	if (!gelf_getphdr(r->elf, (int)i, ph) || ph->p_type != type || ph->p_offset >= r->file_size)
+	/* Not STT_GNU_IFUNC: a probe there sees the function being chosen, not called. */
+	if (GELF_ST_TYPE(sym->st_info) != STT_FUNC)
 		return false;
-	ph->p_filesz = least(ph->p_filesz, r->file_size - ph->p_offset);
-	return true;
-}
-
-/* Where in the file this address is, and how many bytes of its segment follow. */
-static bool locate(const struct reader *r, uint64_t vaddr, uint32_t flags, uint64_t *offset,
-		   uint64_t *room)
-{
-	GElf_Phdr ph;
-	size_t i;
-
-	for (i = 0; i < r->nsegments; i++) {
-		if (!get_segment(r, i, PT_LOAD, &ph) || (ph.p_flags & flags) != flags ||
-		    vaddr < ph.p_vaddr || vaddr - ph.p_vaddr >= ph.p_filesz)
-			continue;
-		*offset = ph.p_offset + (vaddr - ph.p_vaddr);
-		*room = ph.p_filesz - (vaddr - ph.p_vaddr);
+	if (bind == STB_GLOBAL || bind == STB_WEAK)
 		return true;
-	}
-	return false;
+	/* A static function may be called free whatever it does; hardly je_free.  And in a static
+	 * program the linker may make malloc local, as lld does. */
+	return bind == STB_LOCAL &&
+	       (family & (FNS_PREFIXED | FNS_RUST) || (family == FNS_C && !r->imports_malloc));
 }
 
-/* Copy what follows the needle where it first is in these segments; false: nowhere. */
-static bool search(const struct reader *r, bool writable, const char *needle, char *after,
-		   size_t len)
+static void take_symbol(void *arg, const char *symbol, const GElf_Sym *sym)
 {
-	size_t i, n, left = MAX_SEARCH;
-	const char *hit;
-	Elf_Data *d;
-	GElf_Phdr ph;
-
-	for (i = 0; i < r->nsegments && left; i++) {
-		if (!get_segment(r, i, PT_LOAD, &ph) || !!(ph.p_flags & PF_W) != writable)
-			continue;
-		n = least(ph.p_filesz, left);
-		left -= n;
-		d = chunk(r, ph.p_offset, n, ELF_T_BYTE);
-		hit = d ? memmem(d->d_buf, n, needle, strlen(needle)) : NULL;
-		if (!hit)
-			continue;
-		hit += strlen(needle);
-		n -= (size_t)(hit - (const char *)d->d_buf);
-		n = least(n, len - 1);
-		memcpy(after, hit, n);
-		after[n] = '\0';
-		return true;
-	}
-	return false;
-}
-
-static void take_symbol(struct reader *r, const char *symbol, const GElf_Sym *sym)
-{
-	const struct fn_name *name;
-	struct target *out = r->out;
+	struct reader *r = arg;
 	struct entry e = {.vaddr = sym->st_value, .size = sym->st_size};
 	size_t i;
 
-	if (sym->st_shndx == SHN_UNDEF)
+	if (sym->st_shndx == SHN_UNDEF) {
+		r->imports_malloc |= !strcmp(symbol, "malloc");
 		return;
+	}
 	r->makers |= fns_maker_of(symbol);
-	/* Not STT_GNU_IFUNC: a probe there sees the function being chosen, not called. */
-	if (GELF_ST_TYPE(sym->st_info) != STT_FUNC ||
-	    (GELF_ST_BIND(sym->st_info) != STB_GLOBAL && GELF_ST_BIND(sym->st_info) != STB_WEAK))
-		return;
-	name = fns_find(symbol);
-	if (!name || !r->named_left)
+	if (!fns_find(symbol, &e.fn) || !is_visible(r, sym, e.fn.family) || !r->named_left)
 		return;
 	r->named_left--;
-	if (!locate(r, e.vaddr, PF_X, &e.offset, &e.room))
+	e.families = e.fn.family;
+	if (!image_locate(&r->image, e.vaddr, PF_X, &e.offset, &e.room))
 		return;
 	r->malloc |= !strcmp(symbol, "malloc");
 	r->free |= !strcmp(symbol, "free") || !strcmp(symbol, "cfree");
-	for (i = 0; i < out->nfns; i++) {
+	if (e.fn.fn == HW_FN_FREE)
+		r->frees |= e.families;
+	else
+		r->allocates |= e.families;
+	for (i = 0; i < r->nentries; i++) {
 		if (r->entries[i].offset != e.offset)
 			continue;
-		if (fns_better(name->symbol, out->fns[i].name)) {
-			out->fns[i].name = name->symbol;
-			out->fns[i].fn = name->fn;
+		r->entries[i].families |= e.families;
+		if (fns_better(&e.fn, &r->entries[i].fn))
+			r->entries[i].fn = e.fn;
+		return;
+	}
+	if (r->nentries < TARGET_MAX_FNS)
+		r->entries[r->nentries++] = e;
+}
+
+/* The families whose functions are to be probed. */
+static unsigned int choose_families(const struct reader *r)
+{
+	unsigned int whole = r->allocates & r->frees, keep = whole & FNS_PREFIXED;
+	bool libc = r->makers & (FNS_GLIBC | FNS_MUSL) && !fns_library(r->makers);
+
+	if (r->malloc && r->free)
+		keep |= FNS_C;
+	if (keep && !(keep == FNS_C && libc))
+		keep |= whole & FNS_CXX;
+	if (!(r->makers & FNS_RUST_SYSTEM) && !(keep & FNS_PREFIXED) &&
+	    !(keep & FNS_C && fns_library(r->makers)))
+		keep |= whole & FNS_RUST;
+	return keep;
+}
+
+static void keep_families(struct reader *r, unsigned int keep)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < r->nentries; i++) {
+		if (r->entries[i].families & keep)
+			r->entries[n++] = r->entries[i];
+	}
+	r->nentries = n;
+}
+
+static const struct entry *entry_at(const struct reader *r, uint64_t vaddr)
+{
+	for (size_t i = 0; i < r->nentries; i++) {
+		if (r->entries[i].vaddr == vaddr)
+			return &r->entries[i];
+	}
+	return NULL;
+}
+
+static bool find_tail(const struct reader *r, uint64_t vaddr, uint64_t len, struct tail *out)
+{
+	uint64_t offset, room;
+	Elf_Data *d;
+
+	if (!image_locate(&r->image, vaddr, PF_X, &offset, &room))
+		return false;
+	d = image_chunk(&r->image, offset, least(len, room), ELF_T_BYTE);
+	return d && d->d_buf && tail_find(d->d_buf, d->d_size, vaddr, out);
+}
+
+/*
+ * It only jumps to another function that is probed: here, or, by a slot that the loader fills, in
+ * whatever file has that name.
+ */
+static bool is_redundant(const struct reader *r, const struct entry *e, unsigned int keep)
+{
+	uint64_t at = e->vaddr, len = e->size ? least(e->size, PROLOGUE) : PROLOGUE;
+	const struct entry *to;
+	struct fns_fn fn;
+	struct tail tail;
+	const char *name;
+
+	for (int hop = 0; hop < MAX_HOPS; hop++, len = PROLOGUE) {
+		if (!find_tail(r, at, len, &tail))
+			return false;
+		if (tail.slot) {
+			name = image_slot(&r->image, tail.vaddr);
+			return name && fns_find(name, &fn) && fn.family & (keep | FNS_C) &&
+			       (fn.fn == HW_FN_FREE) == (e->fn.fn == HW_FN_FREE);
 		}
-		return;
+		at = tail.vaddr;
+		to = entry_at(r, at);
+		if (to)
+			return to != e && (to->fn.fn == HW_FN_FREE) == (e->fn.fn == HW_FN_FREE);
 	}
-	if (out->nfns == TARGET_MAX_FNS)
-		return;
-	r->entries[out->nfns] = e;
-	out->fns[out->nfns++] = (struct target_fn){.name = name->symbol, .fn = name->fn};
+	return false;
 }
 
-static void read_symbols(struct reader *r, Elf_Data *symbols, const Elf_Data *strings)
+static void drop_redundant(struct reader *r, unsigned int keep)
 {
-	const char *end, *base;
-	size_t i, n, size;
-	GElf_Sym sym;
+	bool redundant[TARGET_MAX_FNS] = {false};
+	size_t i, n = 0;
 
-	if (!symbols || !strings || !symbols->d_buf || !strings->d_buf)
+	if (!r->is_x86_64)
 		return;
-	/* Once for all of them, not elf_strptr: that looks for the end of the table every time. */
-	base = strings->d_buf;
-	end = memrchr(base, '\0', strings->d_size);
-	size = end ? (size_t)(end - base) : 0;
-	n = symbols->d_size / sizeof(Elf64_Sym);
-	for (i = 0; i < n && r->symbols_left; i++, r->symbols_left--) {
-		if (gelf_getsym(symbols, (int)i, &sym) && sym.st_name < size)
-			take_symbol(r, base + sym.st_name, &sym);
+	for (i = 0; i < r->nentries; i++)
+		redundant[i] = is_redundant(r, &r->entries[i], keep);
+	for (i = 0; i < r->nentries; i++) {
+		if (!redundant[i])
+			r->entries[n++] = r->entries[i];
 	}
-}
-
-/* Without section headers: nothing says how many symbols there are, but their names end them. */
-static void read_dynamic(struct reader *r)
-{
-	uint64_t symtab = 0, strtab = 0, strsz = 0, sym_off, sym_room, str_off, str_room;
-	Elf_Data *d = NULL;
-	GElf_Phdr ph;
-	GElf_Dyn dyn;
-	size_t i;
-
-	for (i = 0; i < r->nsegments && !d; i++) {
-		if (get_segment(r, i, PT_DYNAMIC, &ph))
-			d = chunk(r, ph.p_offset, least(ph.p_filesz, MAX_DYNAMIC), ELF_T_DYN);
-	}
-	for (i = 0; d && i < d->d_size / sizeof(Elf64_Dyn); i++) {
-		if (!gelf_getdyn(d, (int)i, &dyn) || dyn.d_tag == DT_NULL)
-			break;
-		if (dyn.d_tag == DT_SYMTAB)
-			symtab = dyn.d_un.d_ptr;
-		else if (dyn.d_tag == DT_STRTAB)
-			strtab = dyn.d_un.d_ptr;
-		else if (dyn.d_tag == DT_STRSZ)
-			strsz = dyn.d_un.d_val;
-	}
-	if (!locate(r, symtab, 0, &sym_off, &sym_room) ||
-	    !locate(r, strtab, 0, &str_off, &str_room))
-		return;
-	if (str_off > sym_off && str_off - sym_off < sym_room)
-		sym_room = str_off - sym_off;
-	sym_room = least(sym_room / sizeof(Elf64_Sym), MAX_SYMBOLS) * sizeof(Elf64_Sym);
-	read_symbols(r, chunk(r, sym_off, sym_room, ELF_T_SYM),
-		     chunk(r, str_off, least(strsz, str_room), ELF_T_BYTE));
+	r->nentries = n;
 }
 
 /* Choose each function's place; one that can't be decoded can't be probed and is dropped. */
 static int place_all(struct reader *r)
 {
 	struct target *out = r->out;
-	size_t i, n = 0;
+	unsigned int kinds = 0;
+	size_t i;
 
-	for (i = 0; i < out->nfns; i++) {
+	for (i = 0; i < r->nentries; i++) {
 		const struct entry *e = &r->entries[i];
 		uint64_t len = least(least(e->size ? e->size : PROLOGUE, MAX_BODY), e->room);
-		Elf_Data *d = chunk(r, e->offset, len, ELF_T_BYTE);
-		struct target_fn fn = out->fns[i];
+		Elf_Data *d = image_chunk(&r->image, e->offset, len, ELF_T_BYTE);
+		struct target_fn fn = {.prefix = e->fn.prefix, .name = e->fn.name, .fn = e->fn.fn};
 		int err;
 
 		if (!d || !d->d_buf)
 			continue;
-		err = place_choose(d->d_buf, d->d_size, e->vaddr, e->size == len, r->is_x86_64,
-				   &fn.place);
+		err = place_choose(d->d_buf, d->d_size, e->vaddr, fns_arguments(fn.fn),
+				   e->size == len, r->is_x86_64, &fn.place);
 		if (err == -EINVAL)
 			continue;
 		if (err)
 			return err;
 		fn.place.offset = e->offset + fn.place.moved;
-		out->fns[n++] = fn;
-		r->kinds |= 1u << fn.fn;
+		out->fns[out->nfns++] = fn;
+		kinds |= fn.fn == HW_FN_FREE ? 1u : 2u;
 	}
-	out->nfns = n;
+	out->has_malloc = kinds == 3;
 	return 0;
 }
 
@@ -250,48 +239,33 @@ static void read_build_id(struct reader *r, Elf_Data *notes)
 	}
 }
 
-static void read_segments(struct reader *r)
+static void read_notes(struct reader *r)
 {
 	GElf_Phdr ph;
 	size_t i;
 
-	for (i = 0; i < r->nsegments; i++) {
-		if (get_segment(r, i, PT_NOTE, &ph) && ph.p_filesz <= MAX_NOTES)
-			read_build_id(r, chunk(r, ph.p_offset, ph.p_filesz,
-					       ph.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR));
+	for (i = 0; i < r->image.nsegments; i++) {
+		if (image_segment(&r->image, i, PT_NOTE, &ph) && ph.p_filesz <= MAX_NOTES)
+			read_build_id(r, image_chunk(&r->image, ph.p_offset, ph.p_filesz,
+						     ph.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR));
 	}
 }
 
-static void read_table(struct reader *r, Elf_Scn *scn, const GElf_Shdr *sh)
+/* What the sections are called.  Without section headers only the data itself can tell. */
+static void read_sections(struct reader *r)
 {
-	Elf_Scn *names = elf_getscn(r->elf, sh->sh_link);
-	GElf_Shdr nsh;
-
-	/* The size first: libelf copies a table that is not aligned. */
-	if (sh->sh_size / sizeof(Elf64_Sym) <= r->symbols_left && gelf_getshdr(names, &nsh) &&
-	    nsh.sh_type == SHT_STRTAB)
-		read_symbols(r, elf_getdata(scn, NULL), elf_getdata(names, NULL));
-}
-
-/* What the sections are called, and the symbol tables of one type; returns how many of those. */
-static unsigned int read_sections(struct reader *r, uint32_t type)
-{
-	unsigned int n, tables = 0;
+	Elf *elf = r->image.elf;
 	Elf_Scn *scn = NULL;
+	char ignored[2];
 	const char *name;
+	unsigned int n;
 	GElf_Shdr sh;
 	size_t names;
 
-	if (elf_getshdrstrndx(r->elf, &names) < 0)
+	if (elf_getshdrstrndx(elf, &names) < 0)
 		names = SHN_UNDEF;
-	for (n = 0; n < MAX_SECTIONS && (scn = elf_nextscn(r->elf, scn)); n++) {
-		if (!gelf_getshdr(scn, &sh))
-			continue;
-		if (sh.sh_type == type && tables < MAX_TABLES) {
-			read_table(r, scn, &sh);
-			tables++;
-		}
-		name = elf_strptr(r->elf, names, sh.sh_name);
+	for (n = 0; n < MAX_SECTIONS && (scn = elf_nextscn(elf, scn)); n++) {
+		name = gelf_getshdr(scn, &sh) ? elf_strptr(elf, names, sh.sh_name) : NULL;
 		if (!name)
 			continue;
 		if (!strcmp(name, ".go.buildinfo") || !strcmp(name, ".gopclntab"))
@@ -299,82 +273,102 @@ static unsigned int read_sections(struct reader *r, uint32_t type)
 		if (!strcmp(name, ".note.gnu.build-id") && sh.sh_size <= MAX_NOTES)
 			read_build_id(r, elf_getdata(scn, NULL));
 	}
-	return tables;
+	if (!elf_nextscn(elf, NULL))
+		r->out->is_go =
+		    image_search(&r->image, true, "\xff Go buildinf:", ignored, sizeof(ignored));
 }
 
-static void name_allocator(struct reader *r, const char *base)
+static void name_libc(struct reader *r, const char *base, char *name, size_t len)
 {
-	char *name = r->out->allocator, text[256], *version;
-	const char *library = fns_library(r->makers);
-	const size_t len = sizeof(r->out->allocator);
+	char text[256], *version;
 	unsigned int major, minor;
-	size_t i;
 
-	if (library) {
-		snprintf(name, len, "%s", library);
-	} else if (search(r, false, "GNU C Library", text, sizeof(text)) &&
-		   (version = strstr(text, "release version ")) &&
-		   sscanf(version, "release version %4u.%4u", &major, &minor) == 2) {
+	if (image_search(&r->image, false, "GNU C Library", text, sizeof(text)) &&
+	    (version = strstr(text, "release version ")) &&
+	    sscanf(version, "release version %4u.%4u", &major, &minor) == 2)
 		snprintf(name, len, "glibc %u.%u", major, minor);
-	} else if ((r->makers & FNS_MUSL) || starts_with(base, "ld-musl-") ||
-		   starts_with(base, "libc.musl-") ||
-		   search(r, false, "musl libc (", text, sizeof(text))) {
+	else if ((r->makers & FNS_MUSL) || starts_with(base, "ld-musl-") ||
+		 starts_with(base, "libc.musl-") ||
+		 image_search(&r->image, false, "musl libc (", text, sizeof(text)))
 		snprintf(name, len, "musl");
-	} else if (r->makers & FNS_GLIBC) {
+	else if (r->makers & FNS_GLIBC)
 		snprintf(name, len, "glibc");
-	} else {
-		snprintf(name, len, "malloc in %s", base);
-		for (i = 0; name[i]; i++) {
-			if (name[i] < 0x20 || name[i] > 0x7e)
-				name[i] = '?';
-		}
+}
+
+static void name_file(const char *base, char *name, size_t len)
+{
+	snprintf(name, len, "malloc in %s", base);
+	for (; *name; name++) {
+		if (*name < 0x20 || *name > 0x7e)
+			*name = '?';
 	}
 }
 
-static int read_elf(struct reader *r, const char *base)
+/* malloc itself is the C library's, unless the file has one's of those that replace it. */
+static void name_allocator(struct reader *r, const char *base, unsigned int keep)
+{
+	unsigned int prefixed = keep & FNS_PREFIXED;
+	const char *library = fns_library(prefixed ? prefixed : r->makers);
+	const size_t len = sizeof(r->out->allocator);
+	char *name = r->out->allocator, libc[32] = "";
+	bool both = false;
+
+	for (size_t i = 0; i < r->nentries; i++)
+		both |= r->entries[i].families & FNS_C && r->entries[i].families & prefixed;
+	if (keep & FNS_C && !(library && (both || !prefixed)))
+		name_libc(r, base, libc, sizeof(libc));
+	if (library)
+		snprintf(name, len, "%s%s%s", library, libc[0] ? " + " : "", libc);
+	else if (keep & FNS_RUST)
+		snprintf(name, len, "rust%s%s", libc[0] ? " + " : "", libc);
+	else if (libc[0])
+		snprintf(name, len, "%s", libc);
+	else
+		name_file(base, name, len);
+	r->out->replaces = library || keep & FNS_RUST || !libc[0];
+}
+
+static int read_elf(struct reader *r, Elf *elf, uint64_t size, const char *base)
 {
 	struct target *out = r->out;
-	char ignored[2];
+	unsigned int keep;
 	GElf_Ehdr eh;
-	int err = 0;
+	int err;
 
-	if (elf_kind(r->elf) != ELF_K_ELF || !gelf_getehdr(r->elf, &eh))
+	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &eh))
 		return -ENOEXEC;
 	out->is_32bit = eh.e_ident[EI_CLASS] != ELFCLASS64 || eh.e_ident[EI_DATA] != ELFDATA2LSB ||
 			(eh.e_machine != EM_X86_64 && eh.e_machine != EM_AARCH64);
 	if (out->is_32bit)
 		return 0;
 	r->is_x86_64 = eh.e_machine == EM_X86_64;
-	if (elf_getphdrnum(r->elf, &r->nsegments) < 0)
-		r->nsegments = 0;
-	r->nsegments = least(r->nsegments, MAX_SEGMENTS);
-	read_segments(r);
-	if (!read_sections(r, SHT_DYNSYM))
-		read_dynamic(r);
-	read_sections(r, SHT_SYMTAB);
-	/* Without section headers only the data itself can tell. */
-	if (!elf_nextscn(r->elf, NULL))
-		out->is_go = search(r, true, "\xff Go buildinf:", ignored, sizeof(ignored));
-	if (r->malloc && r->free && !fns_is_loader(base) &&
-	    (eh.e_type == ET_EXEC || eh.e_type == ET_DYN))
-		err = place_all(r);
-	else
+	image_open(&r->image, elf, size);
+	read_notes(r);
+	read_sections(r);
+	image_symbols(&r->image, take_symbol, r);
+	keep = choose_families(r);
+	if (!keep || fns_is_loader(base) || (eh.e_type != ET_EXEC && eh.e_type != ET_DYN))
+		return 0;
+	keep_families(r, keep);
+	name_allocator(r, base, keep);
+	drop_redundant(r, keep);
+	err = place_all(r);
+	if (err || !out->has_malloc) {
+		out->allocator[0] = '\0';
+		out->has_malloc = out->replaces = false;
 		out->nfns = 0;
-	out->has_malloc = !err && (r->kinds >> HW_FN_MALLOC & 1) && (r->kinds >> HW_FN_FREE & 1);
-	if (out->has_malloc)
-		name_allocator(r, base);
-	else
-		out->nfns = 0;
+	}
 	return err;
 }
 
 int target_read(int fd, const char *name, struct target *out)
 {
-	struct reader r = {.out = out, .symbols_left = MAX_SYMBOLS, .named_left = MAX_NAMED};
+	struct reader r = {.out = out, .named_left = MAX_NAMED};
 	const char *slash = strrchr(name, '/');
 	char magic[SELFMAG];
 	struct stat st;
 	ssize_t n;
+	Elf *elf;
 	int err;
 
 	memset(out, 0, sizeof(*out));
@@ -383,12 +377,11 @@ int target_read(int fd, const char *name, struct target *out)
 		return -errno;
 	if (n != SELFMAG || memcmp(magic, ELFMAG, SELFMAG))
 		return -ENOEXEC;
-	r.file_size = (uint64_t)st.st_size;
 	elf_version(EV_CURRENT);
-	r.elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-	if (!r.elf)
+	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (!elf)
 		return -ENOEXEC;
-	err = read_elf(&r, slash ? slash + 1 : name);
-	elf_end(r.elf);
+	err = read_elf(&r, elf, (uint64_t)st.st_size, slash ? slash + 1 : name);
+	elf_end(elf);
 	return err;
 }

@@ -25,20 +25,23 @@ struct place {
 };
 
 struct target_fn {
-	const char *name; /* static: from the table in target.c */
+	const char *prefix; /* "je_", "" ...; static, as name is: from the table in fns.c */
+	const char *name;
 	enum hw_fn fn;
 	struct place place;
 };
 
-#define TARGET_MAX_FNS 64
+#define TARGET_MAX_FNS 128
 
 struct target {
-	char allocator[64]; /* "glibc 2.36", "jemalloc", "tcmalloc", "mimalloc", "musl", "malloc in
-			       FILE" */
-	bool has_malloc;    /* defines malloc and free: an allocator */
-	bool is_go;	    /* has .go.buildinfo */
-	bool is_32bit;	    /* not an x86-64/aarch64 64-bit object: nothing else is filled */
-	char build_id[41];  /* hex, or "" */
+	/* "glibc 2.36", "jemalloc", "musl", "rust", "malloc in FILE" ...; of a static program that
+	 * has several: "jemalloc + glibc 2.36" */
+	char allocator[64];
+	bool replaces;	   /* it is not, or not only, the C library's own */
+	bool has_malloc;   /* defines an allocator's functions: what follows is filled */
+	bool is_go;	   /* has .go.buildinfo */
+	bool is_32bit;	   /* not an x86-64/aarch64 64-bit object: nothing else is filled */
+	char build_id[41]; /* hex, or "" */
 	size_t nfns;
 	struct target_fn fns[TARGET_MAX_FNS];
 };
@@ -46,8 +49,11 @@ struct target {
 /*
  * Read the ELF file open as fd (not closed, not moved by others meanwhile); name is for messages
  * and for recognising the dynamic loader, whose own malloc is not an allocator.
- * Functions are looked up in .dynsym, then in .symtab; two names of one address are one entry;
- * only in a file that defines malloc and free.  Returns 0, -ENOEXEC (not an ELF file), or -errno.
+ * Functions are looked up in .dynsym and .symtab.  A family of names (fns.h) counts where the file
+ * has what allocates and what frees of it.  Two names of one address are one entry, and what does
+ * nothing but jump to another entry is none.  Left out, since what they call is seen: operator new
+ * and delete beside a C library's malloc (libstdc++ calls that), and Rust's functions beside the
+ * allocator that they call.  Returns 0, -ENOEXEC (not an ELF file), or -errno.
  * Not logged: the caller knows whether it matters.
  */
 int target_read(int fd, const char *name, struct target *out);

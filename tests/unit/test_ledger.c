@@ -32,7 +32,7 @@ static void test_alloc_free(void **state)
 	drop(l, Q);
 	drop(l, P + 16);
 	expect(l, 0, 0, 0, 0, 0);
-	assert_in_range(ledger__memory(l), 1, 10000);
+	assert_in_range(ledger__memory(l), 1, 20000);
 	ledger__free(l);
 	ledger__free(NULL);
 }
@@ -44,6 +44,13 @@ static void test_older_free(void **state)
 	(void)state;
 	drop(l, P);
 	drop(l, Q);
+	expect(l, 0, 0, 2, 0, 0);
+	/* Functions that free call each other: the second record of one call is no other block. */
+	drop(l, P);
+	expect(l, 0, 0, 2, 0, 0);
+	alloc(l, P, 101, A);
+	drop(l, P);
+	drop(l, P);
 	expect(l, 0, 0, 2, 0, 0);
 	ledger__free(l);
 }

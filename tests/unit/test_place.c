@@ -35,7 +35,7 @@ static void check_place(const uint8_t *code, size_t len, uint32_t moved, enum pl
 {
 	struct place p = {.offset = 1009, .moved = 1013, .cost = (enum place_cost)1019};
 
-	assert_int_equal(place_choose(code, len, VADDR, 1, 1, &p), 0);
+	assert_int_equal(place_choose(code, len, VADDR, 4, 1, 1, &p), 0);
 	assert_int_equal(p.offset, 1009);
 	assert_int_equal(p.moved, moved);
 	assert_int_equal(p.cost, cost);
@@ -162,16 +162,61 @@ static void test_memory(void **state)
 {
 	(void)state;
 	/* cmpb $0,x(%rip), as Debian's memalign */
-	check_entry(0x80, 0x3d, 0x71, 0x0e, 0x14, 0x00, 0x00, PUSH_RBP, RET);
-	check_entry(0x48, 0x8b, 0x07, PUSH_RBP, RET);	    /* mov (%rdi),%rax */
-	check_entry(0x48, 0x89, 0x47, 0x08, PUSH_RBP, RET); /* mov %rax,8(%rdi) */
-	check_entry(0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0, PUSH_RBP, RET);
-	check_entry(0x48, 0x85, 0x3f, PUSH_RBP, RET);		  /* test %rdi,(%rdi) */
+	check(7, PLACE_EMULATED, 0x80, 0x3d, 0x71, 0x0e, 0x14, 0x00, 0x00, PUSH_RBP, RET);
+	check(3, PLACE_EMULATED, 0x48, 0x8b, 0x07, PUSH_RBP, RET);	 /* mov (%rdi),%rax */
+	check(4, PLACE_EMULATED, 0x48, 0x89, 0x47, 0x08, PUSH_RBP, RET); /* mov %rax,8(%rdi) */
+	check(9, PLACE_EMULATED, 0x64, 0x48, 0x8b, 0x04, 0x25, 0x28, 0, 0, 0, PUSH_RBP, RET);
+	check(3, PLACE_EMULATED, 0x48, 0x85, 0x3f, PUSH_RBP, RET); /* test %rdi,(%rdi) */
+	/* test %rdi,(%rsp) reads the stack, the others write it: mov %rax,8(%rsp), -8(%rbp) */
+	check(4, PLACE_EMULATED, 0x48, 0x85, 0x3c, 0x24, PUSH_RBP, RET);
+	check_entry(0x48, 0x89, 0x44, 0x24, 0x08, PUSH_RBP, RET);
+	check_entry(0x48, 0x89, 0x45, 0xf8, PUSH_RBP, RET);
+	check_entry(0x48, 0x8b, 0x3f, PUSH_RBP, RET);		  /* mov (%rdi),%rdi */
 	check_entry(0xa4, PUSH_RBP, RET);			  /* movsb */
 	check_entry(0xac, PUSH_RBP, RET);			  /* lodsb */
 	check_entry(0x5b, PUSH_RBP, RET);			  /* pop %rbx */
 	check_entry(0x68, 0x01, 0x00, 0x00, 0x00, PUSH_RBP, RET); /* push $1 */
 	check_entry(0x8e, 0xd8, PUSH_RBP, RET);			  /* mov %eax,%ds */
+}
+
+/* mov %rdi,%rcx; mov %rdi,%rdx; mov %rdi,%rsi; push: as far as the arguments that matter. */
+static void test_fewer_arguments(void **state)
+{
+	static const uint8_t code[] = {0x48, 0x89, 0xf9, 0x48,	   0x89, 0xfa,
+				       0x48, 0x89, 0xfe, PUSH_RBP, RET};
+	static const uint8_t rdi[] = {0x31, 0xff, PUSH_RBP, RET};
+	struct place p;
+
+	(void)state;
+	assert_int_equal(place_choose(code, sizeof(code), VADDR, 1, 1, 1, &p), 0);
+	assert_int_equal(p.moved, 9);
+	assert_int_equal(p.cost, PLACE_EMULATED);
+	for (unsigned int args = 2; args <= 4; args++) {
+		assert_int_equal(place_choose(code, sizeof(code), VADDR, args, 1, 1, &p), 0);
+		assert_int_equal(p.moved, 0);
+		assert_int_equal(p.cost, PLACE_STEPPED);
+	}
+	assert_int_equal(place_choose(rdi, sizeof(rdi), VADDR, 1, 1, 1, &p), 0);
+	assert_int_equal(p.moved, 0);
+}
+
+/* lock incq x(%rip), as a Rust allocator that counts its calls. */
+static void test_refused(void **state)
+{
+	static const uint8_t lock[] = {0xf0, 0x48, 0xff, 0x05, 1, 2, 0, 0, PUSH_RBP, RET};
+	static const uint8_t stepped[] = {0xf0, 0x48, 0xff, 0x05, 1, 2, 0, 0, RET};
+	static const uint8_t none[] = {0xf0, 0x48, 0xff, 0x05, 1, 2, 0, 0};
+	struct place p;
+
+	(void)state;
+	assert_int_equal(place_choose(lock, sizeof(lock), VADDR, 1, 1, 1, &p), 0);
+	assert_int_equal(p.moved, 8);
+	assert_int_equal(p.cost, PLACE_EMULATED);
+	assert_int_equal(place_choose(stepped, sizeof(stepped), VADDR, 1, 1, 1, &p), 0);
+	assert_int_equal(p.moved, 8);
+	assert_int_equal(p.cost, PLACE_STEPPED);
+	assert_int_equal(place_choose(none, sizeof(none), VADDR, 1, 1, 1, &p), -EINVAL);
+	assert_int_equal(place_choose(lock, sizeof(lock), VADDR, 1, 0, 1, &p), -EINVAL);
 }
 
 static void test_off_the_line(void **state)
@@ -258,17 +303,17 @@ static void test_not_whole(void **state)
 	struct place p;
 
 	(void)state;
-	assert_int_equal(place_choose(free_code, sizeof(free_code), VADDR, 0, 1, &p), 0);
+	assert_int_equal(place_choose(free_code, sizeof(free_code), VADDR, 4, 0, 1, &p), 0);
 	assert_int_equal(p.moved, 0);
 	assert_int_equal(p.cost, PLACE_STEPPED);
-	assert_int_equal(place_choose(push, sizeof(push), VADDR, 0, 1, &p), 0);
+	assert_int_equal(place_choose(push, sizeof(push), VADDR, 4, 0, 1, &p), 0);
 	assert_int_equal(p.moved, 0);
 	assert_int_equal(p.cost, PLACE_EMULATED);
 	/* Another machine. */
-	assert_int_equal(place_choose(push, sizeof(push), VADDR, 1, 0, &p), 0);
+	assert_int_equal(place_choose(push, sizeof(push), VADDR, 4, 1, 0, &p), 0);
 	assert_int_equal(p.moved, 0);
 	assert_int_equal(p.cost, PLACE_STEPPED);
-	assert_int_equal(place_choose(push, 0, VADDR, 1, 0, &p), 0);
+	assert_int_equal(place_choose(push, 0, VADDR, 4, 1, 0, &p), 0);
 }
 
 static void test_undecodable(void **state)
@@ -277,10 +322,10 @@ static void test_undecodable(void **state)
 	struct place p;
 
 	(void)state;
-	assert_int_equal(place_choose(bad, sizeof(bad), VADDR, 1, 1, &p), -EINVAL);
-	assert_int_equal(place_choose(bad, sizeof(bad), VADDR, 0, 1, &p), -EINVAL);
-	assert_int_equal(place_choose(bad, 0, VADDR, 1, 1, &p), -EINVAL);
-	assert_int_equal(place_choose((const uint8_t *)"\x48", 1, VADDR, 1, 1, &p), -EINVAL);
+	assert_int_equal(place_choose(bad, sizeof(bad), VADDR, 4, 1, 1, &p), -EINVAL);
+	assert_int_equal(place_choose(bad, sizeof(bad), VADDR, 4, 0, 1, &p), -EINVAL);
+	assert_int_equal(place_choose(bad, 0, VADDR, 4, 1, 1, &p), -EINVAL);
+	assert_int_equal(place_choose((const uint8_t *)"\x48", 1, VADDR, 4, 1, 1, &p), -EINVAL);
 }
 
 /* An address as high as an ELF file can claim: what wraps around is a target like another. */
@@ -293,9 +338,9 @@ static void test_wrapped(void **state)
 
 	(void)state;
 	for (vaddr = UINT64_MAX - 12; vaddr != 3; vaddr++) {
-		assert_int_equal(place_choose(code, sizeof(code), vaddr, 1, 1, &p), 0);
+		assert_int_equal(place_choose(code, sizeof(code), vaddr, 4, 1, 1, &p), 0);
 		assert_int_equal(p.moved, 0);
-		assert_int_equal(place_choose(ok, sizeof(ok), vaddr, 1, 1, &p), 0);
+		assert_int_equal(place_choose(ok, sizeof(ok), vaddr, 4, 1, 1, &p), 0);
 		assert_int_equal(p.moved, 6);
 	}
 }
@@ -309,6 +354,8 @@ int main(void)
 	    cmocka_unit_test(test_moved),
 	    cmocka_unit_test(test_arguments),
 	    cmocka_unit_test(test_memory),
+	    cmocka_unit_test(test_fewer_arguments),
+	    cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_off_the_line),
 	    cmocka_unit_test(test_jumped_into),
 	    cmocka_unit_test(test_jumped_into_anywhere),

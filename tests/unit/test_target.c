@@ -88,6 +88,7 @@ static int read_path(const char *path, struct target *t)
 static int read_data(const uint8_t *data, size_t size, const char *name, struct target *t)
 {
 	int err, fd = memfd_create("test_target", MFD_CLOEXEC);
+	struct fns_fn fn;
 	size_t i;
 
 	assert_true(fd >= 0);
@@ -100,7 +101,9 @@ static int read_data(const uint8_t *data, size_t size, const char *name, struct 
 	assert_true(memchr(t->build_id, '\0', sizeof(t->build_id)));
 	assert_true(err || t->has_malloc == (t->nfns > 0));
 	for (i = 0; !err && i < t->nfns; i++) {
-		assert_ptr_equal(t->fns[i].name, fns_find(t->fns[i].name)->symbol);
+		assert_int_equal(t->fns[i].prefix[0], 0);
+		assert_true(fns_find(t->fns[i].name, &fn));
+		assert_ptr_equal(t->fns[i].name, fn.name);
 		assert_true(t->fns[i].place.offset < size);
 	}
 	return err;
@@ -335,54 +338,6 @@ static void test_flipped(void **state)
 	free(data);
 }
 
-static void check_fn(enum hw_fn fn, const char *before, const char *after)
-{
-	char symbol[64];
-
-	snprintf(symbol, sizeof(symbol), "%s%s", before, after);
-	assert_non_null(fns_find(symbol));
-	assert_string_equal(fns_find(symbol)->symbol, symbol);
-	assert_int_equal(fns_find(symbol)->fn, fn);
-}
-
-static void test_fns(void **state)
-{
-	static const char *const names[HW_FN_END][9] = {
-	    [HW_FN_MALLOC] = {"malloc", "valloc", "pvalloc", "mallocx"},
-	    [HW_FN_CALLOC] = {"calloc"},
-	    [HW_FN_REALLOC] = {"realloc", "rallocx"},
-	    [HW_FN_REALLOCARRAY] = {"reallocarray"},
-	    [HW_FN_MEMALIGN] = {"memalign", "aligned_alloc"},
-	    [HW_FN_POSIX_MEMALIGN] = {"posix_memalign"},
-	    [HW_FN_FREE] = {"free", "cfree", "free_sized", "free_aligned_sized", "dallocx",
-			    "sdallocx"},
-	};
-	static const char *const forms[] = {"", "RKSt9nothrow_t", "St11align_val_t",
-					    "St11align_val_tRKSt9nothrow_t"};
-	static const char *const sized[] = {"m", "mSt11align_val_t"};
-	static const char *const unknown[] = {
-	    "", "m", "mallo", "malloc_", "mallinfo", "zfree", "malloc_usable_size", "xallocx"};
-	size_t i, j;
-
-	(void)state;
-	for (i = 0; i < HW_FN_END; i++) {
-		for (j = 0; names[i][j]; j++)
-			check_fn((enum hw_fn)i, names[i][j], "");
-	}
-	for (i = 0; i < 4; i++) {
-		check_fn(HW_FN_MALLOC, "_Znwm", forms[i]);
-		check_fn(HW_FN_MALLOC, "_Znam", forms[i]);
-		check_fn(HW_FN_FREE, "_ZdlPv", forms[i]);
-		check_fn(HW_FN_FREE, "_ZdaPv", forms[i]);
-	}
-	for (i = 0; i < 2; i++) {
-		check_fn(HW_FN_FREE, "_ZdlPv", sized[i]);
-		check_fn(HW_FN_FREE, "_ZdaPv", sized[i]);
-	}
-	for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
-		assert_null(fns_find(unknown[i]));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,7 +345,6 @@ int main(void)
 	    cmocka_unit_test(test_no_sections), cmocka_unit_test(test_no_allocator),
 	    cmocka_unit_test(test_other_class), cmocka_unit_test(test_names),
 	    cmocka_unit_test(test_truncated),	cmocka_unit_test(test_flipped),
-	    cmocka_unit_test(test_fns),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
