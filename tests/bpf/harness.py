@@ -106,9 +106,9 @@ class Lines:
 class Fixture:
     """A program of tests/fixtures that is told scenarios and answers with the truth."""
 
-    def __init__(self, name="churn"):
-        self.p = start([os.path.join(BUILD, "fixtures", name)], stdin=subprocess.PIPE,
-                       stdout=subprocess.PIPE, text=True)
+    def __init__(self, name="churn", path=None, **options):
+        self.p = start([path or os.path.join(BUILD, "fixtures", name)], stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE, text=True, **options)
         self.pid = self.p.pid
         self.lines = Lines(self.p.stdout)
         self.ready()

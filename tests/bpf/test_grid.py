@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""test_grid.py: every allocator, by every way into a program, from every language.
+
+README.md has the table of what is watched; this runs each of its cells: a program of
+tests/fixtures/grid, built as the cell says, keeps prime numbers of blocks of prime sizes, and every
+callsite must have them exactly."""
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import harness  # noqa: E402
+from harness import Fixture, Watch, check, equal, skip  # noqa: E402
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+SOURCES = os.path.join(ROOT, "tests/fixtures/grid")
+LIBS = "/usr/lib/%s-linux-gnu" % os.uname().machine
+HEAD = "| allocator |"
+COLUMNS = ["preloaded", "linked", "static", "own names", "by dlopen, after the attach"]
+TESTS = {}
+
+# What a row needs: shared and static library, what the static one needs, the prefix of its names.
+# Every jemalloc function is renamed for "own names", as a program does that has its own copy.
+ALLOCATORS = {
+    "glibc 2.36": {},
+    "musl 1.2.3": {"cc": "musl-gcc"},
+    "jemalloc 5.3": {"so": "libjemalloc.so.2", "a": "libjemalloc.a", "prefix": "je_",
+                     "symbols": "", "defines": ["-DEXTENDED"]},
+    "tcmalloc 2.10": {"so": "libtcmalloc.so.4", "a": "libtcmalloc.a", "prefix": "tc_",
+                      "needs": ["-lunwind", "-llzma"], "defines": ["-DALIGNED_MISSING"]},
+    "tcmalloc_minimal 2.10": {"so": "libtcmalloc_minimal.so.4", "a": "libtcmalloc_minimal.a",
+                              "prefix": "tc_", "defines": ["-DALIGNED_MISSING"]},
+    "mimalloc 2.0.9": {"so": "libmimalloc.so.2", "prefix": "mi_"},
+    "a Rust program's own": {"cfg": "mapped"},
+    "a Rust program's, around malloc": {"cfg": "wrapped"},
+}
+JEMALLOC_NAMES = ("malloc calloc realloc posix_memalign aligned_alloc memalign valloc free mallocx "
+                  "rallocx xallocx sallocx dallocx sdallocx nallocx malloc_usable_size mallctl "
+                  "mallctlnametomib mallctlbymib malloc_stats_print malloc_conf malloc_message")
+C_FLAGS = ["-O1", "-g", "-Wall", "-Wextra", "-fno-builtin", "-fno-omit-frame-pointer",
+           "-fno-optimize-sibling-calls"]
+
+
+def library(a, kind):
+    path = os.path.join(LIBS, a[kind])
+    return path if os.path.exists(path) else skip("%s is not installed" % path)
+
+
+def command(cmd):
+    r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    check(not r.returncode, "%s failed:\n%s" % (" ".join(cmd), r.stdout))
+
+
+def renamed(a, out):
+    """A copy of the static library with prefixed names."""
+    args = []
+    for name in JEMALLOC_NAMES.split():
+        args += ["--redefine-sym", "%s=%s%s" % (name, a["prefix"], name)]
+    # Its operators call free by the old name: they are the C library's business here.
+    strip = ["--wildcard", "--weaken-symbol=_Z*"]
+    command([harness.need("objcopy"), *args, *strip, library(a, "a"), out])
+    return out
+
+
+def c_build(a, column, cpp, out):
+    cc = harness.need(a.get("cc", "g++" if cpp else "gcc"))
+    source = os.path.join(SOURCES, "grid.cc" if cpp else "grid.c")
+    cmd = [cc, "-std=gnu++17" if cpp else "-std=gnu11", "-D_GNU_SOURCE=", *C_FLAGS, source, "-o",
+           out]
+    defines = a.get("defines", [])
+    if column == "static":
+        static = [library(a, "a")] if "a" in a else []
+        cmd += ["-static", *static, *(["-lstdc++", *a.get("needs", []), "-lm", "-lpthread"]
+                                      if static else [])]
+    elif column == "linked" and "so" in a:
+        cmd += ["-Wl,--no-as-needed", library(a, "so")]
+    elif column == "own names":
+        cmd += ["-DALLOCATOR=" + a["prefix"], *defines]
+        cmd += ([renamed(a, out + ".a"), "-lstdc++", "-lm"] if a["prefix"] == "je_" else
+                ["-Wl,--no-as-needed", library(a, "so")])
+    elif column == COLUMNS[4]:
+        cmd += ["-DALLOCATOR=" + a["prefix"], "-DDLOPENED=\"%s\"" % library(a, "so"),
+                "-DSYMBOLS=" + a.get("symbols", a["prefix"]), *defines]
+    command(cmd)
+
+
+def rust_build(a, column, out):
+    cmd = [harness.need("rustc"), "--edition", "2021", "-g", "-C", "opt-level=1",
+           os.path.join(SOURCES, "grid.rs"), "-o", out]
+    if column == "static":
+        cmd += ["-C", "target-feature=+crt-static"]
+        if "a" in a:
+            library(a, "a")
+            cmd += ["-C", "relocation-model=static"]
+            stdcpp = subprocess.run(["g++", "-print-file-name=libstdc++.a"], text=True,
+                                    stdout=subprocess.PIPE).stdout.strip()
+            cmd += ["-L", "native=" + LIBS, "-L", "native=" + os.path.dirname(stdcpp),
+                    "-l", "static:+whole-archive=" + a["a"][3:-2]]
+            for lib in ["-lstdc++", *a.get("needs", [])]:
+                cmd += ["-l", "static=" + lib[2:]]
+    elif column == "linked" and "so" in a:
+        cmd += ["-C", "link-arg=-Wl,--no-as-needed", "-C", "link-arg=" + library(a, "so")]
+    if "cfg" in a:
+        cmd += ["--cfg", a["cfg"], "-C", "lto=off", "-C", "codegen-units=16"]
+    command(cmd)
+
+
+def of_site(process, name):
+    """The sum of the sites with that function anywhere on the stack: languages have layers."""
+    total = dict.fromkeys(harness.FIELDS, 0)
+    for s in process["sites"]:
+        if name in [f["function"] for f in s["frames"]]:
+            for field in harness.FIELDS:
+                total[field] += s[field]
+    return total
+
+
+def run_cell(row, column, language):
+    a = ALLOCATORS[row]
+    out = os.path.join(harness.scratch(), "grid")
+    if language == "Rust":
+        rust_build(a, column, out)
+    else:
+        c_build(a, column, language == "C++", out)
+    env = dict(os.environ)
+    if column == "preloaded":
+        env["LD_PRELOAD"] = library(a, "so")
+    # jemalloc's thread-local storage is larger than what a dlopen gets by default.
+    env["GLIBC_TUNABLES"] = "glibc.rtld.optional_static_tls=16384"
+    f = Fixture(path=out, env=env)
+    w = Watch(f.pid)
+    if column == COLUMNS[4]:
+        f.run("load")
+        # Its probes are put on within the tick that sees it.
+        while not w.next_report()["processes"][0]["allocator"]["name"].startswith(row.split()[0]):
+            pass
+    before = w.process()
+    truth = f.run("grid")
+    p = w.process()
+    name = p["allocator"]["name"]
+    check(name.startswith("rust" if "cfg" in a else re.split("[ _]", row)[0]),
+          "the allocator is called " + name)
+    for want in truth["sites"]:
+        got = of_site(p, want["function"])
+        check(got == {k: want[k] for k in harness.FIELDS}, "%s has %s, not %s; sites: %s" % (
+            want["function"], list(got.values()), [want[k] for k in harness.FIELDS],
+            harness.leaves(p)))
+    for key in ("outstanding_bytes", "outstanding_blocks", "older_freed_blocks"):
+        equal(p[key] - before[key], truth[key], key)
+    harness.consistent(p)
+    w.end_exactly()
+
+
+def table():
+    """The README's: row, column, languages."""
+    with open(os.path.join(ROOT, "README.md")) as readme:
+        lines = readme.read().split("\n")
+    first = next(i for i, line in enumerate(lines) if line.startswith(HEAD))
+    rows = []
+    for line in lines[first:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    equal(rows[0][1:], COLUMNS, "the columns of the table in README.md")
+    equal({r[0] for r in rows[2:]}, set(ALLOCATORS), "the rows of the table in README.md")
+    return rows[2:]
+
+
+def grid_tests():
+    for row in table():
+        for column, cell in zip(COLUMNS, row[1:]):
+            for language in re.findall(r"C\+\+|C|Rust", cell):
+                def run(row=row[0], column=column, language=language):
+                    run_cell(row, column, language)
+                TESTS["test_grid[%s, %s, %s]" % (row[0], column.split(",")[0], language)] = run
+
+
+grid_tests()
+if __name__ == "__main__":
+    harness.main(TESTS)
