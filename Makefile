@@ -25,7 +25,7 @@ CFLAGS  ?= -O2 -g
 CSTD    := -std=gnu11 -D_GNU_SOURCE=
 INCLUDE := -I$(BUILD)/skel -Iinclude -Isrc
 PURE_LIBS := -lelf -ldw -lcapstone -liberty -ljansson -lsqlite3 -lprotobuf-c -lz -lmicrohttpd -lgnutls -lyaml -lcrypt -lpthread -lm
-LIBS    := -lbpf -lcap $(PURE_LIBS)
+LIBS    := -lbpf -lcap -lncursesw -ltinfo $(PURE_LIBS)
 
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPFARCH) -Wall -Werror \
               -Iinclude -Ivmlinux -Ibpf $(addprefix -I,$(UAPI))
@@ -34,7 +34,7 @@ SRC      := $(wildcard src/*.c src/*/*.c)
 # Generated, with their headers in a directory of their own.
 GEN      := $(BUILD)/skel/profile.pb-c
 # What needs the BPF objects, or belongs to the program alone; the rest is what unit tests link.
-LOADED   := $(wildcard src/app/*.c) $(addprefix src/probe/,probes.c feature.c links.c rings.c syscalls.c system.c attach.c) src/unwind/tables.c src/main.c
+LOADED   := $(wildcard src/app/*.c) src/tui/term.c $(addprefix src/probe/,probes.c feature.c links.c rings.c syscalls.c system.c attach.c) src/unwind/tables.c src/main.c
 PURE     := $(filter-out $(LOADED),$(SRC))
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o) $(GEN).o
 BPF_MAIN := $(filter-out bpf/feature.bpf.c bpf/system.bpf.c,$(wildcard bpf/*.bpf.c))

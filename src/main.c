@@ -11,6 +11,7 @@ static const struct {
     {"doctor", command_doctor},
     {"explain", command_explain},
     {"export", command_export},
+    {"top", command_top},
 };
 
 int main(int argc, char **argv)
@@ -18,5 +19,5 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(*commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
-	return command_watch(argc, argv);
+	return top_is_meant(argc, argv) ? command_top(argc, argv) : command_watch(argc, argv);
 }

@@ -5,14 +5,14 @@ set -eu
 
 DEBIAN="gcc make clang llvm clang-format bpftool libbpf-dev libelf-dev libdw-dev libcapstone-dev
 libiberty-dev libjansson-dev libcmocka-dev linux-libc-dev python3 binutils libsqlite3-dev
-libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev
+libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libncurses-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev
 libcap-dev"
 # For tests only: programs that nobody here wrote.  A test without its program says so and skips.
-DEBIAN_TEST="redis-server nginx-light sqlite3 git prometheus openssl golang-go systemd man-db
+DEBIAN_TEST="redis-server nginx-light sqlite3 git tmux prometheus openssl golang-go systemd man-db
 g++ libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools"
 FEDORA="gcc make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel
 elfutils-devel compiler-rt capstone-devel binutils-devel jansson-devel libcmocka-devel kernel-headers python3
-sqlite-devel protobuf-c-devel protobuf-c-compiler zlib-devel libmicrohttpd-devel gnutls-devel libyaml-devel
+sqlite-devel protobuf-c-devel protobuf-c-compiler zlib-devel ncurses-devel libmicrohttpd-devel gnutls-devel libyaml-devel
 libxcrypt-devel libcap-devel binutils redis nginx sqlite git"
 
 missing_deb()

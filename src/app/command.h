@@ -4,11 +4,17 @@
 #ifndef APP_COMMAND_H
 #define APP_COMMAND_H
 
+#include <stdbool.h>
+
 #define HEAPWATCH_VERSION "0.1"
 
 int command_watch(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_export(int argc, char **argv);
+int command_top(int argc, char **argv);
+
+/* Without a command's name: is the system-wide view what is asked for? */
+bool top_is_meant(int argc, char **argv);
 
 #endif

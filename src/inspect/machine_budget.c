@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "inspect/machine_budget.h"
 
-/* One tick uses up no more than this of what was saved. */
 #define TICK_MOST 40000000ull
 
 struct machine_budget machine_budget_of(uint64_t option, uint64_t normal, uint64_t credit_ns)
 {
 	return (struct machine_budget){.per_second = option ? option : normal,
-				       .left = (int64_t)credit_ns};
+				       .left = (int64_t)credit_ns,
+				       .tick_most = TICK_MOST};
 }
 
 void machine_budget_refill(struct machine_budget *b, uint64_t elapsed_ns)
@@ -30,7 +30,7 @@ uint64_t machine_budget_tick(const struct machine_budget *b)
 		return UINT64_MAX;
 	if (b->left <= 0)
 		return 0;
-	return b->left < (int64_t)TICK_MOST ? (uint64_t)b->left : TICK_MOST;
+	return b->left < (int64_t)b->tick_most ? (uint64_t)b->left : b->tick_most;
 }
 
 void machine_budget_spend(struct machine_budget *b, uint64_t ns)

@@ -9,6 +9,7 @@
 struct machine_budget {
 	uint64_t per_second; /* ns; UINT64_MAX: no limit */
 	int64_t left;	     /* below 0: what was spent too much, to be paid back */
+	uint64_t tick_most;  /* one tick uses up no more of what was saved, ns */
 };
 
 /* option: 0 means normal.  credit_ns is there at the start. */

@@ -18,8 +18,11 @@
 #define RETRY_LATER (60 * SECOND)
 #define TRIES	    4
 
+/* So often in a row a heap that was read before may look like none. */
+#define TORN_MOST 20
+
 /* A heap is walked again after this, or after so many times what the walk took. */
-#define WALK_AGAIN  (2 * SECOND)
+#define WALK_AGAIN  (5 * SECOND)
 #define WALK_FACTOR 50
 
 void machine_heap_reset(struct machine_heap_reader *h)
@@ -93,6 +96,7 @@ static int poll_state(struct machine_heap_reader *h, struct glibc_state *s, uint
 
 	if (!err) {
 		h->polled = true;
+		h->torn = 0;
 		h->polled_ns = now_ns;
 		h->system = s->sum.system;
 		h->top = s->sum.top;
@@ -108,6 +112,9 @@ static void failed(struct machine_heap_reader *h, int err, uint64_t now_ns)
 
 	if (err == -EPERM || err == -EACCES) {
 		h->state = HEAP_DENIED;
+	} else if (err == -ENODATA && h->polled && ++h->torn < TORN_MOST) {
+		/* It allocates so fast that its top was never where it was said to be. */
+		return;
 	} else if (err == -EFAULT || err == -ENODATA) {
 		/* Not where it was: another program, or malloc was not called yet. */
 		machine_heap_reset(h);

@@ -27,6 +27,7 @@ struct machine_heap_reader {
 	uint32_t tries;
 	struct glibc glibc;
 	bool polled;
+	uint32_t torn; /* polls that failed since */
 	uint64_t polled_ns;
 	uint64_t system, top, mmapped; /* of the last poll */
 	uint32_t arenas;

@@ -22,8 +22,9 @@
 /* A budget is there at once for this many ns, so that the first screens are not empty. */
 #define HEAP_CREDIT (150 * MILLISECOND)
 #define WALK_CREDIT (50 * MILLISECOND)
+#define EAGER_WALKS (400 * MILLISECOND)
 /* One walk takes no longer than this. */
-#define WALK_MOST (200 * MILLISECOND)
+#define WALK_MOST (500 * MILLISECOND)
 
 /* smaps_rollup holds the mmap lock: never of processes this large. */
 #define PSS_RSS_MAX (8ull << 30)
@@ -64,6 +65,10 @@ int sampler__new(const struct sampler_options *options, struct sampler **out)
 	s->page = (uint64_t)sysconf(_SC_PAGESIZE);
 	s->heaps = machine_budget_of(s->options.heap_budget_ns, 4 * MILLISECOND, HEAP_CREDIT);
 	s->walks = machine_budget_of(s->options.walk_budget_ns, 3 * MILLISECOND, WALK_CREDIT);
+	if (s->options.eager) {
+		s->heaps.per_second = UINT64_MAX;
+		s->walks.left = s->walks.tick_most = EAGER_WALKS;
+	}
 	s->table.proc_fd = -1;
 	s->users = machine_users__new();
 	s->cache = glibc_cache__new();
@@ -146,7 +151,14 @@ static void look_at_heaps(struct sampler *s)
 	machine_budget_spend(&s->heaps, spent);
 }
 
-/* Whose turn it is: the one on the screen whose last walk is longest ago. */
+/* The one whose walk is due for longer; at first the smaller heap. */
+static bool comes_first(const struct machine_heap_reader *a, const struct machine_heap_reader *b)
+{
+	return a->next_walk_ns != b->next_walk_ns ? a->next_walk_ns < b->next_walk_ns
+						  : a->system < b->system;
+}
+
+/* Whose turn it is, of those on the screen. */
 static struct machine_record *next_walk(const struct sampler *s)
 {
 	struct machine_record *best = NULL;
@@ -155,7 +167,7 @@ static struct machine_record *next_walk(const struct sampler *s)
 		struct machine_record *r = s->table.records[i];
 
 		if (r->shown && r->heap.state == HEAP_FOUND && s->now_ns >= r->heap.next_walk_ns &&
-		    (!best || r->heap.next_walk_ns < best->heap.next_walk_ns))
+		    (!best || comes_first(&r->heap, &best->heap)))
 			best = r;
 	}
 	return best;

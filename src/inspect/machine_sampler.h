@@ -47,6 +47,7 @@ struct sampler_options {
 	bool no_heaps;		 /* do not look into any process's memory */
 	uint64_t heap_budget_ns; /* per second, for locating and polling arenas; 0: 4 ms */
 	uint64_t walk_budget_ns; /* per second, for walking heaps; 0: 3 ms; UINT64_MAX: no walks */
+	bool eager;		 /* spend more at first: nobody waits for a screen */
 	const struct sampler_source *source; /* NULL: none; must outlive the sampler */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * report.h: what a view sees.  Plain data, finished when a view gets it, never changed after.
- * All strings and arrays belong to the report.  Bytes are bytes; 0 is a value, not "unknown".
+ * All strings and arrays belong to the report (report_copy.c copies them: a new one goes there
+ * too).  Bytes are bytes; 0 is a value, not "unknown".
  */
 #ifndef MODEL_REPORT_H
 #define MODEL_REPORT_H

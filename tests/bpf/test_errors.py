@@ -105,7 +105,7 @@ def test_zombie():
 
 
 BAD_OPTIONS = [
-    ([], ["which process", "-p"]),
+    (["--once"], ["which process", "-p"]),
     (["-p"], ["'p'"]),
     (["-p", ""], ["-p"]),
     (["-p", "0"], ["-p", "'0'"]),

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * top_sampler.h: the sampler on a thread of its own, so that no look at the machine, however long
+ * it takes, keeps the screen waiting.  The screen asks for one look at a time.
+ */
+#ifndef APP_TOP_SAMPLER_H
+#define APP_TOP_SAMPLER_H
+
+#include "inspect/machine_sampler.h"
+#include "probe/kinds.h"
+
+struct machine_source;
+struct top_sampler;
+
+/* source: attached by the thread after its first look, with kernel_kind.  notify_fd: an eventfd
+ * that tells of each finished look.  0 or -errno. */
+int top_sampler__new(const struct sampler_options *options, struct machine_source *source,
+		     enum kernel_kind kind, int notify_fd, struct top_sampler **out);
+/* Waits for a look that is under way. */
+void top_sampler__free(struct top_sampler *t);
+
+/* Look now, with this on the screen; nothing happens while one is under way. */
+void top_sampler__request(struct top_sampler *t, const struct sampler_shown *shown);
+/* What the last finished look saw; NULL before the first.  Valid until the second request from
+ * now. */
+const struct machine *top_sampler__latest(struct top_sampler *t);
+/* Mark a process as watched, or no longer, from the next look on. */
+void top_sampler__watch(struct top_sampler *t, uint32_t pid, bool watched);
+
+#endif
