@@ -42,7 +42,7 @@ SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h $(BUILD)
 TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
-BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger
+BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain
 
 .PHONY: all demo test test-unit test-bpf fuzz fuzz-run check bench install clean help deps fixtures
 all: $(BUILD)/heapwatch
@@ -146,7 +146,13 @@ $(BUILD)/bench/pair: tests/bench/pair.c
 $(BUILD)/bench/%: tests/bench/%.c $(PURE:%.c=$(BUILD)/obj/%.o) $(GEN).o | $(SKELS)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra $(INCLUDE) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra $(INCLUDE) -o $@ $(filter-out %.bpf.o,$^) $(LIBS)
+
+$(BUILD)/bench/bench_drain: $(BUILD)/obj/src/probe/rings.o $(BUILD)/bench/flood.bpf.o
+$(BUILD)/bench/flood.bpf.o: tests/bench/flood.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
 fixtures: $(FIXTURES)
 test-unit: $(TESTS:%=$(BUILD)/unit/%)
@@ -174,6 +180,7 @@ demo: deps
 
 bench: all fixtures $(BENCHES)
 	$(Q)$(BUILD)/bench/bench_ledger
+	$(Q)$(BUILD)/bench/bench_drain $(BUILD)/bench/flood.bpf.o
 	$(Q)$(PYTHON) tests/bench/bench.py $(BUILD)
 
 install: all

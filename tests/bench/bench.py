@@ -106,6 +106,23 @@ def explain(pid):
     return json.loads(r.stdout)["processes"][0]
 
 
+def walk(p, what):
+    seen, work = [], []
+    for _ in range(ROUNDS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seen.append(explain(p.pid))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        work.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    size = seen[0]["allocator"]["system_bytes"]
+    took = statistics.median(x["inspection_seconds"] for x in seen)
+    print("explain a heap of %d MiB, %s: %.0f ms, %.0f ms a GiB; CPU, with the start, %.0f ms a GiB "
+          "(%s)" % (size >> 20, what, 1e3 * took, 1e3 * took * 2**30 / size,
+                    1e3 * statistics.median(work) * 2**30 / size,
+                    seen[0]["allocator"]["confidence"]))
+    p.kill()
+    p.wait()
+
+
 def walks():
     """How long a full look takes, by the heap's size and the blocks', and what the target feels."""
     for mib, phase in ((512, "full"), (512, "freed")):
@@ -117,14 +134,11 @@ def walks():
             if line == "end\n":
                 p.stdin.write("\n")
                 p.stdin.flush()
-        seen = [explain(p.pid) for _ in range(ROUNDS)]
-        size = seen[0]["allocator"]["system_bytes"]
-        took = statistics.median(x["inspection_seconds"] for x in seen)
-        print("explain a heap of %d MiB, phase %s: %.0f ms, %.0f ms a GiB (%s)" % (
-            size >> 20, phase, 1e3 * took, 1e3 * took * 2**30 / size,
-            seen[0]["allocator"]["confidence"]))
-        p.kill()
-        p.wait()
+        walk(p, "chunks of 56 KB" if phase == "full" else "blocks of 220 bytes in what was freed")
+    p = subprocess.Popen([os.path.join(BUILD, "fixtures/heaps"), "dense"], text=True,
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    p.stdout.readline()
+    walk(p, "blocks of 220 bytes and nothing else")
     loop, bare, read = Loop(), [], []
     for _ in range(ROUNDS):
         bare.append(loop.run(100000000, 3))
