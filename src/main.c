@@ -8,10 +8,9 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-    {"doctor", command_doctor},
-    {"explain", command_explain},
-    {"export", command_export},
-    {"top", command_top},
+    {"doctor", command_doctor}, {"explain", command_explain}, {"export", command_export},
+    {"top", command_top},	{"mark", command_mark},	      {"record", command_record},
+    {"report", command_report},
 };
 
 int main(int argc, char **argv)

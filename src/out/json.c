@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "model/report.h"
+#include "out/json_parts.h"
 
 /* The version of the document's shape: keys are added without a new one, never changed. */
 #define JSON_VERSION 1
@@ -38,6 +39,20 @@ static json_t *frame(const struct report_frame *f)
 	return json_pack("{so so so so so so}", "function", text(f->function), "file",
 			 text(f->file), "line", f->line ? count(f->line) : json_null(), "module",
 			 text(f->module), "offset", count(f->offset), "pc", count(f->pc));
+}
+
+json_t *json_frames(const struct report_frame *frames, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, frame(&frames[i]));
+	return list;
+}
+
+json_t *json_text(const char *s)
+{
+	return text(s);
 }
 
 static json_t *site(const struct report_site *s)

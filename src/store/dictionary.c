@@ -84,10 +84,13 @@ static uint64_t frame(struct dictionary *d, const struct report_frame *f)
 }
 
 uint64_t dictionary__stack(struct dictionary *d, const struct report_frame *frames, size_t n,
-			   int truncated)
+			   int truncated, const char *reason)
 {
+	uint64_t why = dictionary__text(d, reason);
+
 	d->scratch.len = 0;
 	bytes__add(&d->scratch, truncated ? 1 : 0);
+	bytes__add(&d->scratch, why);
 	for (size_t i = 0; i < n; i++)
 		bytes__add(&d->scratch, frame(d, &frames[i]));
 	if (d->scratch.failed)
@@ -131,7 +134,7 @@ uint64_t dictionary__site(struct dictionary *d, uint64_t process, uint64_t exe,
 		d->seen_room = room;
 	}
 	if (!d->seen_site[n]) {
-		site.stack = dictionary__stack(d, s->frames, s->nframes, s->truncated);
+		site.stack = dictionary__stack(d, s->frames, s->nframes, s->truncated, s->reason);
 		d->seen_site[n] = add(d, DICTIONARY_SITES, &site, sizeof(site));
 	}
 	return d->seen_site[n];

@@ -13,7 +13,7 @@
 enum dictionary_table {
 	DICTIONARY_TEXTS,     /* the text */
 	DICTIONARY_FRAMES,    /* struct dictionary_frame */
-	DICTIONARY_STACKS,    /* LEB128: 1 where it is truncated, then the frames, leaf first */
+	DICTIONARY_STACKS,    /* LEB128: 1 where it is truncated; a text, why; frames, leaf first */
 	DICTIONARY_PROCESSES, /* struct dictionary_process */
 	DICTIONARY_SITES,     /* struct dictionary_site */
 	DICTIONARY_TABLES,
@@ -43,7 +43,7 @@ void dictionary__free(struct dictionary *d);
 /* Numbers; 0 for NULL, and once memory was out. */
 uint64_t dictionary__text(struct dictionary *d, const char *text);
 uint64_t dictionary__stack(struct dictionary *d, const struct report_frame *frames, size_t n,
-			   int truncated);
+			   int truncated, const char *reason);
 uint64_t dictionary__process(struct dictionary *d, const struct report_process *p);
 /*
  * A site whose stack's key is known for this program (exe: a text) is taken as the one that it was,

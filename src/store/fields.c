@@ -50,6 +50,8 @@ static const struct field process_list[] = {
     F(report_process, sparse_free_bytes, FIELD_U64),
     F(report_process, sites_total, FIELD_SIZE),
     F(report_process, hidden_bytes, FIELD_U64),
+    F(report_process, stacks, FIELD_U64),
+    F(report_process, allocated_blocks, FIELD_U64),
 };
 
 static const struct field allocator_list[] = {
@@ -93,11 +95,10 @@ static const struct field advice_list[] = {
     F(report_advice, how, FIELD_NAME),
 };
 
-static const struct field site_list[] = {
-    F(report_site, bytes, FIELD_U64),
-    F(report_site, blocks, FIELD_U64),
-    F(report_site, allocated_bytes, FIELD_U64),
-    F(report_site, allocated_blocks, FIELD_U64),
+static const struct field cut_list[] = {
+    F(report_cut, reason, FIELD_NAME),
+    F(report_cut, stacks, FIELD_U64),
+    F(report_cut, allocated_blocks, FIELD_U64),
 };
 
 LIST(fields_report, report_list);
@@ -107,7 +108,7 @@ LIST(fields_arena, arena_list);
 LIST(fields_line, line_list);
 LIST(fields_pinned, pinned_list);
 LIST(fields_advice, advice_list);
-LIST(fields_site, site_list);
+LIST(fields_cut, cut_list);
 
 static uint64_t value_of(const struct field *f, const char *at, fields_number_fn number, void *arg)
 {

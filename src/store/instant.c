@@ -20,6 +20,7 @@ struct instant {
 	struct words state;
 	struct words *processes;	    /* states, by number less 1 */
 	uint64_t (*values)[CHANGES_FIELDS]; /* of sites, by number less 1 */
+	uint64_t (*least)[2];		    /* bytes and blocks, of a window; or NULL */
 	uint64_t process;		    /* whose changes are being applied */
 	struct arena *arena;		    /* what the report refers to */
 	struct report report;
@@ -71,6 +72,9 @@ static int apply_site(void *arg, uint64_t number, const uint64_t change[CHANGES_
 		return -EBADMSG;
 	for (unsigned int f = 0; f < CHANGES_FIELDS; f++)
 		i->values[number - 1][f] += change[f];
+	for (unsigned int f = 0; i->least && f < 2; f++)
+		if (i->values[number - 1][f] < i->least[number - 1][f])
+			i->least[number - 1][f] = i->values[number - 1][f];
 	return 0;
 }
 
@@ -115,12 +119,12 @@ static int by_bytes(const void *a, const void *b)
 	return (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-static bool is_there(const uint64_t value[CHANGES_FIELDS])
+static bool is_there(const struct instant *i, size_t k)
 {
 	uint64_t any = 0;
 
 	for (unsigned int f = 0; f < CHANGES_FIELDS; f++)
-		any |= value[f];
+		any |= i->values[k][f];
 	return any;
 }
 
@@ -128,16 +132,24 @@ static int add_site(struct instant *i, size_t k, struct report_process *p)
 {
 	const struct recording_site *from = &i->recording->sites[k];
 	struct report_site *s = (struct report_site *)&p->sites[p->nsites];
-	int truncated;
+	struct state_stack stack;
+	int err = recording__stack(i->recording, from->stack, &stack);
 
-	s->frames = recording__stack(i->recording, from->stack, &s->nframes, &truncated);
-	if (!s->frames)
-		return -EBADMSG;
+	if (err)
+		return err;
+	if (i->least) {
+		p->hidden_bytes += i->values[k][0] - i->least[k][0];
+		if (!i->least[k][0] && !i->least[k][1])
+			return 0;
+	}
+	s->frames = stack.frames;
+	s->nframes = stack.nframes;
+	s->truncated = stack.truncated;
+	s->reason = stack.reason;
 	s->kind = from->kind;
 	s->stack = from->key;
-	s->truncated = truncated;
-	s->bytes = i->values[k][0];
-	s->blocks = i->values[k][1];
+	s->bytes = i->least ? i->least[k][0] : i->values[k][0];
+	s->blocks = i->least ? i->least[k][1] : i->values[k][1];
 	s->allocated_bytes = i->values[k][2];
 	s->allocated_blocks = i->values[k][3];
 	p->nsites++;
@@ -150,7 +162,7 @@ static int add_sites(struct instant *i, struct report_process **where, size_t *c
 	int err = 0;
 
 	for (size_t k = 0; k < i->recording->nsites; k++)
-		count[i->recording->sites[k].process - 1] += is_there(i->values[k]);
+		count[i->recording->sites[k].process - 1] += is_there(i, k);
 	for (size_t k = 0; k < i->recording->nprocesses && !err; k++) {
 		if (!where[k])
 			continue;
@@ -161,7 +173,7 @@ static int add_sites(struct instant *i, struct report_process **where, size_t *c
 	for (size_t k = 0; k < i->recording->nsites && !err; k++) {
 		struct report_process *p = where[i->recording->sites[k].process - 1];
 
-		if (p && is_there(i->values[k]))
+		if (p && is_there(i, k))
 			err = add_site(i, k, p);
 	}
 	for (size_t k = 0; k < i->recording->nprocesses && !err; k++)
@@ -209,15 +221,13 @@ static int build(struct instant *i)
 	return err ? err : reader.bad ? -EBADMSG : 0;
 }
 
-int instant__seek(struct instant *i, size_t tick, const struct report **out)
+/* What is wrong is said here, once. */
+static int finish(struct instant *i, int err, size_t tick, const struct report **out)
 {
-	int err;
-
-	if (tick + 1 < i->tick)
-		reset(i);
-	err = forward(i, tick + 1);
 	if (!err)
 		err = build(i);
+	free(i->least);
+	i->least = NULL;
 	if (err) {
 		reset(i);
 		log_error("the recording cannot be read at tick %zu: %s", tick,
@@ -226,4 +236,27 @@ int instant__seek(struct instant *i, size_t tick, const struct report **out)
 	}
 	*out = &i->report;
 	return 0;
+}
+
+int instant__seek(struct instant *i, size_t tick, const struct report **out)
+{
+	if (tick + 1 < i->tick)
+		reset(i);
+	return finish(i, forward(i, tick + 1), tick, out);
+}
+
+int instant__held(struct instant *i, size_t from, size_t tick, const struct report **out)
+{
+	size_t n = i->recording->nsites;
+	int err;
+
+	if (from + 1 < i->tick)
+		reset(i);
+	err = forward(i, from + 1);
+	i->least = err ? NULL : calloc(n + 1, sizeof(*i->least));
+	if (!err && !i->least)
+		err = -ENOMEM;
+	for (size_t k = 0; !err && k < n; k++)
+		memcpy(i->least[k], i->values[k], sizeof(*i->least));
+	return finish(i, err ? err : forward(i, tick + 1), tick, out);
 }

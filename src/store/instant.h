@@ -23,4 +23,11 @@ void instant__free(struct instant *i);
  */
 int instant__seek(struct instant *i, size_t tick, const struct report **out);
 
+/*
+ * As instant__seek, but each site has the least bytes and the fewest blocks that it had at any tick
+ * from `from` to `tick`: what it held throughout; of its memory, no more than that can be older.
+ * Sites that held nothing at one of them are left out.  What is taken off counts as hidden.
+ */
+int instant__held(struct instant *i, size_t from, size_t tick, const struct report **out);
+
 #endif

@@ -214,33 +214,40 @@ const char *recording__text(const void *arg, uint64_t number)
 	return number && number <= r->ntexts ? r->texts[number - 1] : NULL;
 }
 
-/* Decoded when it is first asked for. */
-const struct report_frame *recording__stack(void *arg, uint64_t number, size_t *n, int *truncated)
+static int decode_stack(struct recording *r, struct recording_stack *s)
+{
+	struct bytes_reader b = {.at = s->data, .end = s->data + s->len};
+	/* A frame takes a byte at least. */
+	struct report_frame *frames = arena__alloc(r->arena, s->len, sizeof(*frames));
+	uint64_t truncated = bytes__take(&b), reason = bytes__take(&b);
+	size_t n = 0;
+
+	if (!frames)
+		return -ENOMEM;
+	if (b.bad || truncated > 1 || reason > r->ntexts)
+		return -EBADMSG;
+	while (b.at < b.end) {
+		uint64_t frame = bytes__take(&b);
+
+		if (b.bad || !frame || frame > r->nframes)
+			return -EBADMSG;
+		frames[n++] = r->frames[frame - 1];
+	}
+	s->decoded = (struct state_stack){frames, n, truncated, recording__text(r, reason)};
+	return 0;
+}
+
+int recording__stack(void *arg, uint64_t number, struct state_stack *out)
 {
 	struct recording *r = arg;
-	struct bytes_reader b;
 	struct recording_stack *s;
-	struct report_frame *frames;
+	int err = 0;
 
 	if (!number || number > r->nstacks)
-		return NULL;
+		return -EBADMSG;
 	s = &r->stacks[number - 1];
-	if (!s->frames) {
-		/* A frame takes a byte at least, the flag one. */
-		frames = s->len ? arena__alloc(r->arena, s->len, sizeof(*frames)) : NULL;
-		b = (struct bytes_reader){.at = s->data, .end = s->data + s->len};
-		s->truncated = bytes__take(&b) == 1;
-		s->nframes = 0;
-		while (frames && b.at < b.end) {
-			uint64_t frame = bytes__take(&b);
-
-			if (b.bad || !frame || frame > r->nframes)
-				return NULL;
-			frames[s->nframes++] = r->frames[frame - 1];
-		}
-		s->frames = frames;
-	}
-	*n = s->nframes;
-	*truncated = s->truncated;
-	return s->frames;
+	if (!s->decoded.frames)
+		err = decode_stack(r, s);
+	*out = s->decoded;
+	return err;
 }

@@ -11,7 +11,6 @@
 #include <stdint.h>
 
 struct recording;
-struct report_frame;
 
 enum {
 	RECORDING_UNCHECKED = 1, /* sums may be wrong: for fuzzing what comes after them */
@@ -64,7 +63,8 @@ const char *recording__note(const struct recording *r, const char *key);
 
 /* For state_decode and others who follow numbers; arg is the recording. */
 const char *recording__text(const void *arg, uint64_t number);
-const struct report_frame *recording__stack(void *arg, uint64_t number, size_t *n, int *truncated);
+struct state_stack;
+int recording__stack(void *arg, uint64_t number, struct state_stack *out);
 
 /* One row of samples; columns as in schema.h. */
 struct schema_sample;

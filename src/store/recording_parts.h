@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "store/dictionary.h"
 #include "store/recording.h"
+#include "store/state.h"
 #include "store/words.h"
 
 enum { READ_SAMPLES, READ_TICKS, READ_STATEMENTS };
@@ -27,9 +28,7 @@ struct recording {
 	struct recording_stack {
 		const uint8_t *data;
 		size_t len;
-		const struct report_frame *frames; /* NULL: not decoded yet */
-		size_t nframes;
-		bool truncated;
+		struct state_stack decoded; /* once it was asked for: its frames are not NULL */
 	} * stacks;
 	struct recording_process *processes;
 	struct recording_site *sites;

@@ -33,8 +33,10 @@ void state_encode(const struct report_process *p, struct dictionary *d, struct w
 	put_list(&fields_line, p->waterfall, p->nlines, sizeof(*p->waterfall), d, out);
 	put_list(&fields_pinned, p->pinned, p->npinned, sizeof(*p->pinned), d, out);
 	for (size_t i = 0; i < p->npinned; i++)
-		words__add(out, dictionary__stack(d, p->pinned[i].frames, p->pinned[i].nframes, 0));
+		words__add(
+		    out, dictionary__stack(d, p->pinned[i].frames, p->pinned[i].nframes, 0, NULL));
 	put_list(&fields_advice, p->advice, p->nadvice, sizeof(*p->advice), d, out);
+	put_list(&fields_cut, p->cuts, p->ncuts, sizeof(*p->cuts), d, out);
 }
 
 struct decoder {
@@ -69,17 +71,30 @@ static void *take_list(struct decoder *x, const struct fields *f, size_t size, s
 static void take_pinned(struct decoder *x, struct report_process *p)
 {
 	struct report_pinned *pinned = take_list(x, &fields_pinned, sizeof(*pinned), &p->npinned);
-	int truncated;
+	struct state_stack stack;
 
 	for (size_t i = 0; !x->r.bad && i < p->npinned; i++) {
-		uint64_t stack = words__take(&x->r);
-
-		pinned[i].frames =
-		    x->library->stack(x->library->arg, stack, &pinned[i].nframes, &truncated);
-		if (!pinned[i].frames)
+		if (x->library->stack(x->library->arg, words__take(&x->r), &stack)) {
 			x->r.bad = true;
+			break;
+		}
+		pinned[i].frames = stack.frames;
+		pinned[i].nframes = stack.nframes;
 	}
 	p->pinned = pinned;
+}
+
+static void take_cuts(struct decoder *x, struct report_process *p)
+{
+	const struct report_cut *cuts = take_list(x, &fields_cut, sizeof(*cuts), &p->ncuts);
+
+	if (x->r.bad || p->ncuts > REPORT_CUTS) {
+		x->r.bad = true;
+		p->ncuts = 0;
+		return;
+	}
+	for (size_t i = 0; i < p->ncuts; i++)
+		p->cuts[i] = cuts[i];
 }
 
 int state_decode(const struct words *from, const struct state_library *library, struct arena *a,
@@ -94,6 +109,7 @@ int state_decode(const struct words *from, const struct state_library *library, 
 	p->waterfall = take_list(&x, &fields_line, sizeof(*p->waterfall), &p->nlines);
 	take_pinned(&x, p);
 	p->advice = take_list(&x, &fields_advice, sizeof(*p->advice), &p->nadvice);
+	take_cuts(&x, p);
 	if (!x.err && (x.r.bad || x.r.at != from->n))
 		x.err = -EBADMSG;
 	return x.err;

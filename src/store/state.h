@@ -3,6 +3,7 @@
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,11 +16,17 @@ struct words;
 /* Append p to out.  An error of memory is the dictionary's or out's to tell. */
 void state_encode(const struct report_process *p, struct dictionary *d, struct words *out);
 
-/* Where numbers are looked up; each returns NULL (and -EBADMSG) for one that there is not. */
+struct state_stack {
+	const struct report_frame *frames; /* leaf first */
+	size_t nframes;
+	bool truncated;
+	const char *reason; /* or NULL */
+};
+
+/* Where numbers are looked up. */
 struct state_library {
-	const char *(*text)(const void *arg, uint64_t number);
-	/* Frames, leaf first, how many to *n, whether they go on to *truncated. */
-	const struct report_frame *(*stack)(void *arg, uint64_t number, size_t *n, int *truncated);
+	const char *(*text)(const void *arg, uint64_t number);		   /* NULL: there is none */
+	int (*stack)(void *arg, uint64_t number, struct state_stack *out); /* 0, or -errno */
 	void *arg;
 };
 

@@ -89,6 +89,7 @@ static void ev_sites(struct evolving *e, int p)
 		s->nframes = k < 2 ? 0 : (size_t)k % EV_FRAMES;
 		s->frames = e->frames + (size_t)k % (EV_FRAMES - s->nframes);
 		s->truncated = k % 3 == 1;
+		s->reason = k % 6 == 1 ? "assembly" : k % 9 == 2 ? "no Python" : NULL;
 		if (ev_random(e, 3) == 0) {
 			uint64_t more = ev_random(e, 100000), size = ev_random(e, 9);
 
@@ -136,6 +137,9 @@ static void ev_memory(struct evolving *e, int n)
 							 .nframes = i,
 							 .frames = e->frames + i};
 	p->nadvice = ev_random(e, 2);
+	p->ncuts = ev_random(e, REPORT_CUTS + 1);
+	for (size_t i = 0; i < p->ncuts; i++)
+		p->cuts[i] = (struct report_cut){"assembly", i, ev_random(e, 1000)};
 }
 
 /* The next instant; belongs to e. */
@@ -194,7 +198,9 @@ static char *ev_text(const struct report *r)
 		(unsigned long long)r->elapsed_ns);
 	for (size_t p = 0; p < r->nprocesses; p++)
 		for (size_t s = 0; s < r->processes[p].nsites; s++)
-			fprintf(f, "%llx ", (unsigned long long)r->processes[p].sites[s].stack);
+			fprintf(f, "%llx %s ", (unsigned long long)r->processes[p].sites[s].stack,
+				r->processes[p].sites[s].reason ? r->processes[p].sites[s].reason
+								: "");
 	fclose(f);
 	return text;
 }
