@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,7 @@ static int start(struct marks *m, const struct stat *st)
 {
 	struct sockaddr_un addr;
 	socklen_t len = marks_name((uint64_t)st->st_dev, st->st_ino, &addr);
+	sigset_t all, before;
 	int err;
 
 	m->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -124,7 +126,11 @@ static int start(struct marks *m, const struct stat *st)
 		return -errno;
 	if (bind(m->fd, (struct sockaddr *)&addr, len) || listen(m->fd, 16))
 		return -errno;
+	/* Signals are for the thread that waits for them. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = -pthread_create(&m->thread, NULL, listen_thread, m);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	m->running = !err;
 	return err;
 }

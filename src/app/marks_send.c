@@ -76,6 +76,7 @@ static int say(int fd, const char *text)
 {
 	char answer[128];
 	size_t len = strlen(text);
+	int tries = 0;
 	ssize_t n;
 
 	if (send(fd, text, len < MARKS_TEXT ? len : MARKS_TEXT - 1, MSG_NOSIGNAL) < 0 &&
@@ -83,7 +84,10 @@ static int say(int fd, const char *text)
 		log_error("the mark cannot be sent: %s", strerror(errno));
 		return -EIO;
 	}
-	n = recv(fd, answer, sizeof(answer) - 1, 0);
+	/* Who is refused unheard is told so first, and then what the answer is. */
+	do
+		n = recv(fd, answer, sizeof(answer) - 1, 0);
+	while (n < 0 && errno == ECONNRESET && !tries++);
 	if (n <= 0) {
 		log_error("the recorder did not answer");
 		return -ETIMEDOUT;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/report_info.h"
 #include "app/report_options.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -62,7 +63,7 @@ static int read_suppressions(const char *path, struct sieve *s)
 		err = sieve__suppress(s, text, &line);
 	}
 	if (err == -EINVAL)
-		log_error("%s:%zu: a line is leak:PATTERN, or a # comment", path, line - 1);
+		log_error("%s:%zu: a line is leak:PATTERN, or a # comment", path, line);
 	else if (err)
 		log_error("%s: %s", path, strerror(-err));
 	if (f)
@@ -143,8 +144,8 @@ static void hide(struct shown *x)
 	instant__free(x->instant);
 }
 
-static int write_one(FILE *f, const struct report_options *o, const struct report *before,
-		     const struct report *now)
+static int write_one(FILE *f, const struct report_options *o, struct recording *r,
+		     const struct report *before, const struct report *now)
 {
 	const struct diff_style diff = {.top = o->top, .frames = o->depth};
 	struct text_style text = {.frames = o->depth};
@@ -157,6 +158,8 @@ static int write_one(FILE *f, const struct report_options *o, const struct repor
 		return folded_write(f, now, before);
 	case FORMAT_PPROF:
 		return pprof_write(f, now, before);
+	case FORMAT_INFO:
+		return report_info_write(f, r);
 	case FORMAT_TEXT:
 	case FORMAT_HTML:
 		break;
@@ -200,15 +203,15 @@ static FILE *open_output(const struct report_options *o)
 	return NULL;
 }
 
-static int write_all(const struct report_options *o, const struct report *before,
-		     const struct report *now)
+static int write_all(const struct report_options *o, struct recording *r,
+		     const struct report *before, const struct report *now)
 {
 	FILE *f = open_output(o);
 	int err;
 
 	if (!f)
 		return -EIO;
-	err = write_one(f, o, before, now);
+	err = write_one(f, o, r, before, now);
 	if ((o->output ? fclose(f) : fflush(f)) && !err)
 		err = -errno;
 	if (err)
@@ -228,7 +231,7 @@ static int report(const struct report_options *o)
 	if (!err && o->diff)
 		err = show(o, r, &o->from, &before);
 	if (!err)
-		err = write_all(o, before.report, now.report);
+		err = write_all(o, r, before.report, now.report);
 	if (err == -ENOMEM)
 		log_error("memory is out");
 	hide(&before);

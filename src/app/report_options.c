@@ -29,6 +29,7 @@ static const char help[] =
     "      --depth N          frames per callsite (16; 0: all; as text only)\n"
     "How\n"
     "      --text             for reading (this is the default)\n"
+    "      --info             what there is: processes, their peaks, marks\n"
     "  -j, --json             one JSON document, as heapwatch --json\n"
     "      --folded           a line per stack: flamegraph.pl, speedscope, inferno\n"
     "      --pprof            go tool pprof, speedscope, Parca, Pyroscope (gzipped)\n"
@@ -43,6 +44,7 @@ enum {
 	OPT_SUPPRESSIONS,
 	OPT_DEPTH,
 	OPT_TEXT,
+	OPT_INFO,
 	OPT_FOLDED,
 	OPT_PPROF,
 	OPT_HTML,
@@ -59,6 +61,7 @@ static const struct option long_options[] = {
     {"depth", required_argument, NULL, OPT_DEPTH},
     {"text", no_argument, NULL, OPT_TEXT},
     {"json", no_argument, NULL, 'j'},
+    {"info", no_argument, NULL, OPT_INFO},
     {"folded", no_argument, NULL, OPT_FOLDED},
     {"pprof", no_argument, NULL, OPT_PPROF},
     {"html", no_argument, NULL, OPT_HTML},
@@ -158,10 +161,12 @@ static int parse_one(int c, int argc, char **argv, struct report_options *o)
 		o->format = FORMAT_JSON;
 		return 0;
 	case OPT_TEXT:
+	case OPT_INFO:
 	case OPT_FOLDED:
 	case OPT_PPROF:
 	case OPT_HTML:
 		o->format = c == OPT_TEXT     ? FORMAT_TEXT
+			    : c == OPT_INFO   ? FORMAT_INFO
 			    : c == OPT_FOLDED ? FORMAT_FOLDED
 			    : c == OPT_PPROF  ? FORMAT_PPROF
 					      : FORMAT_HTML;

@@ -9,6 +9,7 @@
 
 enum report_format {
 	FORMAT_TEXT,
+	FORMAT_INFO,
 	FORMAT_JSON,
 	FORMAT_FOLDED,
 	FORMAT_PPROF,

@@ -59,7 +59,7 @@ static void frames(FILE *f, const struct report_site *s, const struct diff_style
 	if (!shown)
 		fprintf(f, "unknown callsite\n");
 	for (size_t i = 0; i < shown; i++) {
-		fprintf(f, "%*s%s", i ? 32 : 0, "",
+		fprintf(f, "%*s%s", i ? 31 : 0, "",
 			label_frame(label, sizeof(label), &s->frames[i]));
 		if (s->frames[i].file)
 			fprintf(f, "  %s:%" PRIu32,
@@ -68,7 +68,7 @@ static void frames(FILE *f, const struct report_site *s, const struct diff_style
 		fputc('\n', f);
 	}
 	if (shown < s->nframes)
-		fprintf(f, "%32s... %zu more frames\n", "", s->nframes - shown);
+		fprintf(f, "%31s... %zu more frames\n", "", s->nframes - shown);
 }
 
 static bool changed(const struct delta_site *d)

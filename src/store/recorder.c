@@ -34,6 +34,7 @@ struct recorder {
 	struct words tick, last_tick, scratch;
 	struct bytes bytes, sites;
 	uint64_t ticks, samples; /* samples: of this tick */
+	uint64_t safe;		 /* ticks that are in the file */
 	int err;		 /* for good */
 };
 
@@ -260,13 +261,15 @@ int recorder__tick(struct recorder *r, const struct report *report)
 		err = rows__commit(r->rows);
 	if (err == -EBUSY)
 		return 0; /* a reader is in the way; this goes with the next */
+	if (!err)
+		r->safe = r->ticks;
 	r->err = err;
 	return err;
 }
 
 uint64_t recorder__ticks(const struct recorder *r)
 {
-	return r->ticks;
+	return r->safe;
 }
 
 size_t recorder__memory(const struct recorder *r)

@@ -32,6 +32,7 @@ int recorder__tick(struct recorder *r, const struct report *report);
 /* Part of the next tick.  time_ns: CLOCK_REALTIME. */
 int recorder__mark(struct recorder *r, uint64_t time_ns, const char *text);
 
+/* Those that are in the file. */
 uint64_t recorder__ticks(const struct recorder *r);
 /* Heap memory, without SQLite's cache of at most 2 MiB. */
 size_t recorder__memory(const struct recorder *r);

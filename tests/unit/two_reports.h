@@ -42,13 +42,33 @@ static const struct report_site sites_other[] = {
 };
 
 static const struct report_process processes_1[] = {
-    {.pid = 4711, .start_time = 100, .comm = "app", .nsites = 3, .sites = sites_1},
-    {.pid = 4713, .start_time = 200, .comm = "gone;x", .nsites = 1, .sites = sites_other},
+    {.pid = 4711,
+     .start_time = 100,
+     .comm = "app",
+     .exe = "/usr/bin/app",
+     .nsites = 3,
+     .sites = sites_1},
+    {.pid = 4713,
+     .start_time = 200,
+     .comm = "gone;x",
+     .exe = "/bin/gone",
+     .nsites = 1,
+     .sites = sites_other},
 };
 
 static const struct report_process processes_2[] = {
-    {.pid = 4711, .start_time = 100, .comm = "app", .nsites = 3, .sites = sites_2},
-    {.pid = 4713, .start_time = 300, .comm = "new", .nsites = 1, .sites = sites_other},
+    {.pid = 4711,
+     .start_time = 100,
+     .comm = "app",
+     .exe = "/usr/bin/app",
+     .nsites = 3,
+     .sites = sites_2},
+    {.pid = 4713,
+     .start_time = 300,
+     .comm = "new",
+     .exe = "/bin/new",
+     .nsites = 1,
+     .sites = sites_other},
 };
 
 static const struct report report_1 = {.time_ns = 1700000000000000001,
