@@ -10,6 +10,7 @@ static const struct {
 } commands[] = {
     {"doctor", command_doctor}, {"explain", command_explain}, {"export", command_export},
     {"top", command_top},	{"mark", command_mark},	      {"record", command_record},
+    {"report", command_report}, {"mark", command_mark},	      {"record", command_record},
     {"report", command_report},
 };
 
