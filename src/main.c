@@ -9,9 +9,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
     {"doctor", command_doctor}, {"explain", command_explain}, {"export", command_export},
-    {"top", command_top},	{"mark", command_mark},	      {"record", command_record},
-    {"report", command_report}, {"mark", command_mark},	      {"record", command_record},
-    {"report", command_report},
+    {"mark", command_mark},	{"record", command_record},   {"report", command_report},
+    {"top", command_top},
 };
 
 int main(int argc, char **argv)

@@ -13,11 +13,11 @@ int command_explain(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_top(int argc, char **argv);
-
-/* Without a command's name: is the system-wide view what is asked for? */
-bool top_is_meant(int argc, char **argv);
 int command_record(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_mark(int argc, char **argv);
+
+/* Without a command's name: is the system-wide view what is asked for? */
+bool top_is_meant(int argc, char **argv);
 
 #endif

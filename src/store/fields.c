@@ -67,6 +67,7 @@ static const struct field allocator_list[] = {
     F(report_allocator, trimmable_bytes, FIELD_U64),
     F(report_allocator, mmapped_bytes, FIELD_U64),
     F(report_allocator, mmapped_blocks, FIELD_U64),
+    F(report_allocator, searched, FIELD_TEXT),
 };
 
 static const struct field arena_list[] = {
