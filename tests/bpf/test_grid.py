@@ -119,6 +119,7 @@ def of_site(process, name):
 
 def run_cell(row, column, language):
     a = ALLOCATORS[row]
+    first = "rust" if "cfg" in a else re.split("[ _]", row)[0]
     out = os.path.join(harness.scratch(), "grid")
     if language == "Rust":
         rust_build(a, column, out)
@@ -133,15 +134,18 @@ def run_cell(row, column, language):
     w = Watch(f.pid)
     if column == COLUMNS[4]:
         f.run("load")
-        # Its probes are put on within the tick that sees it.
-        while not w.next_report()["processes"][0]["allocator"]["name"].startswith(row.split()[0]):
-            pass
+        # Its probes are put on when the mapping of its code is seen.
+        name = ""
+        for _ in range(200):
+            name = w.next_report()["processes"][0]["allocator"]["name"]
+            if name.startswith(first):
+                break
+        check(name.startswith(first), "after the dlopen the allocator is still " + name)
     before = w.process()
     truth = f.run("grid")
     p = w.process()
     name = p["allocator"]["name"]
-    check(name.startswith("rust" if "cfg" in a else re.split("[ _]", row)[0]),
-          "the allocator is called " + name)
+    check(name.startswith(first), "the allocator is called " + name)
     for want in truth["sites"]:
         got = of_site(p, want["function"])
         check(got == {k: want[k] for k in harness.FIELDS}, "%s has %s, not %s; sites: %s" % (
