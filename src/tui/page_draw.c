@@ -92,11 +92,13 @@ static void draw_head(const struct page_state *s, const struct page_view *v, str
 {
 	static const char *const tabs[] = {"1 Memory", "2 Callsites", "3 Mappings", "4 Arenas"};
 	const struct machine_process *p = v->process;
+	/* How it is watched matters more than where it belongs. */
+	const char *unit = cells__width(c) < 100 ? "" : p->unit;
 	int width = cells__width(c), height = cells__height(c), x, y = 0;
 
 	cells__fill(c, 0, 0, width, STYLE_TITLE, " ");
 	x = cells__printf(c, 0, 0, width, STYLE_TITLE, "%u %s  %s%s%s  %s", p->pid, p->comm,
-			  p->user, p->unit[0] ? ", " : "", p->unit, p->allocator);
+			  p->user, unit[0] ? ", " : "", unit, p->allocator);
 	draw_watch(v, c, 0, x + 2);
 	cells__paint(c, 0, 0, x + 1, STYLE_TITLE);
 	draw_figures(p, c, ++y);
@@ -219,7 +221,7 @@ static void draw_arenas(struct page_body *b, const struct report_allocator *a)
 	for (size_t i = 0; i < a->narenas; i++) {
 		const struct report_arena *r = &a->arenas[i];
 
-		snprintf(line, sizeof(line), "%#-14" PRIx64 "%s %9" PRIu64 " %8s %8s %8s %8s  %s",
+		snprintf(line, sizeof(line), "%#-14" PRIx64 " %s %8" PRIu64 " %8s %8s %8s %8s  %s",
 			 r->address, r->main ? "main" : "    ", r->threads,
 			 machine_bytes_text(system, (double)r->system),
 			 machine_bytes_text(used, (double)r->in_use),
@@ -232,8 +234,8 @@ static void draw_arenas(struct page_body *b, const struct report_allocator *a)
 struct screen_cursor page_draw(const void *state, const void *view, struct cells *c)
 {
 	static const struct widget_key keys[] = {
-	    {"Tab", "Next"}, {"w", "Watch"}, {"d", "Mark"},
-	    {"z", "Freeze"}, {"?", "Help"},  {"Esc", "Back"},
+	    {"Tab", " Next "}, {"w", " Watch "}, {"d", " Mark "},
+	    {"z", " Freeze "}, {"?", " Help "},	 {"Esc", " Back "},
 	};
 	const struct page_state *s = state;
 	const struct page_view *v = view;

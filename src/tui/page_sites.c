@@ -15,12 +15,44 @@ int page_next_line(struct page_body *b)
 	return y >= 0 && y < b->room ? b->first + y : -1;
 }
 
+/* How much of text, bytes, goes on a line of this width: up to a blank where there is one. */
+static size_t line_of(const char *text, int width)
+{
+	size_t fits = 0, blank = 0;
+	char cut[1024];
+
+	snprintf(cut, sizeof(cut), "%s", text);
+	for (size_t i = strlen(cut); i > 0; i--) {
+		if ((cut[i] & 0xc0) == 0x80)
+			continue;
+		cut[i] = 0;
+		if (cells_width_of(cut) <= width) {
+			fits = i;
+			break;
+		}
+	}
+	for (size_t i = fits; text[fits] && i > 0 && !blank; i--)
+		if (text[i] == ' ')
+			blank = i;
+	return blank ? blank : fits;
+}
+
 void page_say(struct page_body *b, int x, enum style style, const char *text)
 {
-	int y = page_next_line(b);
+	int width = cells__width(b->c) - x;
 
-	if (y >= 0)
-		cells__put(b->c, y, x, cells__width(b->c) - x, style, text);
+	do {
+		size_t n = line_of(text, width);
+		int y = page_next_line(b);
+
+		if (y >= 0)
+			cells__printf(b->c, y, x, width, style, "%.*s", (int)n, text);
+		text += n;
+		text += *text == ' ';
+		/* A width that takes nothing would never end. */
+		if (!n)
+			return;
+	} while (*text);
 }
 
 /* "function < caller < ...", as much as there is room for. */
