@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 PREFIX  ?= /usr/local
 BUILD   ?= build
 CC      := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+CXX     := $(if $(filter default undefined,$(origin CXX)),g++,$(CXX))
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
 PYTHON  ?= /usr/bin/python3
@@ -126,10 +127,28 @@ $(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
 	$(Q)$(CLANG) $(CSTD) -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -Isrc -o $@ $^ $(PURE_LIBS)
 
 # As distributions build: no frame pointers.
+NOFP := -O2 -g -Wall -Wextra -fno-builtin -fomit-frame-pointer -Iinclude -MMD -MP
 $(BUILD)/fixtures/nofp/%: tests/fixtures/nofp/%.c
 	$(call say,FIX,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -fno-builtin -fomit-frame-pointer -MMD -MP -o $@ $< -lpthread
+	$(Q)$(CC) $(CSTD) $(NOFP) -o $@ $< -lpthread $(FIXTURE_LIBS)
+FIXTURES += $(addprefix $(BUILD)/fixtures/nofp/,chains-static chains-stripped throws lib/late.so)
+$(BUILD)/fixtures/nofp/late: FIXTURE_LIBS := -ldl
+$(BUILD)/fixtures/nofp/plt: FIXTURE_LIBS := -no-pie -fno-pie -fno-pic -fcf-protection=none -Wl,-z,lazy
+$(BUILD)/fixtures/nofp/%-static: tests/fixtures/nofp/%.c
+	$(call say,FIX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(NOFP) -static -o $@ $< -lpthread
+$(BUILD)/fixtures/nofp/%.so: tests/fixtures/nofp/%.c
+	$(call say,FIX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(NOFP) -shared -fPIC -o $@ $<
+$(BUILD)/fixtures/nofp/%: tests/fixtures/nofp/%.cc
+	$(call say,FIX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -O2 -g -Wall -Wextra -fno-builtin -fomit-frame-pointer -MMD -MP -o $@ $<
+$(BUILD)/fixtures/nofp/%-stripped: $(BUILD)/fixtures/nofp/%
+	$(Q)strip -o $@ $<
 
 # Frame pointers and no sibling calls: a fixture's callsites must be what its source says.
 $(BUILD)/fixtures/%: tests/fixtures/%.c

@@ -3,14 +3,14 @@
 # deps.sh: install what building and testing need and is not there yet; root, or it says what to do.
 set -eu
 
-DEBIAN="gcc make clang llvm clang-format bpftool libbpf-dev libelf-dev libdw-dev libcapstone-dev
+DEBIAN="gcc g++ make clang llvm clang-format bpftool libbpf-dev libelf-dev libdw-dev libcapstone-dev
 libiberty-dev libjansson-dev libcmocka-dev linux-libc-dev python3 binutils libsqlite3-dev
 libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libncurses-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev
 libcap-dev"
 # For tests only: programs that nobody here wrote.  A test without its program says so and skips.
 DEBIAN_TEST="redis-server nginx-light sqlite3 git tmux prometheus openssl golang-go systemd man-db
-g++ libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools"
-FEDORA="gcc make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel
+libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools"
+FEDORA="gcc gcc-c++ make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel
 elfutils-devel compiler-rt capstone-devel binutils-devel jansson-devel libcmocka-devel kernel-headers python3
 sqlite-devel protobuf-c-devel protobuf-c-compiler zlib-devel ncurses-devel libmicrohttpd-devel gnutls-devel libyaml-devel
 libxcrypt-devel libcap-devel binutils redis nginx sqlite git"
