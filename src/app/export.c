@@ -141,9 +141,9 @@ int exporter__reload(struct exporter *e)
 		e->reloaded = now_seconds();
 		log_note("configuration read again");
 	} else {
-		log_warn("the %s before stays in force", rules_ok ? "web config"
-							 : web_ok ? "rules"
-								  : "rules and the web config");
+		log_warn("the %s in force", rules_ok ? "web config before stays"
+					    : web_ok ? "rules before stay"
+						     : "rules and web config before stay");
 	}
 	if (rules__watches(e->rules) && watcher__start(e->watcher))
 		log_warn("nobody can be watched; passive figures go on");

@@ -1,0 +1,357 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""test_export.py: what heapwatch export serves, against what the programs did: by hand, by
+Debian's Prometheus, by promtool and by pprof."""
+import gzip
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import harness  # noqa: E402
+from exporting import (OPENMETRICS, Exporter, Prometheus, named, of_group,  # noqa: E402
+                       promtool)
+from harness import Fixture, check, equal, need  # noqa: E402
+
+TESTS = {}
+NOT_LIMITED = ("--max-overhead", "100%")
+
+
+def test(fn):
+    TESTS[fn.__name__] = fn
+    return fn
+
+
+class Named(Fixture):
+    """A churn of a name of its own."""
+
+    def __init__(self, name):
+        self.p = harness.start([named(os.path.join(harness.BUILD, "fixtures", "churn"), name)],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self.p.pid
+        self.lines = harness.Lines(self.p.stdout)
+        self.ready()
+
+
+def watched(e, group, n=1):
+    return e.settled(lambda m: m.get(("heapwatch_group_watched_processes",
+                                      (("group", group),))) == n)
+
+
+def compare(metrics, group, truth):
+    got = lambda name: of_group(metrics, "heapwatch_group_" + name, group)
+    equal(got("outstanding_bytes"), truth["outstanding_bytes"], "outstanding bytes")
+    equal(got("outstanding_blocks"), truth["outstanding_blocks"], "outstanding blocks")
+    equal(got("outstanding_mapped_bytes"), truth["mapped_bytes"], "mapped bytes")
+    equal(got("lost_events_total"), 0, "lost events")
+    for want in truth["sites"]:
+        sums = {"bytes": 0, "blocks": 0}
+        for (name, labels), value in metrics.items():
+            m = re.match("heapwatch_callsite_outstanding_(bytes|blocks)$", name)
+            labels = dict(labels)
+            if m and labels["group"] == group and \
+                    labels["function"].split(" < ")[0] == want["function"]:
+                sums[m[1]] += value
+                check(re.match("[0-9a-f]{16}$", labels["site"]), "site is %(site)s" % labels)
+        equal(sums, {k: want[k] for k in sums}, want["function"])
+
+
+@test
+def passive_figures():
+    """Without --watch: RSS as the kernel says, and nobody has a probe."""
+    f = Named("hw-passive")
+    e = Exporter()
+    m = e.settled()
+    with open("/proc/%d/statm" % f.pid) as statm:
+        size, rss, shared = (int(n) * 4096 for n in statm.read().split()[:3])
+    equal(of_group(m, "heapwatch_group_processes", "hw-passive"), 1, "processes")
+    equal(of_group(m, "heapwatch_group_resident_bytes", "hw-passive"), rss, "RSS")
+    equal(of_group(m, "heapwatch_group_unshared_bytes", "hw-passive"), rss - shared, "unshared")
+    equal(of_group(m, "heapwatch_group_watched_processes", "hw-passive"), 0, "watched")
+    equal(harness.traps(f.pid, "libc.so.6"), 0, "breakpoints in libc")
+    check(not [k for k in m if "pid" in dict(k[1])], "a label is called pid")
+    said = e.end()
+    check("stopping" in said[-1], "the last line is %r" % said[-1])
+
+
+@test
+def group_of_many_processes():
+    """Counts follow processes that come and go; RSS is their sum; a group expires."""
+    path = named("/bin/sleep", "hw-sleeper")
+    e = Exporter("--expire", "700ms")
+    all = [harness.start([path, "1009"]) for _ in range(7)]
+    m = e.settled(lambda m: ("heapwatch_group_processes", (("group", "hw-sleeper"),)) in m)
+    equal(of_group(m, "heapwatch_group_processes", "hw-sleeper"), 7, "processes")
+    rss = 0
+    for p in all:
+        with open("/proc/%d/statm" % p.pid) as f:
+            rss += int(f.read().split()[1]) * 4096
+    equal(of_group(m, "heapwatch_group_resident_bytes", "hw-sleeper"), rss, "RSS")
+    for p in all[:4]:
+        harness.kill(p)
+    equal(of_group(e.settled(), "heapwatch_group_processes", "hw-sleeper"), 3, "processes")
+    for p in all[4:]:
+        harness.kill(p)
+    e.settled(lambda m: ("heapwatch_group_processes", (("group", "hw-sleeper"),)) not in m)
+    e.end()
+
+
+@test
+def watched_exact():
+    f = Named("hw-exact")
+    e = Exporter("--watch", "comm=hw-exact", "--top", "40", *NOT_LIMITED)
+    watched(e, "hw-exact")
+    truth = f.run("family")
+    compare(e.settled(), "hw-exact", truth)
+    # What is ended stays in the counters; the gauges end.
+    events = of_group(e.settled(), "heapwatch_group_events_total", "hw-exact")
+    f.tell("quit")
+    f.p.wait()
+    m = watched(e, "hw-exact", 0)
+    check(of_group(m, "heapwatch_group_events_total", "hw-exact") >= events, "events fell")
+    check(("heapwatch_group_outstanding_bytes", (("group", "hw-exact"),)) not in m,
+          "outstanding bytes of nobody")
+    e.end()
+
+
+@test
+def processes_that_come_later():
+    """--watch is about those to come as well; detached they run on without a breakpoint."""
+    e = Exporter("--watch", "comm=hw-later", *NOT_LIMITED)
+    e.settled()
+    f, g = Named("hw-later"), Named("hw-later")
+    watched(e, "hw-later", 2)
+    f.run("family")
+    one, other = (p.run("family") for p in (f, g))
+    m = e.settled()
+    # f did it twice: what a scenario keeps it keeps.
+    total = 2 * one["outstanding_bytes"] + other["outstanding_bytes"]
+    equal(of_group(m, "heapwatch_group_outstanding_bytes", "hw-later"), total, "outstanding")
+    check(harness.traps(f.pid, "libc.so.6") > 0, "no breakpoint in libc while watched")
+    e.end()
+    for p in (f, g):
+        equal(harness.traps(p.pid, "libc.so.6"), 0, "breakpoints in libc afterwards")
+        p.run("family")
+
+
+@test
+def at_most_so_many():
+    all = [Named("hw-many") for _ in range(3)]
+    e = Exporter("--watch", "comm=hw-many", "--max-watched", "2", *NOT_LIMITED)
+    m = watched(e, "hw-many", 2)
+    equal(m["heapwatch_watch_failed_processes", ()], 1, "processes that wait")
+    # At the first look, which comes before it serves.
+    said = [l for l in e.log.seen if "2 processes are watched, as many as --max-watched" in l]
+    equal(len(said), 1, "lines that say so")
+    equal(sum(harness.traps(f.pid, "libc.so.6") > 0 for f in all), 2, "processes with probes")
+    e.end()
+
+
+@test
+def too_dear():
+    """A storm over the limit loses its probes, and that is said; passive figures go on."""
+    f = Named("hw-storm")
+    e = Exporter("--watch", "comm=hw-storm", "--max-overhead", "0.1%")
+    watched(e, "hw-storm")
+    f.run("storm 20011")
+    m = e.settled(lambda m: m["heapwatch_watch_withdrawals_total", ()] == 1)
+    e.wait_for(r"probes withdrawn from %d \(hw-storm\)" % f.pid)
+    equal(m["heapwatch_watch_withdrawn_processes", ()], 1, "withdrawn processes")
+    m = watched(e, "hw-storm", 0)
+    equal(harness.traps(f.pid, "libc.so.6"), 0, "breakpoints in libc")
+    equal(of_group(m, "heapwatch_group_processes", "hw-storm"), 1, "processes")
+    check(of_group(m, "heapwatch_group_probe_seconds_total", "hw-storm") > 0, "no probe time")
+    e.end()
+
+
+@test
+def prometheus_scrapes_two():
+    need("prometheus")
+    f = Named("hw-prom")
+    a = Exporter("--watch", "comm=hw-prom", "--top", "40", *NOT_LIMITED)
+    b = Exporter("--group-by", "pid")
+    watched(a, "hw-prom")
+    truth = f.run("family")
+    a.settled()
+    b.settled()
+    prometheus = Prometheus([a.url, b.url])
+    prometheus.wait(lambda: [v for _, v in prometheus.ask("up")] == [1, 1])
+    ask = lambda q: [v for _, v in prometheus.ask(q)]
+    equal(ask('heapwatch_group_outstanding_bytes{group="hw-prom"}'),
+          [truth["outstanding_bytes"]], "PromQL's outstanding bytes")
+    equal(ask('sum(heapwatch_callsite_outstanding_bytes{group="hw-prom",kind="heap"})'),
+          [truth["outstanding_bytes"]], "the sum of the callsites")
+    for want in truth["sites"]:
+        equal(ask('sum(heapwatch_callsite_outstanding_blocks{group="hw-prom",'
+                  'function=~"%s( .*)?"}) or vector(0)' % want["function"]), [want["blocks"]],
+              want["function"])
+    equal(ask('heapwatch_group_processes{group="hw-prom %d"}' % f.pid), [1], "the group by pid")
+    equal(ask('count(heapwatch_build_info)'), [2], "the targets with build_info")
+    equal(ask('sum(heapwatch_group_lost_events_total) > 0'), [], "lost events")
+    a.end()
+    b.end()
+
+
+@test
+def promtool_accepts_both_formats():
+    need("promtool")
+    f = Named("hw-tool")
+    e = Exporter("--watch", "comm=hw-tool", *NOT_LIMITED)
+    watched(e, "hw-tool")
+    f.run("family")
+    e.settled()
+    promtool("check", "metrics", stdin=e.text())
+    status, headers, body = e.get("/metrics", {"Accept": OPENMETRICS})
+    equal(headers["Content-Type"],
+          "application/openmetrics-text; version=1.0.0; charset=utf-8", "Content-Type")
+    check(body.endswith(b"\n# EOF\n"), "it ends with %r" % body[-20:])
+    check(b"# TYPE heapwatch_build info\n" in body, "no info family")
+    status, headers, packed = e.get("/metrics", {"Accept-Encoding": "gzip"})
+    equal(headers["Content-Encoding"], "gzip", "Content-Encoding")
+    check(gzip.decompress(packed).startswith(b"# HELP "), "it unpacks to something else")
+    e.end()
+
+
+@test
+def pprof_reads_profiles():
+    go = need("go")
+    f = Named("hw-pprof")
+    e = Exporter("--watch", "comm=hw-pprof", *NOT_LIMITED)
+    watched(e, "hw-pprof")
+    truth = f.run("family")
+    e.settled()
+    at = os.path.join(harness.scratch(), "profile")
+
+    def flat(path, sample):
+        """Function -> value, as `go tool pprof -top` says."""
+        status, headers, body = e.get(path)
+        equal((status, headers["Content-Type"]), (200, "application/octet-stream"), path)
+        with open(at, "wb") as out:
+            out.write(body)
+        r = subprocess.run([go, "tool", "pprof", "-top", "-unit=B", "-nodecount=1000", "-nodefraction=0",
+                            "-sample_index=" + sample, at], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT,
+                           env={**os.environ, "HOME": os.path.dirname(at)})
+        equal(r.returncode, 0, "go tool pprof: " + r.stderr)
+        rows = re.findall(r"^ *(-?\d+)B? +\S+ +\S+ +\S+ +\S+ +(\S+)", r.stdout, re.M)
+        return {name: int(value) for value, name in rows}
+
+    for path in ("/pid/%d/debug/pprof/heap" % f.pid, "/group/hw-pprof/debug/pprof/allocs"):
+        held, made = flat(path, "inuse_space"), flat(path, "alloc_space")
+        for want in truth["sites"]:
+            if want["blocks"]:
+                equal(held.get(want["function"], 0), want["bytes"], want["function"])
+                equal(made.get(want["function"], 0), want["allocated_bytes"], want["function"])
+    # Only what changed meanwhile.
+    query = subprocess.Popen([sys.executable, "-c", "import sys, urllib.request as u\n"
+                              "open(sys.argv[2], 'wb').write(u.urlopen(sys.argv[1]).read())",
+                              "%s/pid/%d/debug/pprof/allocs?seconds=2" % (e.url, f.pid),
+                              at + ".delta"])
+    time.sleep(0.7)
+    second = f.run("family")
+    equal(query.wait(harness.TIMEOUT), 0, "the one that waits")
+    e.get = lambda path: (200, {"Content-Type": "application/octet-stream"},
+                          open(path, "rb").read())
+    made = flat(at + ".delta", "alloc_space")
+    for want in second["sites"]:
+        if want["blocks"]:
+            equal(made.get(want["function"], 0), want["allocated_bytes"], "what changed")
+    e.end()
+
+
+@test
+def pages():
+    e = Exporter()
+    equal(e.text("/healthz"), "ok\n", "/healthz")
+    page = e.text("/")
+    for word in ("<h1>heapwatch", 'href="/metrics"', 'href="/api/report.json"', "pprof/heap"):
+        check(word in page, "/ lacks " + word)
+    report = json.loads(e.text("/api/report.json"))
+    equal(report["version"], 1, "version")
+    equal(report["processes"], [], "processes, with nobody watched,")
+    check({"name", "processes", "rss_bytes"} <= set(report["groups"][0]), "groups[0]")
+    for path, status in (("/nothing", 404), ("/pid/1/debug/pprof/heap", 404),
+                         ("/pid/0/debug/pprof/heap", 404), ("/pid/x/debug/pprof/heap", 404),
+                         ("/group//debug/pprof/heap", 404), ("/group/a%2Fb/debug/pprof/heap", 404),
+                         ("/pid/1/debug/pprof/heap?seconds=x", 400), ("/metrics/", 404),
+                         ("/group/" + "x" * 5000 + "/debug/pprof/heap", 404)):
+        equal(e.get(path)[0], status, path[:60])
+    e.end()
+
+
+@test
+def rules_are_read_again():
+    f = Named("hw-ruled")
+    rules = os.path.join(harness.scratch(), "rules")
+
+    def write(text):
+        with open(rules, "w") as out:
+            out.write(text)
+
+    write('group "my {comm}" comm=hw-ruled\nignore comm=kthreadd\n')
+    e = Exporter("--rules", rules, *NOT_LIMITED)
+    m = e.settled()
+    equal(of_group(m, "heapwatch_group_processes", "my hw-ruled"), 1, "processes")
+    equal(m["heapwatch_config_last_reload_successful", ()], 1, "reload")
+    # An error is told with its line, and the rules before stay in force.
+    write("group a comm=hw-ruled\nwatch hw-ruled\n")
+    e.p.send_signal(signal.SIGHUP)
+    e.wait_for(re.escape(rules) + ": line 2: KEY=PATTERN was expected, not 'hw-ruled'")
+    e.wait_for("the rules before stay in force")
+    m = e.settled()
+    equal(of_group(m, "heapwatch_group_processes", "my hw-ruled"), 1, "processes")
+    equal(m["heapwatch_config_last_reload_successful", ()], 0, "reload")
+    # A rule that watches, where none did: programs are loaded now, with what privileges are left.
+    write("group b comm=hw-ruled\nwatch comm=hw-ruled\n")
+    e.p.send_signal(signal.SIGHUP)
+    e.wait_for("configuration read again")
+    watched(e, "b")
+    truth = f.run("family")
+    m = e.settled()
+    equal(of_group(m, "heapwatch_group_outstanding_bytes", "b"), truth["outstanding_bytes"],
+          "outstanding bytes")
+    equal(m["heapwatch_config_last_reload_successful", ()], 1, "reload")
+    # And away again.
+    write("")
+    e.p.send_signal(signal.SIGHUP)
+    watched(e, "hw-ruled", 0)
+    equal(harness.traps(f.pid, "libc.so.6"), 0, "breakpoints in libc")
+    e.end()
+
+
+@test
+def tells_systemd():
+    """READY, STATUS, WATCHDOG, RELOADING and STOPPING, as sd_notify(3) has them."""
+    path = os.path.join(harness.scratch(), "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(path)
+        s.settimeout(harness.TIMEOUT)
+        e = Exporter(env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"})
+
+        def wait_for(word):
+            while True:
+                said = s.recv(4096).decode()
+                if said.startswith(word):
+                    return said
+
+        wait_for("READY=1")
+        wait_for("STATUS=")
+        before = time.monotonic()
+        for _ in range(5):
+            equal(wait_for("WATCHDOG="), "WATCHDOG=1", "watchdog")
+        check(time.monotonic() - before < 5, "the watchdog is told too seldom")
+        e.p.send_signal(signal.SIGHUP)
+        check("MONOTONIC_USEC=" in wait_for("RELOADING=1"), "no time of the reload")
+        wait_for("READY=1")
+        e.p.send_signal(signal.SIGTERM)
+        wait_for("STOPPING=1")
+        equal(e.p.wait(harness.TIMEOUT), 0, "exit code")
+
+
+if __name__ == "__main__":
+    harness.main(TESTS)
