@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "app/export.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "app/export_metrics.h"
 #include "app/export_pages.h"
 #include "app/export_render.h"
+#include "app/machine_source.h"
 #include "app/privileges.h"
 #include "app/watcher.h"
 #include "base/clock.h"
@@ -31,7 +33,8 @@
 struct exporter {
 	const struct export_options *options;
 	struct rules *rules;
-	struct web_config *web; /* NULL: no file */
+	struct web_config *web;	       /* NULL: no file */
+	struct machine_source *source; /* of the counters of brk, mmap and munmap */
 	struct sampler *sampler;
 	struct groups *groups;
 	struct callsites *callsites;
@@ -217,8 +220,14 @@ static int make(struct exporter *e)
 {
 	const struct export_options *o = e->options;
 	uint64_t stale_ns = STALE_TICKS * o->interval_ns;
-	int err = sampler__new(NULL, &e->sampler);
+	struct sampler_options options = {.source = NULL};
+	int err;
 
+	e->source = machine_source__new();
+	if (!e->source)
+		return -ENOMEM;
+	options.source = machine_source__sampler(e->source);
+	err = sampler__new(&options, &e->sampler);
 	if (err) {
 		log_error("cannot read /proc: %s", strerror(-err));
 		return err;
@@ -229,6 +238,28 @@ static int make(struct exporter *e)
 	e->watcher = watcher__new(o, e->sampler);
 	e->pages = pages__new(stale_ns > 30000000000u ? stale_ns : 30000000000u);
 	return e->groups && e->callsites && e->watcher && e->pages ? 0 : -ENOMEM;
+}
+
+/*
+ * Tracepoints, the last resort, make every system call of the machine slower: only for who asks for
+ * them.
+ */
+static void count_calls(struct exporter *e)
+{
+	enum kernel_kind kind = e->options->system;
+
+	libbpf_set_print(NULL); /* trying what works may fail, and that is no news */
+	if (kind == KERNEL_AUTO)
+		kind = feature_best_kernel(NULL);
+	if (e->options->system == KERNEL_AUTO && kind == KERNEL_TRACEPOINT) {
+		log_note("calls of brk, mmap and munmap are not counted: this kernel has neither "
+			 "fentry nor kprobes; --system-probes tracepoint makes do without");
+		kind = KERNEL_NONE;
+	}
+	machine_source__start(e->source, kind);
+	if (kind != KERNEL_NONE && !machine_source__sampler(e->source)->kind[0])
+		log_warn("calls of brk, mmap and munmap are not counted: %s",
+			 machine_source__sampler(e->source)->reason);
 }
 
 int exporter__new(const struct export_options *o, struct exporter **out)
@@ -257,6 +288,8 @@ int exporter__new(const struct export_options *o, struct exporter **out)
 		http.arg = e->pages;
 		err = http__new(&http, e->web, &e->http);
 	}
+	if (!err)
+		count_calls(e);
 	if (!err && rules__watches(e->rules))
 		err = watcher__start(e->watcher);
 	if (err) {
@@ -279,6 +312,7 @@ void exporter__free(struct exporter *e)
 	callsites__free(e->callsites);
 	groups__free(e->groups);
 	sampler__free(e->sampler);
+	machine_source__free(e->source);
 	web_config__free(e->web);
 	rules__free(e->rules);
 	free(e);

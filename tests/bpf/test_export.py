@@ -169,6 +169,55 @@ def too_dear():
     e.end()
 
 
+MAPPER = """
+import mmap, sys
+def work(n, keep):
+    for i in range(n):
+        m = mmap.mmap(-1, 8192)
+        if i >= keep:
+            m.close()
+        else:
+            kept.append(m)
+kept = [None] * 100
+kept.clear()
+work(200, 0)
+print("ready", flush=True)
+for line in sys.stdin:
+    work(1009, 506)
+    print("done", flush=True)
+"""
+
+
+@test
+def mapping_calls_counted():
+    """Of a process that nobody watches, by probes in the kernel."""
+    python = named("/usr/bin/python3", "hw-mapper")
+    p = harness.start([python, "-c", MAPPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                      text=True)
+    lines = harness.Lines(p.stdout)
+    equal(lines.next("ready"), "ready", "the mapper's first line")
+    for kind in ("fentry", "kprobe", "tracepoint"):
+        try:
+            harness.kind_works(kind)
+            break
+        except harness.Skip as why:
+            last = why
+    else:
+        raise last
+    e = Exporter("--system-probes", kind)
+    before = e.settled()
+    p.stdin.write("go\n")
+    p.stdin.flush()
+    equal(lines.next("done"), "done", "the mapper's answer")
+    after = e.settled()
+    for name, want in (("mmap_calls_total", 1009), ("munmap_calls_total", 503),
+                       ("mmap_bytes_total", 1009 * 8192), ("munmap_bytes_total", 503 * 8192)):
+        name = "heapwatch_group_" + name
+        was = before.get((name, (("group", "hw-mapper"),)), 0)
+        equal(of_group(after, name, "hw-mapper") - was, want, name)
+    e.end()
+
+
 @test
 def prometheus_scrapes_two():
     need("prometheus")
