@@ -13,8 +13,9 @@ import urllib.parse
 import urllib.request
 
 import harness
-from harness import Failed, check, equal
+from harness import Failed, Fixture, check, equal
 
+NOT_LIMITED = ("--max-overhead", "100%")
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
@@ -103,6 +104,22 @@ def named(binary, name, **options):
         g.write(f.read())
     os.chmod(path, 0o755)
     return path
+
+
+class Named(Fixture):
+    """A churn of a name of its own."""
+
+    def __init__(self, name):
+        self.p = harness.start([named(os.path.join(harness.BUILD, "fixtures", "churn"), name)],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self.p.pid
+        self.lines = harness.Lines(self.p.stdout)
+        self.ready()
+
+
+def watched(e, group, n=1):
+    return e.settled(lambda m: m.get(("heapwatch_group_watched_processes",
+                                      (("group", group),))) == n)
 
 
 class Prometheus:

@@ -1,8 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""test_export.py: what heapwatch export serves, against what the programs did: by hand, by
-Debian's Prometheus, by promtool and by pprof."""
-import gzip
+"""test_export.py: what heapwatch export serves, against what the programs did."""
 import json
 import os
 import re
@@ -14,33 +12,15 @@ import time
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
-from exporting import (OPENMETRICS, Exporter, Prometheus, named, of_group,  # noqa: E402
-                       promtool)
-from harness import Fixture, check, equal, need  # noqa: E402
+from exporting import NOT_LIMITED, Exporter, Named, named, of_group, watched  # noqa: E402
+from harness import check, equal  # noqa: E402
 
 TESTS = {}
-NOT_LIMITED = ("--max-overhead", "100%")
 
 
 def test(fn):
     TESTS[fn.__name__] = fn
     return fn
-
-
-class Named(Fixture):
-    """A churn of a name of its own."""
-
-    def __init__(self, name):
-        self.p = harness.start([named(os.path.join(harness.BUILD, "fixtures", "churn"), name)],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid = self.p.pid
-        self.lines = harness.Lines(self.p.stdout)
-        self.ready()
-
-
-def watched(e, group, n=1):
-    return e.settled(lambda m: m.get(("heapwatch_group_watched_processes",
-                                      (("group", group),))) == n)
 
 
 def compare(metrics, group, truth):
@@ -215,101 +195,6 @@ def mapping_calls_counted():
         name = "heapwatch_group_" + name
         was = before.get((name, (("group", "hw-mapper"),)), 0)
         equal(of_group(after, name, "hw-mapper") - was, want, name)
-    e.end()
-
-
-@test
-def prometheus_scrapes_two():
-    need("prometheus")
-    f = Named("hw-prom")
-    a = Exporter("--watch", "comm=hw-prom", "--top", "40", *NOT_LIMITED)
-    b = Exporter("--group-by", "pid")
-    watched(a, "hw-prom")
-    truth = f.run("family")
-    a.settled()
-    b.settled()
-    prometheus = Prometheus([a.url, b.url])
-    prometheus.wait(lambda: [v for _, v in prometheus.ask("up")] == [1, 1])
-    ask = lambda q: [v for _, v in prometheus.ask(q)]
-    equal(ask('heapwatch_group_outstanding_bytes{group="hw-prom"}'),
-          [truth["outstanding_bytes"]], "PromQL's outstanding bytes")
-    equal(ask('sum(heapwatch_callsite_outstanding_bytes{group="hw-prom",kind="heap"})'),
-          [truth["outstanding_bytes"]], "the sum of the callsites")
-    for want in truth["sites"]:
-        equal(ask('sum(heapwatch_callsite_outstanding_blocks{group="hw-prom",'
-                  'function=~"%s( .*)?"}) or vector(0)' % want["function"]), [want["blocks"]],
-              want["function"])
-    equal(ask('heapwatch_group_processes{group="hw-prom %d"}' % f.pid), [1], "the group by pid")
-    equal(ask('count(heapwatch_build_info)'), [2], "the targets with build_info")
-    equal(ask('sum(heapwatch_group_lost_events_total) > 0'), [], "lost events")
-    a.end()
-    b.end()
-
-
-@test
-def promtool_accepts_both_formats():
-    need("promtool")
-    f = Named("hw-tool")
-    e = Exporter("--watch", "comm=hw-tool", *NOT_LIMITED)
-    watched(e, "hw-tool")
-    f.run("family")
-    e.settled()
-    promtool("check", "metrics", stdin=e.text())
-    status, headers, body = e.get("/metrics", {"Accept": OPENMETRICS})
-    equal(headers["Content-Type"],
-          "application/openmetrics-text; version=1.0.0; charset=utf-8", "Content-Type")
-    check(body.endswith(b"\n# EOF\n"), "it ends with %r" % body[-20:])
-    check(b"# TYPE heapwatch_build info\n" in body, "no info family")
-    status, headers, packed = e.get("/metrics", {"Accept-Encoding": "gzip"})
-    equal(headers["Content-Encoding"], "gzip", "Content-Encoding")
-    check(gzip.decompress(packed).startswith(b"# HELP "), "it unpacks to something else")
-    e.end()
-
-
-@test
-def pprof_reads_profiles():
-    go = need("go")
-    f = Named("hw-pprof")
-    e = Exporter("--watch", "comm=hw-pprof", *NOT_LIMITED)
-    watched(e, "hw-pprof")
-    truth = f.run("family")
-    e.settled()
-    at = os.path.join(harness.scratch(), "profile")
-
-    def flat(path, sample):
-        """Function -> value, as `go tool pprof -top` says."""
-        status, headers, body = e.get(path)
-        equal((status, headers["Content-Type"]), (200, "application/octet-stream"), path)
-        with open(at, "wb") as out:
-            out.write(body)
-        r = subprocess.run([go, "tool", "pprof", "-top", "-unit=B", "-nodecount=1000", "-nodefraction=0",
-                            "-sample_index=" + sample, at], stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT,
-                           env={**os.environ, "HOME": os.path.dirname(at)})
-        equal(r.returncode, 0, "go tool pprof: " + r.stderr)
-        rows = re.findall(r"^ *(-?\d+)B? +\S+ +\S+ +\S+ +\S+ +(\S+)", r.stdout, re.M)
-        return {name: int(value) for value, name in rows}
-
-    for path in ("/pid/%d/debug/pprof/heap" % f.pid, "/group/hw-pprof/debug/pprof/allocs"):
-        held, made = flat(path, "inuse_space"), flat(path, "alloc_space")
-        for want in truth["sites"]:
-            if want["blocks"]:
-                equal(held.get(want["function"], 0), want["bytes"], want["function"])
-                equal(made.get(want["function"], 0), want["allocated_bytes"], want["function"])
-    # Only what changed meanwhile.
-    query = subprocess.Popen([sys.executable, "-c", "import sys, urllib.request as u\n"
-                              "open(sys.argv[2], 'wb').write(u.urlopen(sys.argv[1]).read())",
-                              "%s/pid/%d/debug/pprof/allocs?seconds=2" % (e.url, f.pid),
-                              at + ".delta"])
-    time.sleep(0.7)
-    second = f.run("family")
-    equal(query.wait(harness.TIMEOUT), 0, "the one that waits")
-    e.get = lambda path: (200, {"Content-Type": "application/octet-stream"},
-                          open(path, "rb").read())
-    made = flat(at + ".delta", "alloc_space")
-    for want in second["sites"]:
-        if want["blocks"]:
-            equal(made.get(want["function"], 0), want["allocated_bytes"], "what changed")
     e.end()
 
 

@@ -15,9 +15,9 @@ import urllib.error
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
-from exporting import Exporter, certificate, named, of_group, trusting  # noqa: E402
+from exporting import (NOT_LIMITED, Exporter, Named, certificate, named,  # noqa: E402
+                       of_group, trusting, watched)
 from harness import check, equal, need  # noqa: E402
-from test_export import NOT_LIMITED, Named, watched  # noqa: E402
 
 TESTS = {}
 # "swordfish", cost 4.
