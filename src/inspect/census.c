@@ -142,8 +142,8 @@ static bool is_pymalloc(const struct taking *t, uint64_t start, uint64_t end)
 		for (int k = 0; k < 4 && pool + PAGE <= end; k++, pool += pools[i]) {
 			uint8_t state = PAGE_ABSENT;
 
-			if (!pagemap__read(t->in->pages, pool, 1, &state) && state == PAGE_ANON &&
-			    has_pool(t, pool, pools[i]))
+			if (!pagemap__read(t->in->pages, PAGEMAP_ANON, pool, 1, &state) &&
+			    state == PAGE_ANON && has_pool(t, pool, pools[i]))
 				return true;
 		}
 	}
@@ -154,7 +154,10 @@ static int add(struct taking *t, uint64_t start, uint64_t end, enum census_kind 
 {
 	struct census_sum *anon = &t->out->kind[kind], *file = &t->out->kind[CENSUS_FILE];
 	struct pagemap_sum sum = {0};
-	int err = pagemap__sum(t->in->pages, start, end - start, &sum);
+	/* Mappings of files are counted as these two. */
+	enum pagemap_of of =
+	    kind == CENSUS_DATA || kind == CENSUS_FILE ? PAGEMAP_ANY : PAGEMAP_ANON;
+	int err = pagemap__sum(t->in->pages, of, start, end - start, &sum);
 
 	if (err)
 		return err;
@@ -192,7 +195,7 @@ static int read_heads(const struct taking *t, uint64_t addr, uint64_t end, struc
 
 	if (npages > MEMORY_HEADS)
 		npages = MEMORY_HEADS;
-	err = pagemap__read(t->in->pages, addr, npages, h->states);
+	err = pagemap__read(t->in->pages, PAGEMAP_ANON, addr, npages, h->states);
 	h->n = 0;
 	for (uint64_t i = 0; !err && i < npages; i++)
 		if (h->states[i] == PAGE_ANON)

@@ -43,7 +43,7 @@ int glibc_heap_enter(struct glibc_heap *h, struct pagemap *pages, struct glibc_r
 		return -ENOMEM;
 	r->states = states;
 	h->r = r;
-	return pagemap__read(pages, r->page, r->npages, states);
+	return pagemap__read(pages, PAGEMAP_ANON, r->page, r->npages, states);
 }
 
 static bool resident(const struct glibc_heap *h, uint64_t addr)

@@ -286,6 +286,19 @@ def scratch():
     return path
 
 
+def stop(pid):
+    """SIGSTOP, and wait until no thread of it runs any more."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + TIMEOUT
+    for task in os.listdir("/proc/%d/task" % pid):
+        while True:
+            with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+                if f.read().rsplit(")", 1)[1].split()[0] == "T":
+                    break
+            check(time.monotonic() < deadline, "%d does not stop" % pid)
+            time.sleep(0.001)
+
+
 def traps(pid, path):
     """How many bytes of a file's mapped code are not the file's: the breakpoints that are set."""
     changed = 0

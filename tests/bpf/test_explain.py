@@ -344,7 +344,7 @@ def test_repair():
     r = w.process()
     equal((r["outstanding_blocks"], r["lost_events"]), (10007, 0), "blocks, and events lost")
     # While heapwatch stands still its ring of 64 KiB takes 2,048 frees of 32 bytes at most.
-    w.p.send_signal(signal.SIGSTOP)
+    harness.stop(w.p.pid)
     p.tell()
     equal(p.lines.next("freed"), "freed", "the fixture's line")
     w.p.send_signal(signal.SIGCONT)
