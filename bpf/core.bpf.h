@@ -52,7 +52,7 @@ struct hw_thread {
 		__u32 py_first;			    /* the run's first frame */
 		__u32 py_steps;			    /* of the scan */
 		__u32 py_searched;		    /* for the thread's state, in this walk */
-		__u32 pad;
+		__u32 in_jit; /* the last frame but the one under way is HW_PC_JIT */
 	} walk;
 	__u32 low, high; /* a binary search under way */
 	__u64 word;	 /* what was read last of what is not in top[] */

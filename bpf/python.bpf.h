@@ -124,10 +124,8 @@ static __always_inline void hw_py_replace(struct hw_thread *t)
 {
 	struct hw_walk *w = &t->walk;
 
-	w->n--;
+	w->py_pc = hw_pop(t);
 	w->py_first = w->n;
-	w->py_pc = t->rec.pc[w->n & (HW_MAX_FRAMES - 1)];
-	w->key = w->key_before;
 	w->mode = HW_WALK_PYTHON;
 }
 

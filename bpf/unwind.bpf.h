@@ -166,6 +166,11 @@ static __always_inline bool hw_find_rule(struct hw_ctx *c, struct hw_row *out)
 	r = hw_range_of(c->t, c->space, pc);
 	if (!r)
 		return false;
+	if (r->page == HW_RANGE_JIT) {
+		/* Not one of those worth a place in the cache. */
+		*out = (struct hw_row){.kind = HW_ROW_JIT};
+		return true;
+	}
 	if (!r->npages || !hw_row_of(c->t, r, pc - r->bias, out))
 		*out = (struct hw_row){.kind = HW_ROW_NONE};
 	bpf_map_update_elem(&hw_rules, &key, out, BPF_ANY);
@@ -258,6 +263,22 @@ static __always_inline long hw_step_row(struct hw_ctx *c, const struct hw_row *r
 	return hw_next(c, ip, cfa, bp);
 }
 
+/* Generated code: whose it is nobody can say, but what called it can be, where it keeps a frame
+ * pointer.  As it may use rbp for anything, what is found there must look like a call's. */
+static __always_inline long hw_step_jit(struct hw_ctx *c)
+{
+	struct hw_walk *w = &c->t->walk;
+	__u64 ip;
+
+	hw_pop(c->t);
+	if (!w->in_jit)
+		hw_push(c->t, HW_PC_JIT);
+	w->in_jit = true;
+	if (!w->lost_bp && hw_word(c->t, w->bp + 8, &ip) && !hw_after_call(ip))
+		return hw_stop(c->t, HW_STACK_NOFRAME);
+	return hw_step_frame_pointer(c);
+}
+
 /* One frame up; 1: that was the last.  A callback of bpf_loop, which the verifier looks at once,
  * not 64 times. */
 static long hw_frame(__u64 i, void *ctx)
@@ -271,6 +292,9 @@ static long hw_frame(__u64 i, void *ctx)
 		return hw_py_step(c);
 	if (!hw_find_rule(c, &row))
 		return hw_stop(c->t, HW_STACK_NOCODE);
+	if (row.kind == HW_ROW_JIT)
+		return hw_step_jit(c);
+	c->t->walk.in_jit = false;
 	if (row.kind == HW_ROW_NONE || row.kind == HW_ROW_UNKNOWN)
 		return hw_step_frame_pointer(c);
 	return hw_step_row(c, &row);

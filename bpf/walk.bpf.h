@@ -42,6 +42,16 @@ static __always_inline void hw_push(struct hw_thread *t, __u64 pc)
 	w->key = hw_mix(w->key, pc);
 }
 
+/* Take the last frame back: once after a push. */
+static __always_inline __u64 hw_pop(struct hw_thread *t)
+{
+	struct hw_walk *w = &t->walk;
+
+	w->n--;
+	w->key = w->key_before;
+	return t->rec.pc[w->n & (HW_MAX_FRAMES - 1)];
+}
+
 static __always_inline long hw_stop(struct hw_thread *t, __u32 flag)
 {
 	t->walk.flags |= flag;

@@ -21,7 +21,11 @@ enum hw_row_kind {
 	HW_ROW_BP_DEREF,  /* *(rbp + cfa * 8): functions that align their stack */
 	HW_ROW_PLT,	  /* rsp + cfa * 8, and 8 more from the PLT entry's 11th byte on */
 	HW_ROW_SIGNAL,	  /* a signal handler's return: all registers are in a ucontext at rsp */
+	HW_ROW_JIT,	  /* generated code: not in tables, but what one without a file is */
 };
+
+/* Generated code in a stack: all of it that calls itself is one frame, with this for a pc. */
+#define HW_PC_JIT 1
 
 /* Where the caller's rbp is. */
 #define HW_ROW_BP_SAME	0      /* still in rbp */
@@ -60,6 +64,9 @@ struct hw_range {
 	__u32 page;	  /* the first of its module */
 	__u32 npages;	  /* 0: no rows; its frames are stepped over by frame pointer */
 };
+
+/* In place of `page`, with no pages: executable memory of no file. */
+#define HW_RANGE_JIT 0xffffffffu
 
 #define HW_RANGES 256
 

@@ -9,11 +9,17 @@
 #include "app/inspection.h"
 #include "base/clock.h"
 #include "base/units.h"
-#include "heapwatch/python.h"
+#include "heapwatch/unwind.h"
 #include "symbol/names.h"
 
 /* Seconds: an inspection is of now until then, and its RSS is the report's. */
 #define STALE 0.05
+
+/* Not one of the marks that stand for frames of other kinds. */
+static bool is_address(uint64_t pc)
+{
+	return pc != HW_PC_JIT && !(pc & HW_PC_PYTHON);
+}
 
 struct report_frame *build_frames(struct names *names, const struct modules *modules,
 				  const uint64_t *pc, size_t n, int leaf_is_call)
@@ -29,7 +35,7 @@ struct report_frame *build_frames(struct names *names, const struct modules *mod
 						  .line = name.line,
 						  .module = name.module,
 						  .offset = name.offset,
-						  .pc = pc[i] & HW_PC_PYTHON ? 0 : pc[i]};
+						  .pc = is_address(pc[i]) ? pc[i] : 0};
 	}
 	return frames;
 }

@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "app/drain.h"
+#include "app/space.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/ledger.h"
 #include "probe/probes.h"
 #include "model/modules.h"
 #include "symbol/names.h"
-#include "unwind/tables.h"
 
 static int refuse(pid_t pid, int err)
 {
@@ -228,31 +228,6 @@ static int attach_file(struct watched *w, const struct module *m, struct probes 
 	return err;
 }
 
-/* Tell the unwinder what code is where. */
-static int load_tables(struct watched *w, struct tables *tables)
-{
-	size_t n = 0, all = modules__count(w->modules);
-	struct tables_range *ranges = calloc(all + 1, sizeof(*ranges));
-	int err;
-
-	if (!ranges)
-		return -ENOMEM;
-	for (size_t i = 0; i < all; i++) {
-		const struct module *m = modules__at(w->modules, i);
-
-		if (m->exec && m->inode)
-			ranges[n++] = (struct tables_range){.start = m->start,
-							    .end = m->end,
-							    .offset = m->offset,
-							    .dev = (uint64_t)m->dev_major << 32 |
-								   m->dev_minor,
-							    .inode = m->inode};
-	}
-	err = tables__load(tables, w->pid, ranges, n);
-	free(ranges);
-	return err;
-}
-
 /* In the order in which a call of malloc finds them: a preloaded or linked library that replaces
  * the C library's, the program's own, the C library. */
 static void name_allocators(struct watched *w)
@@ -284,7 +259,7 @@ int watched__attach(struct watched *w, struct probes *probes, struct tables *tab
 		return err;
 	err = names ? names__prepare(names, w->pid, w->modules) : 0;
 	if (!err && tables)
-		err = load_tables(w, tables);
+		err = space_load(tables, w->pid, w->modules);
 	for (size_t i = 0; !err && i < modules__count(w->modules); i++) {
 		const struct module *m = modules__at(w->modules, i);
 		struct watched_file *file;

@@ -16,6 +16,9 @@ struct processes {
 	struct codes *codes; /* not fetched yet; NULL: none */
 };
 
+/* Looking again at what is mapped, because of unknown code, is worth it once in so long. */
+#define LOOK_NS 500000000u
+
 struct processes *processes__new(void)
 {
 	struct processes *ps = calloc(1, sizeof(*ps));
@@ -111,6 +114,15 @@ struct codes *processes__codes(struct processes *ps)
 	return c;
 }
 
+/* Code that nobody told us of: memory that was made executable later. */
+static void on_unknown_code(struct process *p, uint64_t time)
+{
+	if (p->looked_ns && time < p->looked_ns + LOOK_NS)
+		return;
+	p->looked_ns = time;
+	p->code_maps++;
+}
+
 /* The address space is a new one, and so is its ledger. */
 static int on_exec(struct process *p, uint64_t time)
 {
@@ -148,6 +160,10 @@ int processes__apply(struct processes *ps, const void *data, size_t len)
 		return 0;
 	case HW_CODE:
 		return on_code(ps, ev.code);
+	case HW_STACK:
+		if (ev.stack->flags & HW_STACK_NOCODE)
+			on_unknown_code(p, ev.hdr->time);
+		break;
 	case HW_VM_MAP:
 		if ((ev.vm_map->flags & (HW_VM_FILE | HW_VM_EXEC)) == (HW_VM_FILE | HW_VM_EXEC))
 			p->code_maps++;

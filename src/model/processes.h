@@ -16,7 +16,8 @@ struct process {
 	uint32_t tgid;
 	bool exited;
 	uint32_t execs;	    /* since the attach */
-	uint32_t code_maps; /* executable file mappings made since the attach */
+	uint32_t code_maps; /* executable file mappings made since the attach; unknown code seen */
+	uint64_t looked_ns; /* when unknown code was counted last; 0: never */
 	uint64_t received;  /* records, of every kind */
 	struct ledger *ledger;
 };

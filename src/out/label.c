@@ -21,7 +21,10 @@ char *label_frame(char *buf, size_t len, const struct report_frame *f)
 
 	if (f->function)
 		return utf8_clean(buf, len, f->function);
-	if (f->module)
+	/* Generated code as a whole is nowhere. */
+	if (f->module && !f->offset && !f->pc)
+		utf8_clean(buf, len, label_base_name(f->module));
+	else if (f->module)
 		snprintf(buf, len, "%s+0x%" PRIx64,
 			 utf8_clean(module, sizeof(module), label_base_name(f->module)), f->offset);
 	else

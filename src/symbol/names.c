@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/strpool.h"
-#include "heapwatch/python.h"
+#include "heapwatch/unwind.h"
 #include "symbol/demangle.h"
 #include "symbol/elffile.h"
 #include "symbol/pycodes.h"
@@ -377,9 +377,13 @@ void names__find(struct names *n, const struct modules *modules, uint64_t pc, in
 		find_python(n, pc, out);
 		return;
 	}
+	*out = (struct name){0};
+	if (pc == HW_PC_JIT) {
+		out->module = strpool__add(n->strings, "[jit]");
+		return;
+	}
 	m = modules__find(modules, at);
 	name = m ? module_name(m) : NULL;
-	*out = (struct name){0};
 	if (!name)
 		return;
 	out->module = strpool__add(n->strings, name);

@@ -204,9 +204,14 @@ int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges,
 	t->space = (struct hw_space){.generation = ++t->generation};
 	for (size_t i = 0; i < n && t->space.n < HW_RANGES; i++) {
 		struct hw_range *to = &t->space.range[t->space.n++];
-		int64_t k = file_of(t, pid, &ranges[i]);
+		int64_t k;
 
 		*to = (struct hw_range){.start = ranges[i].start, .end = ranges[i].end};
+		if (!ranges[i].inode) {
+			to->page = HW_RANGE_JIT;
+			continue;
+		}
+		k = file_of(t, pid, &ranges[i]);
 		if (k < 0)
 			continue;
 		t->files[k].refs++;

@@ -12,7 +12,7 @@
 
 struct tables;
 
-/* An executable mapping of a file. */
+/* An executable mapping of a file, or one of none (inode 0): generated code. */
 struct tables_range {
 	uint64_t start, end, offset;
 	uint64_t dev, inode;

@@ -3,6 +3,7 @@
 """test_stacks.py: whole stacks, frame by frame, in code without frame pointers."""
 import os
 import subprocess
+import time
 
 import harness
 from harness import Lines, Watch, check, equal, main, scratch, start
@@ -19,7 +20,8 @@ def test(fn):
 
 def names(site):
     """A part that the compiler put elsewhere is its function's."""
-    return [f["function"] and f["function"].removesuffix(".cold") for f in site["frames"]]
+    return ["[jit]" if f["module"] == "[jit]" else
+            f["function"] and f["function"].removesuffix(".cold") for f in site["frames"]]
 
 
 def match(got, want):
@@ -111,6 +113,24 @@ def test_exceptions():
 @test
 def test_plt():
     chains("plt")
+
+
+@test
+def test_jit():
+    """Generated code is one frame, and what called it is found where it keeps a frame pointer."""
+    c = Chains("jit")
+    w = Watch(c.p.pid)
+    for line in c.all():
+        check_chain(w.process()["sites"], line)
+    # Made executable behind our backs: nothing is wrong, and it is known soon after.
+    first = [s for s in w.process()["sites"] if s["bytes"] == 1019][0]
+    equal((names(first)[:2], first["truncated_reason"]), (["leaf", "[jit]"], "unknown code"),
+          "code that was not known yet")
+    time.sleep(0.6)
+    w.settled()
+    for line in c.all():
+        check_chain(w.process()["sites"], line)
+    w.end_exactly()
 
 
 @test
