@@ -97,6 +97,9 @@ $(BUILD)/skel/%.pb-c.o: $(BUILD)/skel/%.pb-c.c
 
 $(BUILD)/obj/src/out/pprof.o $(BUILD)/asan/src/out/pprof.o $(BUILD)/fuzz/src/out/pprof.o: | $(GEN).h
 
+# The page is taken in by the assembler.
+$(BUILD)/obj/src/out/html_page.o $(BUILD)/asan/src/out/html_page.o $(BUILD)/fuzz/src/out/html_page.o: $(wildcard src/out/html/*)
+
 # ---- tests ---------------------------------------------------------------------------------------
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/report_html.h"
 #include "app/report_info.h"
 #include "app/report_options.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 #include "out/diff.h"
 #include "out/folded.h"
 #include "out/json.h"
+#include "out/label.h"
 #include "out/pprof.h"
 #include "out/sieve.h"
 #include "out/text.h"
@@ -144,7 +146,7 @@ static void hide(struct shown *x)
 	instant__free(x->instant);
 }
 
-static int write_one(FILE *f, const struct report_options *o, struct recording *r,
+static int write_one(FILE *f, const struct report_options *o, struct recording *r, struct sieve *s,
 		     const struct report *before, const struct report *now)
 {
 	const struct diff_style diff = {.top = o->top, .frames = o->depth};
@@ -160,8 +162,9 @@ static int write_one(FILE *f, const struct report_options *o, struct recording *
 		return pprof_write(f, now, before);
 	case FORMAT_INFO:
 		return report_info_write(f, r);
-	case FORMAT_TEXT:
 	case FORMAT_HTML:
+		return report_html_write(f, label_base_name(o->file), r, s);
+	case FORMAT_TEXT:
 		break;
 	}
 	if (before)
@@ -203,7 +206,7 @@ static FILE *open_output(const struct report_options *o)
 	return NULL;
 }
 
-static int write_all(const struct report_options *o, struct recording *r,
+static int write_all(const struct report_options *o, struct recording *r, struct sieve *s,
 		     const struct report *before, const struct report *now)
 {
 	FILE *f = open_output(o);
@@ -211,7 +214,7 @@ static int write_all(const struct report_options *o, struct recording *r,
 
 	if (!f)
 		return -EIO;
-	err = write_one(f, o, r, before, now);
+	err = write_one(f, o, r, s, before, now);
 	if ((o->output ? fclose(f) : fflush(f)) && !err)
 		err = -errno;
 	if (err)
@@ -231,7 +234,7 @@ static int report(const struct report_options *o)
 	if (!err && o->diff)
 		err = show(o, r, &o->from, &before);
 	if (!err)
-		err = write_all(o, r, before.report, now.report);
+		err = write_all(o, r, now.sieve, before.report, now.report);
 	if (err == -ENOMEM)
 		log_error("memory is out");
 	hide(&before);
