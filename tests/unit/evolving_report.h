@@ -186,7 +186,7 @@ static const struct report *ev_next(struct evolving *e)
 }
 
 /* All that a report says, as text; the caller's to free. */
-static char *ev_text(const struct report *r)
+static inline char *ev_text(const struct report *r)
 {
 	char *text = NULL;
 	size_t len;
