@@ -7,6 +7,7 @@
 
 #include "app/build_memory.h"
 #include "app/drain.h"
+#include "app/governor.h"
 #include "app/watched.h"
 #include "heapwatch/event.h"
 #include "model/ledger.h"
@@ -97,6 +98,9 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 						.stack = from->stack,
 						.bytes = from->bytes,
 						.blocks = from->blocks,
+						.estimated = from->estimated,
+						.low = from->low,
+						.high = from->high,
 						.allocated_bytes = from->allocated_bytes,
 						.allocated_blocks = from->allocated_blocks,
 						.truncated = (from->flags & HW_STACK_ENDED) != 0,
@@ -113,7 +117,12 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	const struct hw_proc *c = in->counters;
 	uint64_t lost = c->lost + c->nothread + c->broken + s->dropped;
 
-	p->mode = lost || s->unsettled || s->overwritten ? "degraded" : "exact";
+	p->mode = budget_level_name(in->governor->level);
+	if (in->governor->level == BUDGET_EXACT && (lost || s->unsettled || s->overwritten))
+		p->mode = "degraded";
+	p->overhead_percent = in->governor->percent;
+	p->overhead_worst_percent = in->governor->worst;
+	p->windows = in->governor->windows;
 	p->outstanding_bytes = s->outstanding_bytes;
 	p->outstanding_blocks = s->outstanding_blocks;
 	p->older_freed_bytes = s->older_freed_bytes;

@@ -11,6 +11,7 @@
 
 struct build;
 struct drain_state;
+struct governor_state;
 struct hw_proc;
 struct names;
 struct snapshot;
@@ -25,6 +26,7 @@ struct build_input {
 	const struct snapshot *snapshot; /* NULL, and the two that follow: no probes */
 	const struct drain_state *state;
 	const struct hw_proc *counters;
+	const struct governor_state *governor;
 	const char *user_probes, *kernel_probes;
 };
 

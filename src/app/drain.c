@@ -217,7 +217,8 @@ struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_
 	return s;
 }
 
-struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds)
+struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds,
+			     struct drain_seen *seen)
 {
 	struct blocks *b = NULL;
 	struct process *p;
@@ -225,7 +226,8 @@ struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32
 	enter(d);
 	p = processes__find(d->processes, (uint32_t)pid);
 	if (p) {
-		b = ledger__blocks(p->ledger);
+		if (!ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly))
+			b = ledger__blocks(p->ledger);
 		*execs = p->execs;
 		*seconds = ledger__seconds(p->ledger, clock_now_ns());
 	}

@@ -46,9 +46,15 @@ struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_
 /*
  * The live blocks of pid as they are now (ledger.h), for one to look them up while the drain goes
  * on; to be given back.  *execs: of which program; *seconds: when a block of now is born.  NULL
- * where memory is out.
+ * where memory is out.  *seen: how much was seen when; free(seen->spans).
  */
-struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds);
+struct drain_seen {
+	bool partly; /* not every call all the time */
+	struct seen_span *spans;
+	size_t n;
+};
+struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds,
+			     struct drain_seen *seen);
 void drain__blocks_free(struct drain *d, struct blocks *b);
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */
 size_t drain__frames(struct drain *d, pid_t pid, uint32_t execs, uint32_t site, uint64_t *pc,

@@ -31,6 +31,7 @@ struct looking {
 	struct liveset *live;
 	uint32_t seconds; /* since the attach */
 	int err;
+	struct sampling_look sampling;
 };
 
 void inspection_init(struct inspection *i, pid_t pid)
@@ -42,20 +43,24 @@ void inspection_init(struct inspection *i, pid_t pid)
 void inspection_free(struct inspection *i)
 {
 	explain_free(&i->explain);
+	sampling_free(&i->sampling);
 	free(i->suspects);
 }
 
-static struct pins_block find_block(void *arg, uint64_t addr)
+static struct pins_block find_block(void *arg, uint64_t addr, uint64_t chunk)
 {
 	struct looking *l = arg;
-	struct pins_block out = {0};
 	struct block b;
+	bool known;
 
 	if (liveset__add(l->live, addr))
 		l->err = -ENOMEM;
-	if (l->blocks && blocks__find(l->blocks, addr, &b))
-		out = (struct pins_block){.seen = true, .key = b.site, .requested = b.size};
-	return out;
+	if (!l->blocks)
+		return (struct pins_block){0};
+	known = blocks__find(l->blocks, addr, &b);
+	if (!sampling_chunk(&l->sampling, addr, chunk, known ? &b : NULL))
+		return (struct pins_block){0};
+	return (struct pins_block){.seen = true, .key = b.site, .requested = b.size};
 }
 
 static void soon(void *arg, uint64_t addr)
@@ -70,7 +75,8 @@ static void soon(void *arg, uint64_t addr)
 
 struct hunt {
 	const struct liveset *live;
-	uint32_t now; /* seconds since the attach, when the walk began */
+	uint32_t now;	  /* seconds since the attach, when the walk began */
+	uint32_t settled; /* blocks younger than this may be later than the walk */
 	struct block *found, *dead;
 	size_t nfound, ndead, room;
 };
@@ -94,7 +100,7 @@ static int hunt_block(void *arg, const struct block *b)
 {
 	struct hunt *h = arg;
 
-	if (liveset__has(h->live, b->addr) || b->born + SETTLED_S > h->now ||
+	if (liveset__has(h->live, b->addr) || b->born + h->settled > h->now ||
 	    h->nfound == SUSPECTS_MAX)
 		return 0;
 	if (h->nfound == h->room) {
@@ -117,7 +123,9 @@ static int hunt_block(void *arg, const struct block *b)
  */
 static void mend(struct inspection *i, struct drain *d, const struct looking *l, uint32_t execs)
 {
-	struct hunt h = {.live = l->live, .now = l->seconds};
+	/* Where frees are not all seen, this is how blocks go: it is no accident to be sure of. */
+	const bool partly = l->sampling.partly;
+	struct hunt h = {.live = l->live, .now = l->seconds, .settled = partly ? 1 : SETTLED_S};
 	size_t n = 0;
 
 	if (l->err || !i->explain.has_glibc)
@@ -128,7 +136,8 @@ static void mend(struct inspection *i, struct drain *d, const struct looking *l,
 		qsort(h.found, h.nfound, sizeof(*h.found), by_addr);
 	h.dead = calloc(h.nfound + 1, sizeof(*h.dead));
 	for (size_t k = 0; h.dead && k < h.nfound; k++)
-		if (suspected(i, &h.found[k]) && explain_surveyed(&i->explain, h.found[k].addr))
+		if ((partly || suspected(i, &h.found[k])) &&
+		    explain_surveyed(&i->explain, h.found[k].addr))
 			h.dead[h.ndead++] = h.found[k];
 	if (h.ndead)
 		n = drain__repair(d, i->pid, execs, h.dead, h.ndead);
@@ -168,19 +177,38 @@ static void keep_frames(struct inspection *i, struct drain *d, uint32_t execs)
 	}
 }
 
+static bool is_live(const void *arg, uint64_t addr)
+{
+	return liveset__has(arg, addr);
+}
+
+static void conclude(struct inspection *i, struct drain *d, struct looking *l, uint32_t execs)
+{
+	bool whole = i->explain.has_glibc && !l->err;
+
+	for (size_t k = 0; whole && k < i->explain.state.narenas; k++)
+		whole = i->explain.state.arenas[k].walked;
+	sampling_conclude(&l->sampling, whole, is_live, l->live);
+	if (l->sampling.ndead)
+		drain__repair(d, i->pid, execs, l->sampling.dead, l->sampling.ndead);
+}
+
 static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 {
 	struct looking l = {.live = liveset__new()};
+	struct drain_seen seen = {0};
 	const struct pins_ledger ledger = {.find = find_block, .soon = soon, .arg = &l};
-	struct explain fresh;
+	struct explain fresh = {0};
 	int err;
 
 	if (!l.live)
 		return -ENOMEM;
 	if (d)
-		l.blocks = drain__blocks(d, i->pid, execs, &l.seconds);
-	err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
-			   d ? LIVE_BUDGET_NS : 0, d ? &ledger : NULL, &fresh);
+		l.blocks = drain__blocks(d, i->pid, execs, &l.seconds, &seen);
+	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n);
+	if (!err)
+		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
+				   d ? LIVE_BUDGET_NS : 0, d ? &ledger : NULL, &fresh);
 	if (err) {
 		explain_free(&fresh);
 	} else {
@@ -189,11 +217,14 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 		i->done = true;
 		i->when_ns = clock_now_ns();
 		keep_frames(i, d, *execs);
-		if (l.blocks)
+		if (l.blocks) {
 			mend(i, d, &l, *execs);
+			conclude(i, d, &l, *execs);
+		}
 	}
 	if (l.blocks)
 		drain__blocks_free(d, l.blocks);
+	sampling_look_end(&l.sampling);
 	liveset__free(l.live);
 	return err;
 }
@@ -212,6 +243,8 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		drain__state(d, i->pid, &state);
 	if (!i->located || state.execs != i->execs) {
 		i->execs = state.execs;
+		sampling_free(&i->sampling);
+		i->sampling = (struct sampling){0};
 		locate(i, modules);
 	}
 	err = look(i, d, &execs);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "app/sampling.h"
 #include "inspect/explain.h"
 
 struct drain;
@@ -26,6 +27,8 @@ struct inspection {
 	struct explain explain;
 	uint64_t when_ns;     /* CLOCK_MONOTONIC, of its end */
 	const char *no_glibc; /* why malloc's own figures are missing, or NULL */
+
+	struct sampling sampling; /* where not every call was seen */
 
 	/* The callsites of explain.sites[], as far as they are ones. */
 	struct inspection_frames {

@@ -133,6 +133,7 @@ static int start_session(struct loop *l)
 						   .rings = o->rings,
 						   .threads = o->threads,
 						   .processes = OPTIONS_MAX_PIDS},
+					.share = o->share,
 					.top = o->top,
 					.min_size = o->min_size};
 	int err = check_processes(o);

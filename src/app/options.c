@@ -40,6 +40,8 @@ static const char help[] =
     "      --ring-size SIZE      of each ring buffer (8M)\n"
     "      --rings N             ring buffers; a process uses one (one per process, at most 4)\n"
     "      --max-threads N       threads followed at once (16384)\n"
+    "      --max-overhead PCT    of a process's run time, for its probes; 0: none on malloc\n"
+    "      --exact               no limit: every call is seen (the default)\n"
     "  -h, --help             this;  -V, --version\n";
 
 enum {
@@ -51,6 +53,8 @@ enum {
 	OPT_RING_SIZE,
 	OPT_RINGS,
 	OPT_THREADS,
+	OPT_OVERHEAD,
+	OPT_EXACT,
 };
 
 static const struct option long_options[] = {
@@ -68,6 +72,8 @@ static const struct option long_options[] = {
     {"ring-size", required_argument, NULL, OPT_RING_SIZE},
     {"rings", required_argument, NULL, OPT_RINGS},
     {"max-threads", required_argument, NULL, OPT_THREADS},
+    {"max-overhead", required_argument, NULL, OPT_OVERHEAD},
+    {"exact", no_argument, NULL, OPT_EXACT},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -146,6 +152,24 @@ static int parse_ring_size(const char *word, size_t *out)
 	return 0;
 }
 
+/* A percentage, to the share that session.h takes. */
+static int parse_overhead(const char *word, double *out)
+{
+	char *end;
+	double percent;
+
+	errno = 0;
+	percent = strtod(word, &end);
+	if (*word < '0' || *word > '9' || (*end && strcmp(end, "%")) || errno || percent > 1000 ||
+	    (percent > 0 && percent < 0.01)) {
+		log_error("--max-overhead takes a percentage, 0 or from 0.01 to 1000, not '%s'",
+			  word);
+		return -EINVAL;
+	}
+	*out = percent > 0 ? percent / 100 : -1;
+	return 0;
+}
+
 static int parse_one(int c, struct options *o)
 {
 	unsigned long n;
@@ -199,6 +223,11 @@ static int parse_one(int c, struct options *o)
 		err = parse_count("--rings", optarg, 1, HW_MAX_RINGS, &n);
 		o->rings = (unsigned int)n;
 		return err;
+	case OPT_OVERHEAD:
+		return parse_overhead(optarg, &o->share);
+	case OPT_EXACT:
+		o->share = 0;
+		return 0;
 	case OPT_THREADS:
 		err = parse_count("--max-threads", optarg, 1, 1 << 22, &n);
 		o->threads = (unsigned int)n;

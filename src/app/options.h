@@ -25,6 +25,7 @@ struct options {
 	size_t ring_bytes;
 	unsigned int rings;
 	unsigned int threads;
+	double share; /* of a process's run time, as session.h has it */
 	enum user_kind user;
 	enum kernel_kind kernel;
 	bool help, version;

@@ -10,6 +10,7 @@
 
 #include "app/build.h"
 #include "app/drain.h"
+#include "app/governor.h"
 #include "app/watched.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,6 +26,7 @@ struct session {
 	struct session_config config;
 	struct probes *probes;
 	struct drain *drain;
+	struct governor *governor;
 	struct names *names;
 	struct tables *tables;
 	struct build *build; /* of the last report */
@@ -90,6 +92,12 @@ static int load(struct session *s)
 
 	if (!err)
 		err = drain__new(s->probes, s->notify_fd, &s->drain);
+	if (!err)
+		err = governor__new(s->probes,
+				    s->config.share > 0	  ? s->config.share
+				    : s->config.share < 0 ? 0
+							  : -1,
+				    s->notify_fd, &s->governor);
 	if (err)
 		return err;
 	maps = probes__unwind(s->probes);
@@ -126,6 +134,7 @@ void session__free(struct session *s)
 {
 	if (!s)
 		return;
+	governor__free(s->governor);
 	drain__free(s->drain);
 	probes__free(s->probes);
 	tables__free(s->tables);
@@ -143,8 +152,10 @@ void session__free(struct session *s)
 
 static int attach(struct session *s, struct watched *w)
 {
-	int err = watched__attach(w, s->probes, s->tables, s->names);
+	int err = governor__prepare(s->governor, w->pid);
 
+	if (!err)
+		err = watched__attach(w, s->probes, s->tables, s->names);
 	/* What it maps is seen all the same, and the report begins with this. */
 	if (err == -ENOENT)
 		err = 0;
@@ -153,8 +164,11 @@ static int attach(struct session *s, struct watched *w)
 	if (!err)
 		err = watched__arm(w, s->probes, s->drain, s->next_ring++ % s->config.probes.rings);
 	if (!err)
+		err = governor__add(s->governor, w->pid);
+	if (!err)
 		err = poll_fd(s, w->pidfd);
 	if (err) {
+		governor__drop(s->governor, w->pid);
 		probes__detach(s->probes, w->pid);
 		drain__drop(s->drain, w->pid);
 		return err;
@@ -211,6 +225,7 @@ void session__unwatch(struct session *s, pid_t pid)
 
 	if (i == s->nwatched)
 		return;
+	governor__drop(s->governor, pid);
 	probes__detach(s->probes, pid);
 	drain__drop(s->drain, pid);
 	tables__drop(s->tables, pid);
@@ -245,6 +260,18 @@ static void reap(struct session *s, struct watched *w)
 	w->pidfd = -1;
 }
 
+/* What was there before has to be told from what is not seen any more, so the first look is at
+ * once; and samples are looked at soon after they were taken, before what is freed is used again.
+ */
+static void check_sampled(struct session *s, struct watched *w)
+{
+	struct governor_state g;
+
+	if (governor__state(s->governor, w->pid, &g) || !g.changed)
+		return;
+	inspection_update(&w->inspection, s->drain, w->modules, !w->inspection.sampling.have_older);
+}
+
 int session__step(struct session *s)
 {
 	uint64_t times;
@@ -252,8 +279,10 @@ int session__step(struct session *s)
 
 	for (size_t i = 0; i < s->nwatched; i++) {
 		reap(s, s->watched[i]);
-		if (notified && !s->watched[i]->exited)
-			watched__refresh(s->watched[i], s->probes, s->tables, s->names, s->drain);
+		if (!notified || s->watched[i]->exited)
+			continue;
+		watched__refresh(s->watched[i], s->probes, s->tables, s->names, s->drain);
+		check_sampled(s, s->watched[i]);
 	}
 	return 0;
 }
@@ -280,8 +309,24 @@ static void learn_codes(struct session *s)
 	codes__free(c);
 }
 
+/* Where not every call was seen, what was is not the truth, and not the order of the largest. */
+static struct snapshot *take_snapshot(struct session *s, struct watched *w,
+				      struct drain_state *state)
+{
+	const struct sampling *sampling = &w->inspection.sampling;
+	struct snapshot *snap;
+
+	if (!sampling->told)
+		return drain__snapshot(s->drain, w->pid, s->config.top, s->config.min_size, state);
+	snap = drain__snapshot(s->drain, w->pid, 0, 0, state);
+	if (snap)
+		estimates_apply(&sampling->estimates, snap, s->config.top, s->config.min_size);
+	return snap;
+}
+
 static int add_process(struct session *s, struct build *b, struct watched *w, bool last)
 {
+	struct governor_state governor = {0};
 	struct hw_proc counters = {0};
 	struct drain_state state;
 	struct snapshot *snap;
@@ -293,9 +338,10 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 		inspection_update(&w->inspection, s->drain, w->modules,
 				  last && inspection_is_cheap(&w->inspection));
 	/* Counters after the snapshot: a loss in between is told too early, never too late. */
-	snap = drain__snapshot(s->drain, w->pid, s->config.top, s->config.min_size, &state);
+	snap = take_snapshot(s, w, &state);
 	if (!snap)
 		return -ENOMEM;
+	governor__state(s->governor, w->pid, &governor);
 	learn_codes(s);
 	probes__counters(s->probes, w->pid, &counters);
 	if (last)
@@ -307,7 +353,10 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 				  .snapshot = snap,
 				  .state = &state,
 				  .counters = &counters,
-				  .user_probes = user_kind_name(probes__user(s->probes)),
+				  .governor = &governor,
+				  .user_probes = s->config.share < 0
+						     ? "none"
+						     : user_kind_name(probes__user(s->probes)),
 				  .kernel_probes = kernel_kind_name(probes__kernel(s->probes))});
 	snapshot__free(snap);
 	return err;

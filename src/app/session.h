@@ -21,7 +21,10 @@ struct session_config {
 	struct probes_config probes;
 	size_t top;	   /* callsites per process in a report; 0: all */
 	uint64_t min_size; /* callsites with less are not in a report, bytes */
-	bool quiet;	   /* no line on stderr for each process that is watched */
+	/* Of a process's run time, the part that its probes may take: 0.01 for one percent; 0: no
+	 * limit; below 0: no probe on malloc at all. */
+	double share;
+	bool quiet; /* no line on stderr for each process that is watched */
 };
 
 /* Check what the kernel permits, load the programs, start the drain; nobody is watched yet.

@@ -25,7 +25,7 @@ struct pins_block {
 
 /* Who knows of blocks. */
 struct pins_ledger {
-	struct pins_block (*find)(void *arg, uint64_t block_addr);
+	struct pins_block (*find)(void *arg, uint64_t block_addr, uint64_t chunk_size);
 	/* This one is going to be looked for; may be NULL. */
 	void (*soon)(void *arg, uint64_t block_addr);
 	void *arg;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/ledger_parts.h"
 
@@ -41,6 +42,7 @@ void ledger__free(struct ledger *l)
 	sites__free(l->sites);
 	blocks__free(l->blocks);
 	pending__free(l->pending);
+	seen_free(&l->seen);
 	free(l);
 }
 
@@ -63,22 +65,25 @@ static void forget(struct ledger *l, const struct block *blk)
 	sites__change(l->sites, blk->site, REPORT_HEAP, -(int64_t)blk->size, -1);
 }
 
+/* Another block is at its address.  That is a lost free, unless frees were not to be seen. */
+static void replaced(struct ledger *l, const struct block *old)
+{
+	l->overwritten += seen_whole(&l->seen, old->born);
+	forget(l, old);
+}
+
 static int put(struct ledger *l, const struct block *blk)
 {
 	struct block old;
 	int err = blocks__put(l->blocks, blk, &old);
 
 	/* Not one that the table can hold, yet it shows that nothing else is there any more. */
-	if (err == -ERANGE && !blocks__take(l->blocks, blk->addr, &old)) {
-		l->overwritten++;
-		forget(l, &old);
-	}
+	if (err == -ERANGE && !blocks__take(l->blocks, blk->addr, &old))
+		replaced(l, &old);
 	if (err < 0)
 		return err;
-	if (err) {
-		l->overwritten++;
-		forget(l, &old);
-	}
+	if (err)
+		replaced(l, &old);
 	l->outstanding_bytes += blk->size;
 	l->outstanding_blocks++;
 	sites__change(l->sites, blk->site, REPORT_HEAP, (int64_t)blk->size, 1);
@@ -111,7 +116,7 @@ static int take(struct ledger *l, uint64_t addr)
 	if (!err)
 		forget(l, &blk);
 	if (err == -ENOENT) {
-		l->older_freed_blocks++;
+		l->older_freed_blocks += !l->seen.ever_less;
 		err = 0;
 	}
 	return err;
@@ -137,7 +142,7 @@ static int on_free(struct ledger *l, uint64_t addr)
  */
 void ledger_settle(struct ledger *l, const struct pending_call *p)
 {
-	l->unsettled++;
+	l->unsettled += !l->seen.ever_less;
 	if (p->known)
 		forget(l, &p->block);
 }
@@ -166,7 +171,7 @@ static int unpark(struct ledger *l, const struct block *blk)
 
 	/* A failed realloc never gave the address away: whose it is now, its own END is wrong. */
 	if (blocks__find(l->blocks, blk->addr, NULL)) {
-		l->unsettled++;
+		l->unsettled += !l->seen.ever_less;
 		forget(l, blk);
 		return 0;
 	}
@@ -190,7 +195,7 @@ static int on_realloc_end(struct ledger *l, const struct hw_realloc_end *e)
 	if (!begun) {
 		/* If another thread was given the address meanwhile, its block is taken for the
 		 * old one.  But that window is small, and an old block left here is a leak. */
-		l->unsettled++;
+		l->unsettled += !l->seen.ever_less;
 		if (gone)
 			err = take(l, e->old_addr);
 	} else if (!gone) {
@@ -198,7 +203,7 @@ static int on_realloc_end(struct ledger *l, const struct hw_realloc_end *e)
 	} else if (p.known) {
 		forget(l, &p.block);
 	} else {
-		l->older_freed_blocks++;
+		l->older_freed_blocks += !l->seen.ever_less;
 	}
 	if (!e->addr)
 		return err;
@@ -222,6 +227,8 @@ static int apply(struct ledger *l, const union wire_event *ev)
 		return on_realloc_begin(l, ev->realloc_begin);
 	case HW_REALLOC_END:
 		return on_realloc_end(l, ev->realloc_end);
+	case HW_LEVEL:
+		return seen_apply(&l->seen, ev->level, ledger__seconds(l, ev->hdr->time));
 	}
 	return ledger_vm_apply(l, ev);
 }
@@ -253,11 +260,33 @@ struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t m
 	s->events = l->events;
 	s->overwritten = l->overwritten;
 	s->unsettled = l->unsettled;
+	s->partly = l->seen.ever_less;
 	s->dropped = l->dropped;
 	s->repaired = l->repaired;
 	mappings__totals(l->mappings, &s->mappings);
 	s->older_freed_bytes = s->mappings.older_freed_bytes;
 	return s;
+}
+
+int ledger__spans(const struct ledger *l, struct seen_span **spans, size_t *n, bool *partly)
+{
+	size_t size = l->seen.n * sizeof(**spans);
+
+	*n = l->seen.n;
+	*partly = l->seen.ever_less;
+	*spans = malloc(size ? size : 1);
+	if (!*spans)
+		return -ENOMEM;
+	if (size)
+		memcpy(*spans, l->seen.spans, size);
+	return 0;
+}
+
+void ledger__inherit_seen(struct ledger *l, const struct ledger *old)
+{
+	l->seen.level = old->seen.level;
+	l->seen.window = old->seen.window;
+	l->seen.ever_less = old->seen.level != HW_SEEN_ALL;
 }
 
 struct blocks *ledger__blocks(const struct ledger *l)

@@ -21,6 +21,9 @@ struct ledger;
 struct ledger *ledger__new(uint64_t start_ns);
 void ledger__free(struct ledger *l);
 
+/* An exec: what is seen of the new program is what was of the old one. */
+void ledger__inherit_seen(struct ledger *l, const struct ledger *old);
+
 /* Anonymous memory that was there at the attach (from /proc/PID/maps), and the break (0: unknown).
  */
 int ledger__seed_mapping(struct ledger *l, uint64_t addr, uint64_t len);
@@ -50,6 +53,9 @@ struct snapshot_site {
 	uint32_t nframes;
 	const uint64_t *pc; /* leaf first */
 	uint64_t stack;	    /* key */
+	uint32_t site;	    /* as struct block names it */
+	uint64_t low, high; /* the bytes are between these, nine times in ten */
+	bool estimated;
 };
 
 /* A copy of the totals and of the sites, sorted by bytes, largest first; ties by stack key. */
@@ -65,6 +71,7 @@ struct snapshot {
 	struct snapshot_flagged {
 		uint64_t stacks, allocated_blocks;
 	} flagged[HW_STACK_FLAGS], stacks;
+	bool partly;	       /* not every call was seen all the time: the sums are of what was */
 	size_t nsites;	       /* in sites[] */
 	size_t sites_total;    /* with any outstanding byte or block */
 	uint64_t hidden_bytes; /* of those not in sites[] */
@@ -80,6 +87,11 @@ void snapshot__free(struct snapshot *s);
 
 struct block;
 struct blocks;
+struct seen_span;
+
+/* A copy of how much was seen when (seen.h), and whether it was
+ * ever less than all; free(*spans).  0 or -ENOMEM. */
+int ledger__spans(const struct ledger *l, struct seen_span **spans, size_t *n, bool *partly);
 
 /* The live blocks as they are now, shared until one of the two changes (blocks.h says what that
  * means for threads).  Owned by the caller: blocks__free.  NULL where memory is out. */

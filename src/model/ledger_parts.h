@@ -9,6 +9,7 @@
 #include "model/ledger.h"
 #include "model/mappings.h"
 #include "model/pending.h"
+#include "model/seen.h"
 #include "model/sites.h"
 
 /* Addresses freed last that are remembered: a power of two. */
@@ -25,6 +26,7 @@ struct ledger {
 	uint64_t older_freed_blocks, advised_bytes;
 	uint64_t events, overwritten, unsettled, dropped, repaired;
 	uint64_t freed[LEDGER_FREED]; /* by a hash of the address; 0: none */
+	struct seen seen;
 };
 
 /* Apply a record of a mapping; any other changes nothing.  0 or -errno. */

@@ -130,6 +130,7 @@ static int on_exec(struct process *p, uint64_t time)
 
 	if (!fresh)
 		return -ENOMEM;
+	ledger__inherit_seen(fresh, p->ledger);
 	ledger__free(p->ledger);
 	p->ledger = fresh;
 	p->execs++;

@@ -39,6 +39,13 @@ struct report_site {
 	const struct report_frame *frames; /* leaf first */
 	/* Why it is truncated, in a few words, or why frames of Python are missing; or NULL. */
 	const char *reason;
+	/* From samples: bytes is the likeliest, and nine times in ten they are between these two;
+	 * else both are bytes. */
+	bool estimated;
+	uint64_t low, high;
+	/* How fast it has grown lately, a minute, and within how much of that the truth is, nine
+	 * times in ten; 0, 0 until that can be told. */
+	double growth, growth_error;
 };
 
 /* One arena of glibc's malloc; bytes. */
@@ -108,7 +115,9 @@ struct report_process {
 	bool exited;
 	const char *user_probes;   /* "session", "uprobe_multi", "perf_event", "none" */
 	const char *kernel_probes; /* "fentry", "kprobe", "tracepoint", "none" */
-	const char *mode;	   /* "exact", "degraded" after a loss, "passive" without probes */
+	/* What of malloc is seen now: "exact", "degraded" (the same, after a loss), "large",
+	 * "sampled", "passive" (nothing; model/budget.h). */
+	const char *mode;
 	uint64_t rss_bytes;
 	uint64_t shared_bytes; /* of RSS: file-backed and shmem, field 3 of statm */
 	uint64_t outstanding_bytes;
@@ -142,6 +151,10 @@ struct report_process {
 	const struct report_site *sites; /* by bytes, largest first */
 	size_t sites_total;		 /* before --top and --min-size */
 	uint64_t hidden_bytes;		 /* in the sites not shown */
+	/* What the probes took, of what it would have run without them, in the last ten seconds;
+	 * and the most that it was over any ten, the first second apart. */
+	double overhead_percent, overhead_worst_percent;
+	uint64_t windows; /* in which every call was seen, of mode "sampled" */
 };
 
 struct report {

@@ -112,6 +112,9 @@ struct snapshot *sites__snapshot(const struct sites *sites, size_t top, uint64_t
 		    .nframes = site.nframes,
 		    .pc = pcs,
 		    .stack = site.stack,
+		    .site = ranks[i].id,
+		    .low = t->bytes,
+		    .high = t->bytes,
 		};
 		s->hidden_bytes -= t->bytes;
 		if (site.nframes)

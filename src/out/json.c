@@ -61,12 +61,13 @@ static json_t *site(const struct report_site *s)
 
 	for (size_t i = 0; i < s->nframes; i++)
 		json_array_append_new(frames, frame(&s->frames[i]));
-	return json_pack("{ss so so so so sb so so}", "kind",
-			 s->kind == REPORT_HEAP ? "heap" : "map", "bytes", count(s->bytes),
-			 "blocks", count(s->blocks), "allocated_bytes", count(s->allocated_bytes),
-			 "allocated_blocks", count(s->allocated_blocks), "truncated", s->truncated,
-			 "truncated_reason", text(s->truncated ? s->reason : NULL), "frames",
-			 frames);
+	return json_pack(
+	    "{ss so so so so sb so so sb so so}", "kind", s->kind == REPORT_HEAP ? "heap" : "map",
+	    "bytes", count(s->bytes), "blocks", count(s->blocks), "allocated_bytes",
+	    count(s->allocated_bytes), "allocated_blocks", count(s->allocated_blocks), "truncated",
+	    s->truncated, "truncated_reason", text(s->truncated ? s->reason : NULL), "frames",
+	    frames, "estimated", s->estimated, "bytes_low", count(s->estimated ? s->low : s->bytes),
+	    "bytes_high", count(s->estimated ? s->high : s->bytes));
 }
 
 struct field {
@@ -213,6 +214,9 @@ static json_t *process(const struct report_process *p)
 			      "kernel_probes", p->kernel_probes, "mode", p->mode);
 
 	SET(o, fields);
+	json_object_set_new(o, "overhead_percent", json_real(p->overhead_percent));
+	json_object_set_new(o, "overhead_worst_percent", json_real(p->overhead_worst_percent));
+	json_object_set_new(o, "windows", count(p->windows));
 	json_object_set_new(o, "inspection_age_seconds", json_real(p->inspection_age));
 	json_object_set_new(o, "inspection_seconds", json_real(p->inspection_time));
 	json_object_set_new(o, "waterfall", waterfall(p));

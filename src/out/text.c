@@ -73,6 +73,30 @@ static void amount(const struct text *t, const char *what, int64_t bytes, uint64
 	put(t, NULL, line);
 }
 
+static void seen(const struct text *t, const struct report_process *p)
+{
+	static const struct {
+		const char *mode, *what;
+	} says[] = {
+	    {"large", "blocks over 1,032 bytes are seen; smaller ones are estimates"},
+	    {"sampled", "callsites are estimates, from windows in which every call is seen"},
+	    {"passive", "no call is seen now; callsites are estimates"}};
+	char line[256], n[32];
+	size_t i = 0;
+
+	if (!strcmp(p->user_probes, "none"))
+		return;
+	while (i < sizeof(says) / sizeof(*says) && strcmp(says[i].mode, p->mode))
+		i++;
+	snprintf(line, sizeof(line), "  overhead %.2f %% of its run time", p->overhead_percent);
+	put(t, DIM, line);
+	if (i == sizeof(says) / sizeof(*says))
+		return;
+	snprintf(line, sizeof(line), "  %s: %s (%s so far; --exact sees all)", p->mode,
+		 says[i].what, grouped(n, p->windows));
+	put(t, WARM, line);
+}
+
 /* The first line then, and not cut to the width: what was searched is the answer to why. */
 static void no_allocator(const struct text *t, const struct report_process *p)
 {
@@ -97,7 +121,7 @@ static void header(const struct text *t, const struct report_process *p)
 		 p->exited ? "  [ended]" : "");
 	put(t, BOLD, line);
 	utf8_clean(from, sizeof(from), p->allocator.name);
-	if (!strcmp(p->mode, "passive"))
+	if (!strcmp(p->user_probes, "none"))
 		snprintf(line, sizeof(line), "  %s %s, without probes", from,
 			 p->allocator.version ? p->allocator.version : "");
 	else
@@ -105,6 +129,7 @@ static void header(const struct text *t, const struct report_process *p)
 			 p->allocator.version ? p->allocator.version : "", p->user_probes,
 			 p->kernel_probes);
 	put(t, DIM, line);
+	seen(t, p);
 	if (!strcmp(p->mode, "degraded")) {
 		char n[32];
 
@@ -333,7 +358,7 @@ static void process(const struct text *t, const struct report_process *p)
 	header(t, p);
 	waterfall(t, p);
 	allocator(t, &p->allocator);
-	if (strcmp(p->mode, "passive")) {
+	if (strcmp(p->user_probes, "none")) {
 		ledger(t, p);
 		cuts(t, p);
 		sites(t, p);

@@ -243,13 +243,13 @@ enum kernel_kind feature_best_kernel(struct links *left)
  * return too where both is set, less what it takes bare. */
 static int time_trap(enum user_kind kind, enum calibrate_fn fn, bool both, double *ns)
 {
-	double bare = calibrate_time(fn, 20000);
+	double bare = calibrate_time(fn, 5000);
 	struct links *l = links__new();
 	struct feature_bpf *skel = NULL;
 	int err = l ? attach_trial("hw_t_empty", kind, fn, both, l, &skel) : -ENOMEM;
 
 	if (!err)
-		*ns = calibrate_time(fn, 20000) - bare;
+		*ns = calibrate_time(fn, 5000) - bare;
 	links__free(l);
 	feature_bpf__destroy(skel);
 	return err;

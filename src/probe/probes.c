@@ -197,14 +197,21 @@ int probes__new(const struct probes_config *config, struct probes **out)
 	return 0;
 }
 
-void probes__free(struct probes *p)
+void probes__settle(struct probes *p)
 {
-	if (!p)
-		return;
 	if (p->closing)
 		pthread_join(p->closer, NULL);
 	else
 		links__free(p->trials);
+	p->closing = false;
+	p->trials = NULL;
+}
+
+void probes__free(struct probes *p)
+{
+	if (!p)
+		return;
+	probes__settle(p);
 	attach__free(p->attach);
 	links__free(p->links);
 	rings__free(p->rings);

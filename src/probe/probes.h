@@ -28,6 +28,9 @@ struct probes;
 
 /* Load the programs and attach the kernel-side ones.  Logs what failed and the remedy. */
 int probes__new(const struct probes_config *config, struct probes **out);
+/* Wait until what was attached to ourselves, to find out what works, is gone: until then a trap
+ * cannot be timed.  From one thread, which ends before probes__free. */
+void probes__settle(struct probes *p);
 /* Detaches everything. */
 void probes__free(struct probes *p);
 

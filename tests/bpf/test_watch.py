@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """test_watch.py: what heapwatch says of a running program against what that program did."""
+import contextlib
 import json
 import os
 import signal
@@ -257,15 +258,14 @@ def links_of(pid):
     """Ids of the BPF links that a process holds."""
     ids = set()
     for fd in os.listdir("/proc/%d/fdinfo" % pid):
-        with open("/proc/%d/fdinfo/%s" % (pid, fd)) as f:
+        with contextlib.suppress(OSError), open("/proc/%d/fdinfo/%s" % (pid, fd)) as f:
             ids |= {int(line.split()[1]) for line in f if line.startswith("link_id:")}
     return ids
 
 
 def links():
     tool = "/usr/sbin/bpftool" if os.access("/usr/sbin/bpftool", os.X_OK) else "bpftool"
-    r = subprocess.run([harness.need(tool), "-j", "link", "show"], stdout=subprocess.PIPE,
-                       text=True)
+    r = subprocess.run([harness.need(tool), "-j", "link", "show"], stdout=-1, text=True)
     return {link["id"] for link in json.loads(r.stdout or "[]")}
 
 
@@ -277,8 +277,9 @@ def test_kill_9(kind):
                 if "/libc" in line)
     equal(harness.traps(f.pid, libc), 0, "traps before")
     w = Watch(f.pid, "--user-probes", kind)
-    held = links_of(w.p.pid)
-    check(held and held <= links(), "its links are %s, all links %s" % (held, links()))
+    # Those that time a trap on itself come and go meanwhile.
+    held = links_of(w.p.pid) & links()
+    check(len(held) > 4, "its links are %s, all links %s" % (held, links()))
     check(harness.traps(f.pid, libc) > 4, "no trap is in the target's code while it is watched")
     f.run("family")
     harness.kill(w.p)

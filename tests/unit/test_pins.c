@@ -27,7 +27,7 @@ static void chunk(struct pins *p, uint64_t *at, uint64_t size, enum glibc_chunk_
 
 /* Blocks whose address has bit 4 set are of site 7, asked for with 9 bytes less than the chunk has;
  * the others were not seen. */
-static struct pins_block find(void *arg, uint64_t addr)
+static struct pins_block find(void *arg, uint64_t addr, uint64_t size)
 {
 	/* One in a heap was told of before. */
 	assert_true(*(uint64_t *)arg >= addr || addr == 0x20000010);

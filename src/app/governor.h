@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * governor.h: keeps each watched process within its budget (model/budget.h): a thread that reads
+ * what the probes took, and puts them on and takes them away.
+ */
+#ifndef APP_GOVERNOR_H
+#define APP_GOVERNOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "model/budget.h"
+
+struct governor;
+struct probes;
+
+/*
+ * share: of the process's run time that the probes may take, 0.01 for one percent; 0: none is put
+ * on malloc; below 0: no limit, it only measures.  notify_fd: an eventfd that is written to when
+ * what is seen of a process has changed, or a window was open.
+ */
+int governor__new(struct probes *probes, double share, int notify_fd, struct governor **out);
+/* Stops the thread.  Before the probes and the drain go. */
+void governor__free(struct governor *g);
+
+/* To be called before a process gets its first probe, and once it is armed. */
+int governor__prepare(struct governor *g, pid_t pid);
+int governor__add(struct governor *g, pid_t pid);
+/* Waits until nothing is done to it any more.  One that was not added is no error. */
+void governor__drop(struct governor *g, pid_t pid);
+
+struct governor_state {
+	enum budget_level level;
+	double percent;	  /* overhead, over the last ten seconds */
+	double worst;	  /* the largest over any ten seconds */
+	bool large;	  /* large blocks are seen, all of them */
+	bool changed;	  /* not all was seen all the time */
+	uint64_t windows; /* that were open so far */
+	uint64_t cost_ns; /* what the probes took in all */
+	uint64_t run_ns;  /* what the process ran since it was added, that included */
+};
+/* -ENOENT where pid was not added. */
+int governor__state(struct governor *g, pid_t pid, struct governor_state *out);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/meter.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/budget.h"
+#include "probe/feature.h"
+#include "probe/probes.h"
+
+/* Until it has been measured: a usual trap in a virtual machine, ns. */
+#define TRAP_NS	    700
+#define STEPPED_NS  10000
+#define RETURNED_NS 400
+
+struct meter {
+	struct probes *probes;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	struct budget_costs costs;
+};
+
+/* A thread of its own: it takes 200 ms, in which others have to be looked at. */
+static void *calibrate(void *arg)
+{
+	struct meter *m = arg;
+	struct feature_costs c;
+
+	probes__settle(m->probes);
+	if (feature_costs(probes__user(m->probes), &c))
+		return NULL;
+	pthread_mutex_lock(&m->lock);
+	m->costs = (struct budget_costs){
+	    .emulated = c.emulated, .stepped = c.stepped, .returned = c.entry_return - c.emulated};
+	if (m->costs.returned < 0)
+		m->costs.returned = 0;
+	pthread_mutex_unlock(&m->lock);
+	log_debug("a trap costs %.0f ns, single-stepped %.0f, with return %.0f", c.emulated,
+		  c.stepped, c.entry_return);
+	return NULL;
+}
+
+int meter__new(struct probes *probes, struct meter **out)
+{
+	struct meter *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	m->probes = probes;
+	m->costs = (struct budget_costs){TRAP_NS, STEPPED_NS, RETURNED_NS};
+	pthread_mutex_init(&m->lock, NULL);
+	err = -pthread_create(&m->thread, NULL, calibrate, m);
+	if (err) {
+		log_error("cannot start a thread to measure what a trap costs");
+		pthread_mutex_destroy(&m->lock);
+		free(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+void meter__free(struct meter *m)
+{
+	if (!m)
+		return;
+	pthread_join(m->thread, NULL);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+/* As the kernel's make_process_cpuclock() has it: of all threads, to the ns. */
+static clockid_t clock_of(pid_t pid)
+{
+	return (clockid_t)(~(unsigned int)pid << 3 | 2);
+}
+
+int meter__read(struct meter *m, pid_t pid, struct meter_reading *out)
+{
+	struct hw_proc counters;
+	struct timespec ts;
+	int err;
+
+	if (clock_gettime(clock_of(pid), &ts))
+		return -errno;
+	out->run_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	err = probes__counters(m->probes, pid, &counters);
+	if (err)
+		return err;
+	out->now_ns = clock_now_ns();
+	pthread_mutex_lock(&m->lock);
+	out->cost_ns = budget_cost_ns(&m->costs, &counters);
+	pthread_mutex_unlock(&m->lock);
+	return 0;
+}

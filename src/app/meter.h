@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * meter.h: what the probes take of a process: how often they were hit, times what a hit costs here,
+ * which is measured on ourselves while the first processes are watched already, plus the time that
+ * our programs ran.
+ */
+#ifndef APP_METER_H
+#define APP_METER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct meter;
+struct probes;
+
+int meter__new(struct probes *probes, struct meter **out);
+/* Before the probes go. */
+void meter__free(struct meter *m);
+
+struct meter_reading {
+	uint64_t now_ns;
+	uint64_t run_ns;  /* CPU time of all threads of the process, since it began */
+	uint64_t cost_ns; /* of this, what the probes took */
+};
+/* From any thread.  0; -ESRCH, -EINVAL where the process has ended; -ENOENT where it is not armed.
+ */
+int meter__read(struct meter *m, pid_t pid, struct meter_reading *out);
+
+#endif

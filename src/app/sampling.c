@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/sampling.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* A chunk has the bytes asked for, a header, and what rounding and a rest too small for a chunk of
+ * its own add (glibc, malloc/malloc.c: MINSIZE is 32). */
+#define HEADER	16u
+#define SLACK	48u
+#define MINIMUM 32u
+
+void sampling_free(struct sampling *s)
+{
+	estimates_free(&s->estimates);
+}
+
+int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
+		   struct seen_span *spans, size_t nspans)
+{
+	*l = (struct sampling_look){.kept = kept,
+				    .partly = partly,
+				    .spans = spans,
+				    .nspans = nspans,
+				    .random = 0x9e3779b97f4a7c15ull};
+	l->older = calloc(ESTIMATOR_CLASSES, sizeof(*l->older));
+	l->estimator = partly ? estimator__new() : NULL;
+	return l->older && (l->estimator || !partly) ? 0 : -ENOMEM;
+}
+
+void sampling_look_end(struct sampling_look *l)
+{
+	estimator__free(l->estimator);
+	free(l->older);
+	free(l->spans);
+	free(l->dead);
+}
+
+/* xorshift64: which of them are remembered must not depend on where they are. */
+static uint64_t random_below(struct sampling_look *l, uint64_t n)
+{
+	l->random ^= l->random << 13;
+	l->random ^= l->random >> 7;
+	l->random ^= l->random << 17;
+	return l->random % n;
+}
+
+static void remember(struct sampling_look *l, uint64_t addr, uint64_t chunk)
+{
+	struct sampling_older *o = &l->older[estimator_class(chunk)];
+	uint64_t at = o->seen++;
+
+	o->bytes += chunk;
+	if (at >= SAMPLING_OLDER)
+		at = random_below(l, o->seen);
+	if (at < SAMPLING_OLDER)
+		o->addr[at] = addr;
+	if (o->n < SAMPLING_OLDER)
+		o->n++;
+}
+
+static void is_dead(struct sampling_look *l, const struct block *b)
+{
+	if (l->ndead == l->room) {
+		size_t room = l->room ? 2 * l->room : 64;
+		struct block *dead = reallocarray(l->dead, room, sizeof(*dead));
+
+		if (!dead)
+			return; /* the next look finds it again */
+		l->dead = dead;
+		l->room = room;
+	}
+	l->dead[l->ndead++] = *b;
+}
+
+static bool fits(uint64_t size, uint64_t chunk)
+{
+	return size <= chunk && (chunk <= MINIMUM || chunk <= size + HEADER + SLACK);
+}
+
+bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, const struct block *b)
+{
+	struct estimator_block known;
+
+	/* Where everything is seen a block is what the ledger says, aligned ones too. */
+	if (b && l->partly && !fits(b->size, chunk)) {
+		is_dead(l, b);
+		b = NULL;
+	}
+	if (!b)
+		remember(l, addr, chunk);
+	if (!l->partly)
+		return b;
+	if (b)
+		known = (struct estimator_block){
+		    .site = b->site,
+		    .size = b->size,
+		    .weight = seen_weight(l->spans, l->nspans, b->born, b->size),
+		    .second = b->born};
+	if (estimator__chunk(l->estimator, chunk, b ? &known : NULL))
+		l->err = -ENOMEM;
+	return b;
+}
+
+/* What was there before, of which some are still: as many as of those that were remembered. */
+static void survivors(struct sampling_look *l, uint64_t *bytes,
+		      bool (*has)(const void *arg, uint64_t addr), const void *arg)
+{
+	for (unsigned int c = 0; c < ESTIMATOR_CLASSES; c++) {
+		struct sampling_older *o = &l->kept->older[c];
+		uint32_t alive = 0;
+
+		for (uint32_t i = 0; i < o->n; i++)
+			if (has(arg, o->addr[i]))
+				o->addr[alive++] = o->addr[i];
+		if (o->n)
+			o->bytes = o->bytes * alive / o->n;
+		o->n = alive;
+		bytes[c] = o->bytes;
+	}
+}
+
+void sampling_conclude(struct sampling_look *l, bool whole,
+		       bool (*has)(const void *arg, uint64_t addr), const void *arg)
+{
+	uint64_t older[ESTIMATOR_CLASSES];
+	struct sampling *s = l->kept;
+	struct estimates fresh;
+
+	if (!whole || l->err)
+		return;
+	/* What is not known while all is seen was there before.  So it is at the first look after
+	 * that, but for what was allocated since: that look is to come at once. */
+	if (!l->partly || !s->have_older) {
+		memcpy(s->older, l->older, sizeof(s->older));
+		s->have_older = true;
+	}
+	if (!l->partly) {
+		s->told = false;
+		return;
+	}
+	survivors(l, older, has, arg);
+	estimator__older(l->estimator, older);
+	if (estimator__finish(l->estimator, &fresh))
+		return;
+	estimates_free(&s->estimates);
+	s->estimates = fresh;
+	s->told = true;
+}

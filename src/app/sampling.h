@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * sampling.h: what a look at the heap says of a process of which not every malloc was seen: who
+ * holds the chunks (model/estimator.h), and what the ledger holds that is gone.
+ */
+#ifndef APP_SAMPLING_H
+#define APP_SAMPLING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/blocks.h"
+#include "model/estimator.h"
+#include "model/seen.h"
+
+/* Of what was there before, this many chunks of a class are remembered. */
+#define SAMPLING_OLDER 16
+
+/* Kept between looks. */
+struct sampling {
+	bool told;	 /* estimates is valid */
+	bool have_older; /* so is what follows */
+	struct sampling_older {
+		uint64_t bytes; /* chunk bytes */
+		uint32_t n;	/* remembered of these */
+		uint64_t seen;	/* chunks that were offered */
+		uint64_t addr[SAMPLING_OLDER];
+	} older[ESTIMATOR_CLASSES];
+	struct estimates estimates;
+};
+
+/* One look under way. */
+struct sampling_look {
+	struct sampling *kept;
+	bool partly; /* not every call was seen all the time */
+	struct seen_span *spans;
+	size_t nspans;
+	struct estimator *estimator;
+	struct sampling_older *older; /* chunks that are not known, as in struct sampling */
+	struct block *dead;	      /* the ledger's, where another block is now */
+	size_t ndead, room;
+	uint64_t random;
+	int err;
+};
+
+void sampling_free(struct sampling *s);
+
+/* spans: from ledger__spans, taken over.  0 or -ENOMEM; sampling_look_end even then. */
+int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
+		   struct seen_span *spans, size_t nspans);
+/* A live chunk; b: what the ledger has at its block, or NULL.  True where that is the block. */
+bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, const struct block *b);
+/* After a heap that was walked in whole (else: whole = false, and nothing is concluded).
+ * has: is a live chunk at this address? */
+void sampling_conclude(struct sampling_look *l, bool whole,
+		       bool (*has)(const void *arg, uint64_t addr), const void *arg);
+void sampling_look_end(struct sampling_look *l);
+
+#endif

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "model/budget.h"
+
+#include <stdlib.h>
+
+#include "heapwatch/event.h"
+
+#define MS	1000000ull
+#define SECOND	1000000000ull
+#define SPAN_NS (10 * SECOND) /* over which the budget holds */
+#define SLOT_NS (100 * MS)
+#define SLOTS	101
+
+/* What a storm takes before it is noticed and the probes are gone: a step, and the kernel's way of
+ * removing them. */
+#define REACTION_NS (60 * MS)
+/* A process starts as if it had run this long already: programs allocate most when they start. */
+#define CREDIT_NS (2 * SECOND)
+/* Of the budget, what is planned with: the rest is for what was not foreseen, such as a process
+ * that runs less in the next seconds than it did when this was spent. */
+#define MARGIN 0.78
+
+#define WINDOW_MIN_NS	(300000ull)
+#define WINDOW_MAX_NS	(50 * MS)
+#define WINDOW_EVERY_NS (100 * MS)
+
+/* Before it is all seen again, all of it has to have been affordable for this long; twice as long
+ * after each time that it was not, up to the limit. */
+#define QUIET_NS     (10 * SECOND)
+#define QUIET_MAX_NS (320 * SECOND)
+/* Seen in whole for so long: earlier failures are forgotten. */
+#define SETTLED_NS (60 * SECOND)
+
+struct slot {
+	uint64_t time_ns, run_ns, cost_ns; /* as they were then */
+};
+
+struct budget {
+	double share;
+	struct slot slots[SLOTS];
+	unsigned int head, n; /* head: the newest */
+	struct slot now;
+
+	enum budget_level level;
+	bool all, large;
+	bool saving;		 /* for another trial of large */
+	uint64_t since_ns;	 /* the set of probes that is on now */
+	uint64_t quiet_ns;	 /* how long it has to be affordable */
+	uint64_t affordable_ns;	 /* since when it was; 0: it is not */
+	uint64_t large_after_ns; /* not before this */
+	uint64_t large_wait_ns;
+	uint64_t next_window_ns, last_window_ns;
+
+	double intensity; /* of a window: what the probes take of the run time, moving average */
+	uint64_t window_bare_ns; /* its own run time when the last window ended */
+	uint32_t weight;
+	double worst;
+	bool began;
+	uint64_t began_ns;
+};
+
+uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
+{
+	uint64_t entries = c->hits > c->returns ? c->hits - c->returns : 0;
+	uint64_t stepped = c->stepped < entries ? c->stepped : entries;
+
+	return (uint64_t)((double)(entries - stepped) * k->emulated + (double)stepped * k->stepped +
+			  (double)c->returns * k->returned) +
+	       c->run_ns;
+}
+
+const char *budget_level_name(enum budget_level level)
+{
+	static const char *const names[] = {[BUDGET_EXACT] = "exact",
+					    [BUDGET_LARGE] = "large",
+					    [BUDGET_SAMPLED] = "sampled",
+					    [BUDGET_PASSIVE] = "passive"};
+
+	return names[level];
+}
+
+struct budget *budget__new(double share)
+{
+	struct budget *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->share = share;
+	b->all = share != 0;
+	b->level = b->all ? BUDGET_EXACT : BUDGET_PASSIVE;
+	b->quiet_ns = b->large_wait_ns = QUIET_NS;
+	b->intensity = 1;
+	b->weight = 256;
+	return b;
+}
+
+void budget__free(struct budget *b)
+{
+	free(b);
+}
+
+/* ---- the last ten seconds ---- */
+
+static uint64_t bare(const struct slot *s)
+{
+	return s->run_ns > s->cost_ns ? s->run_ns - s->cost_ns : 0;
+}
+
+/* Where the last ten seconds began, or the first step. */
+static const struct slot *oldest(const struct budget *b)
+{
+	for (unsigned int i = b->n; i-- > 0;) {
+		const struct slot *s = &b->slots[(b->head + SLOTS - i) % SLOTS];
+
+		if (b->now.time_ns - s->time_ns <= SPAN_NS || !i)
+			return s;
+	}
+	return &b->now;
+}
+
+static void record(struct budget *b, const struct budget_input *in)
+{
+	b->now = (struct slot){in->now_ns, in->run_ns, in->cost_ns};
+	if (b->n && in->now_ns - b->slots[b->head].time_ns < SLOT_NS)
+		return;
+	b->head = (b->head + 1) % SLOTS;
+	b->slots[b->head] = b->now;
+	if (b->n < SLOTS)
+		b->n++;
+}
+
+static double spent(const struct budget *b)
+{
+	return (double)(b->now.cost_ns - oldest(b)->cost_ns);
+}
+
+static double ran(const struct budget *b)
+{
+	uint64_t now = bare(&b->now), then = bare(oldest(b));
+
+	return now > then ? (double)(now - then) : 0;
+}
+
+/* What may be spent now, ns; below 0: too much was. */
+static double allowance(const struct budget *b)
+{
+	double credit =
+	    (double)b->now.time_ns - (double)b->began_ns < (double)SPAN_NS ? (double)CREDIT_NS : 0;
+
+	return b->share * MARGIN * (ran(b) + credit) - spent(b);
+}
+
+double budget__percent(const struct budget *b)
+{
+	double r = ran(b), s = spent(b);
+
+	/* CPU clocks are read a little earlier than the counters. */
+	if (r < s / 1000)
+		r = s / 1000;
+	return r > 0 ? 100 * s / r : 0;
+}
+
+static void judge(struct budget *b)
+{
+	double percent = budget__percent(b);
+
+	if (b->now.time_ns - b->began_ns >= SPAN_NS + SECOND && percent > b->worst)
+		b->worst = percent;
+}
+
+double budget__worst(const struct budget *b)
+{
+	return b->worst;
+}
+
+/* ---- deciding ---- */
+
+/* The share that the probes that are on now take, over up to a second. */
+static double rate(const struct budget *b)
+{
+	for (unsigned int i = b->n < 11 ? b->n : 11; i-- > 0;) {
+		const struct slot *s = &b->slots[(b->head + SLOTS - i) % SLOTS];
+		double cost = (double)(b->now.cost_ns - s->cost_ns);
+		double run = (double)(b->now.run_ns - s->run_ns);
+
+		if (s->time_ns >= b->since_ns && b->now.time_ns > s->time_ns)
+			return run > cost ? cost / (run - cost) : cost > 0 ? 1000 : 0;
+	}
+	return 0;
+}
+
+/* What the reaction to what is going on now will have cost. */
+static double reserve(const struct budget *b)
+{
+	const struct slot *s = &b->slots[b->head];
+	double time = (double)(b->now.time_ns - s->time_ns);
+
+	if (time < 1)
+		return 0;
+	return (double)(b->now.cost_ns - s->cost_ns) / time * (double)REACTION_NS;
+}
+
+static void switch_to(struct budget *b, bool all, bool large)
+{
+	if (all == b->all && large == b->large)
+		return;
+	b->all = all;
+	b->large = large;
+	b->since_ns = b->now.time_ns;
+}
+
+static void leave_exact(struct budget *b, bool has_large)
+{
+	if (b->now.time_ns - b->since_ns >= SETTLED_NS)
+		b->quiet_ns = QUIET_NS;
+	else if (b->quiet_ns < QUIET_MAX_NS && b->since_ns != b->began_ns)
+		b->quiet_ns *= 2;
+	/* In debt already, the next may not be dear either: large is tried once that is saved up.
+	 */
+	switch_to(b, false, has_large && b->now.time_ns >= b->large_after_ns && allowance(b) > 0);
+	b->affordable_ns = 0;
+	b->next_window_ns = b->now.time_ns + WINDOW_EVERY_NS;
+	b->window_bare_ns = bare(&b->now);
+	b->intensity = 1;
+}
+
+/* Cores that it keeps busy, over the last ten seconds. */
+static double load(const struct budget *b)
+{
+	const struct slot *s = oldest(b);
+	double time = (double)(b->now.time_ns - s->time_ns);
+
+	return time > 0 ? (double)(b->now.run_ns - s->run_ns) / time : 1;
+}
+
+/* Large blocks alone may take most of the budget: then no window would ever be opened.  To try them
+ * again, what the trial may cost is saved up first, without windows. */
+static void watch_large(struct budget *b, bool has_large)
+{
+	if (b->large && (allowance(b) < reserve(b) || rate(b) > b->share * 0.6)) {
+		switch_to(b, false, false);
+		b->large_after_ns = b->now.time_ns + b->large_wait_ns;
+		if (b->large_wait_ns < QUIET_MAX_NS)
+			b->large_wait_ns *= 2;
+	}
+	b->saving = !b->large && has_large && b->now.time_ns >= b->large_after_ns;
+	if (b->saving && allowance(b) > load(b) * (double)REACTION_NS) {
+		b->saving = false;
+		switch_to(b, false, true);
+	}
+}
+
+/* Would seeing all of it be within the budget?  The windows say what it takes. */
+static bool affordable(const struct budget *b)
+{
+	double all = b->intensity < 0.999 ? b->intensity / (1 - b->intensity) : 1000;
+
+	return all < b->share * 0.6 && allowance(b) > 0;
+}
+
+static void consider_exact(struct budget *b)
+{
+	if (!affordable(b)) {
+		b->affordable_ns = 0;
+		return;
+	}
+	if (!b->affordable_ns)
+		b->affordable_ns = b->now.time_ns;
+	if (b->now.time_ns - b->affordable_ns < b->quiet_ns)
+		return;
+	switch_to(b, true, false);
+}
+
+/* How long a window may be: as long as the budget has room for at ten windows a second. */
+static uint64_t window(struct budget *b)
+{
+	double cores = load(b) > 0.05 ? load(b) : 0.05, dear = b->intensity * cores;
+	double room = allowance(b) * 0.5, hold;
+
+	if (b->now.time_ns < b->next_window_ns || b->saving || room <= 0)
+		return 0;
+	hold = b->share * MARGIN * (double)WINDOW_EVERY_NS * cores / dear;
+	if (hold > room / dear)
+		hold = room / dear;
+	if (hold < (double)WINDOW_MIN_NS) {
+		/* Rarer, then, but not shorter: coming and going has a price of its own. */
+		if (room < dear * (double)WINDOW_MIN_NS)
+			return 0;
+		b->next_window_ns =
+		    b->now.time_ns + (uint64_t)((double)WINDOW_EVERY_NS * (double)WINDOW_MIN_NS /
+						(hold > 1000 ? hold : 1000));
+		return WINDOW_MIN_NS;
+	}
+	b->next_window_ns = b->now.time_ns + WINDOW_EVERY_NS;
+	return hold < (double)WINDOW_MAX_NS ? (uint64_t)hold : WINDOW_MAX_NS;
+}
+
+void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out)
+{
+	*out = (struct budget_order){0};
+	if (!b->began) {
+		b->began = true;
+		b->began_ns = b->since_ns = in->now_ns;
+	}
+	record(b, in);
+	judge(b);
+	if (b->share < 0) {
+		out->all = true;
+		return;
+	}
+	if (b->share == 0)
+		return;
+	if (b->all && allowance(b) < reserve(b))
+		leave_exact(b, in->has_large);
+	else if (!b->all)
+		watch_large(b, in->has_large);
+	if (!b->all) {
+		consider_exact(b);
+		out->window_ns = b->all ? 0 : window(b);
+	}
+	if (out->window_ns)
+		b->last_window_ns = in->now_ns;
+	b->level =
+	    b->all ? BUDGET_EXACT
+	    : in->now_ns - b->last_window_ns < 5 * SECOND || in->now_ns - b->since_ns < 5 * SECOND
+		? BUDGET_SAMPLED
+	    : b->large ? BUDGET_LARGE
+		       : BUDGET_PASSIVE;
+	out->all = b->all;
+	out->large = b->large;
+}
+
+void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns)
+{
+	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since;
+
+	if (now > 1)
+		now = 1;
+	b->intensity += (now - b->intensity) * (now > b->intensity ? 1 : 0.2);
+	/* Nearly all of a storm's window is the probes': what is left is below what clocks tell. */
+	own = run_ns > cost_ns ? (double)(run_ns - cost_ns) : 0;
+	if (own < 0.02 * (double)run_ns)
+		own = 0.02 * (double)run_ns;
+	since = (double)bare(&b->now) + own - (double)b->window_bare_ns;
+	b->window_bare_ns = bare(&b->now) + (uint64_t)own;
+	if (own > 0 && since > own)
+		now = since / own * 256;
+	else
+		now = 256;
+	b->weight = now < 4e9 ? (uint32_t)now : 4000000000u;
+}
+
+uint32_t budget__weight(const struct budget *b)
+{
+	return b->weight;
+}
+
+enum budget_level budget__level(const struct budget *b)
+{
+	return b->level;
+}

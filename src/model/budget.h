@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * budget.h: how much of a process's malloc may be seen at what cost: decides, several times a
+ * second, which probes it has.  Pure: no I/O, no clock; one for each process.
+ *
+ * The overhead is what the probes took, as a share of what the process ran without them.  Over any
+ * ten seconds it stays within the share that is allowed; only a storm that comes as a surprise may
+ * be over it until the next steps have taken the probes away, and is paid for by seeing less
+ * afterwards.
+ */
+#ifndef MODEL_BUDGET_H
+#define MODEL_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a probe costs here, ns. */
+struct budget_costs {
+	double emulated; /* a trap at an instruction that the kernel emulates */
+	double stepped;	 /* ... that it single-steps */
+	double returned; /* a trap at a return */
+};
+
+struct hw_proc;
+/* What the probes have taken of a process so far. */
+uint64_t budget_cost_ns(const struct budget_costs *costs, const struct hw_proc *counters);
+
+enum budget_level {
+	BUDGET_EXACT,	/* every call is seen */
+	BUDGET_LARGE,	/* every block over the thread cache's limit, and no other */
+	BUDGET_SAMPLED, /* windows in which every call is seen; between them large ones, or none */
+	BUDGET_PASSIVE, /* nothing */
+};
+/* "exact", "large", "sampled", "passive" */
+const char *budget_level_name(enum budget_level level);
+
+struct budget;
+
+/* share: 0.01 for one percent; 0: passive only; below 0: no limit.  NULL where memory is out. */
+struct budget *budget__new(double share);
+void budget__free(struct budget *b);
+
+/* What is known of the process now; all grow only. */
+struct budget_input {
+	uint64_t now_ns;
+	uint64_t run_ns;  /* CPU time of all its threads */
+	uint64_t cost_ns; /* of this, what the probes took */
+	bool has_large;	  /* there are places behind the thread cache */
+};
+
+/* What is to be done. */
+struct budget_order {
+	bool all;	    /* every call is to be seen from now on */
+	bool large;	    /* else: large blocks are to be */
+	uint64_t window_ns; /* not 0: see every call for about this long, once */
+};
+void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out);
+
+/*
+ * A window that was ordered was open: how much the process ran and what the probes took in it, from
+ * before the first probe came to after the last one went.
+ */
+void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns);
+/* How many calls one seen in that window stands for, in 256ths (struct hw_level). */
+uint32_t budget__weight(const struct budget *b);
+
+enum budget_level budget__level(const struct budget *b);
+/* Percent over the last ten seconds, or since the first step where that is less. */
+double budget__percent(const struct budget *b);
+/* The largest that it was over any ten seconds since the second second. */
+double budget__worst(const struct budget *b);
+
+#endif

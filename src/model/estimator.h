@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * estimator.h: who holds a heap's live chunks, where only some of their mallocs were seen.
+ *
+ * Fed with every live chunk of a heap, as a walk over it finds them, and with what is known of
+ * some.  Known blocks are of two kinds: those whose like were all seen, which stand for
+ * themselves, and samples, each of which stands for `weight` of its time.  Chunks that nobody is
+ * known for are shared out among the samples of their size, so that the sums over all callsites
+ * are the heap's own.  What is left, of sizes without a sample, is nobody's.
+ *
+ * Pure.
+ */
+#ifndef MODEL_ESTIMATOR_H
+#define MODEL_ESTIMATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ESTIMATOR_CLASSES 256
+
+struct estimator;
+struct snapshot;
+
+struct estimator *estimator__new(void);
+void estimator__free(struct estimator *e);
+
+/* The class of a chunk's size: one for each of the sizes that a thread's cache keeps, four for each
+ * doubling above. */
+unsigned int estimator_class(uint64_t chunk_size);
+
+/* What was held before anything was seen, chunk bytes by class: not the samples'. */
+void estimator__older(struct estimator *e, const uint64_t *bytes_by_class);
+
+struct estimator_block {
+	uint32_t site;
+	uint64_t size;	 /* bytes asked for */
+	uint32_t weight; /* 256ths; SEEN_ALL (seen.h): stands for itself */
+	uint32_t second; /* of its birth: what was born together was sampled together */
+};
+/* A live chunk; block NULL: not known.  0 or -ENOMEM. */
+int estimator__chunk(struct estimator *e, uint64_t chunk_size, const struct estimator_block *block);
+
+struct estimate {
+	uint32_t site;
+	double bytes, blocks;
+	double low, high; /* bytes; the truth is between them nine times in ten */
+	bool exact;	  /* no sample is in it */
+};
+struct estimates {
+	size_t n;
+	struct estimate *sites; /* by site */
+	double bytes, blocks;	/* of all sites */
+	double nobodys;		/* chunk bytes of sizes without a sample, and older ones */
+};
+/* After the last chunk.  0 or -ENOMEM; estimates_free. */
+int estimator__finish(struct estimator *e, struct estimates *out);
+void estimates_free(struct estimates *e);
+
+/* The heap sites of a whole snapshot hold what was estimated, and are sorted and cut anew, as
+ * ledger__snapshot does (ledger.h). */
+void estimates_apply(const struct estimates *e, struct snapshot *s, size_t top, uint64_t min_bytes);
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "model/seen.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Blocks of more than this never come from a thread's cache. */
+#define CACHED_MAX (HW_CACHED_CHUNK_MAX - 8u)
+
+void seen_free(struct seen *s)
+{
+	free(s->spans);
+	s->spans = NULL;
+	s->n = s->room = 0;
+}
+
+/* From `second` on it is so; what was said of later ones is forgotten. */
+static int set(struct seen *s, uint32_t second, uint32_t weight, bool large)
+{
+	while (s->n && s->spans[s->n - 1].second >= second)
+		s->n--;
+	if (s->n && s->spans[s->n - 1].weight == weight && s->spans[s->n - 1].large == large)
+		return 0;
+	if (s->n == s->room) {
+		size_t room = s->room ? 2 * s->room : 16;
+		struct seen_span *spans = reallocarray(s->spans, room, sizeof(*spans));
+
+		if (!spans)
+			return -ENOMEM;
+		s->spans = spans;
+		s->room = room;
+	}
+	s->spans[s->n++] = (struct seen_span){second, weight, large};
+	return 0;
+}
+
+int seen_apply(struct seen *s, const struct hw_level *e, uint32_t second)
+{
+	bool ended = s->window && !e->window;
+	int err = 0;
+
+	if (e->window && !s->window)
+		s->opened = second;
+	if (ended && e->weight >= SEEN_ALL)
+		err = set(s, s->opened, e->weight, e->seen == HW_SEEN_LARGE);
+	else if (!e->window && e->seen != s->level)
+		/* Between windows nothing small is seen: the next window says what it stands for.
+		 */
+		err = set(s, second, SEEN_ALL, e->seen != HW_SEEN_NONE);
+	if (e->seen == HW_SEEN_ALL && s->level != HW_SEEN_ALL)
+		s->whole_at = second + 1;
+	s->ever_less |= e->seen != HW_SEEN_ALL;
+	s->level = e->seen;
+	s->window = e->window;
+	return err;
+}
+
+bool seen_whole(const struct seen *s, uint32_t second)
+{
+	return s->level == HW_SEEN_ALL && second >= s->whole_at;
+}
+
+uint32_t seen_weight(const struct seen_span *spans, size_t n, uint32_t second, uint64_t size)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (spans[mid].second <= second)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low || (size > CACHED_MAX && spans[low - 1].large))
+		return SEEN_ALL;
+	return spans[low - 1].weight;
+}

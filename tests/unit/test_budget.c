@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The budget against programs that are made up, in simulated time. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "heapwatch/event.h"
+#include "model/budget.h"
+
+#define MS 1000000.0
+
+/* A program: at a time, how many calls it makes in a second of its own time, of these behind the
+ * cache, and how many threads run. */
+struct program {
+	double (*calls)(double s);
+	double large; /* part of the calls */
+	double (*cores)(double s);
+};
+
+/* The machine: a seen call takes 1 us; probes stay on for 20 ms after they were ordered away. */
+struct plant {
+	const struct program *p;
+	struct budget *b;
+	double now, run, cost; /* ns */
+	struct budget_input in;
+	struct budget_order order;
+	double at[4000], ran[4000], paid[4000]; /* each 100 ms */
+	int n;
+	double all_s, window_s; /* how long all was seen, how long windows were open */
+	int switches;
+	enum budget_level level;
+};
+
+/* The process goes on for ns of wall time with these probes. */
+static void go(struct plant *m, double ns, int all, int large)
+{
+	while (ns > 0) {
+		double step = ns < MS / 10 ? ns : MS / 10, s = m->now / 1e9;
+		double seen = m->p->calls(s) * (all ? 1 : large ? m->p->large : 0);
+		double run = step * m->p->cores(s), part = seen * 1e-6 / (1 + seen * 1e-6);
+
+		m->run += run;
+		m->cost += run * part;
+		m->now += step;
+		ns -= step;
+		if (m->now >= m->n * 100 * MS && m->n < 4000) {
+			m->at[m->n] = m->now;
+			m->ran[m->n] = m->run - m->cost;
+			m->paid[m->n++] = m->cost;
+		}
+	}
+}
+
+static void simulate(struct plant *m, const struct program *p, double share, double seconds,
+		     int has_large)
+{
+	*m = (struct plant){.p = p, .b = budget__new(share)};
+	assert_non_null(m->b);
+	m->order.all = share != 0;
+	while (m->now < seconds * 1e9) {
+		struct budget_order before = m->order;
+
+		m->in = (struct budget_input){(uint64_t)m->now + 5000000000u, (uint64_t)m->run,
+					      (uint64_t)m->cost, has_large};
+		budget__step(m->b, &m->in, &m->order);
+		if (before.all != m->order.all || before.large != m->order.large) {
+			m->switches++;
+			go(m, 20 * MS, before.all || m->order.all, before.large || m->order.large);
+		} else if (m->order.window_ns) {
+			double run = m->run, cost = m->cost;
+
+			go(m, (double)m->order.window_ns + 0.1 * MS, 1, 0);
+			m->window_s += (double)m->order.window_ns / 1e9;
+			budget__window(m->b, (uint64_t)(m->run - run), (uint64_t)(m->cost - cost));
+			go(m, 40 * MS, 0, m->order.large);
+		}
+		go(m, 10 * MS, m->order.all, m->order.large);
+		m->all_s += m->order.all * 0.01;
+	}
+	m->level = budget__level(m->b);
+}
+
+/* The largest share over any ten seconds that begin at `from` or later. */
+static double worst(const struct plant *m, double from)
+{
+	double most = 0;
+
+	for (int i = 0; i + 100 < m->n; i++) {
+		double ran = m->ran[i + 100] - m->ran[i], paid = m->paid[i + 100] - m->paid[i];
+
+		if (m->at[i] >= from * 1e9 && ran > 0 && paid / ran > most)
+			most = paid / ran;
+	}
+	return most;
+}
+
+/* What the first storm, from second `from` on, took over the budget in its first second and after.
+ */
+static double between(const struct plant *m, double from, double to)
+{
+	int i = (int)(from * 10), k = (int)(to * 10);
+
+	return (m->paid[k] - m->paid[i]) / (m->ran[k] - m->ran[i] + 1);
+}
+
+static double storm(double s)
+{
+	(void)s;
+	return 50e6;
+}
+static double gentle(double s)
+{
+	(void)s;
+	return 3000; /* 0.3 % */
+}
+static double busy(double s)
+{
+	(void)s;
+	return 200e3; /* 20 % */
+}
+static double one(double s)
+{
+	(void)s;
+	return 1;
+}
+static double eight(double s)
+{
+	(void)s;
+	return 8;
+}
+static double in_turn(double s)
+{
+	return fmod(s, 2) < 1 ? 50e6 : 1000;
+}
+static double seldom(double s)
+{
+	return fmod(s, 60) < 20 ? 50e6 : 1000;
+}
+static double half(double s)
+{
+	return fmod(s, 2) < 1 ? 1 : 0.001;
+}
+static double later(double s)
+{
+	return s < 30 ? 1000 : 50e6;
+}
+
+/* Who allocates little is seen in whole, always. */
+static void test_gentle(void **state)
+{
+	static const struct program p = {gentle, 0.1, one};
+	struct plant m;
+
+	(void)state;
+	simulate(&m, &p, 0.01, 60, 1);
+	assert_int_equal(m.switches, 0);
+	assert_int_equal(m.level, BUDGET_EXACT);
+	assert_true(worst(&m, 0) < 0.0035 && worst(&m, 0) > 0.0025);
+	assert_true(fabs(budget__percent(m.b) - 0.3) < 0.02);
+	budget__free(m.b);
+}
+
+static void keep(const struct program *p, int has_large, struct plant *m)
+{
+	simulate(m, p, 0.01, 200, has_large);
+	assert_true(worst(m, 1) <= 0.01);
+}
+
+static void test_storms(void **state)
+{
+	static const struct program p[] = {{storm, 0.1, one},
+					   {storm, 0, one},
+					   {storm, 0, eight},
+					   {storm, 1, eight},
+					   {busy, 0.05, one}};
+	struct plant m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(p) / sizeof(*p); i++) {
+		keep(&p[i], 1, &m);
+		assert_int_equal(m.level, BUDGET_SAMPLED);
+		/* The budget is there to be used. */
+		assert_true(between(&m, 20, 190) > 0.003);
+		assert_true(m.window_s > 0.05);
+		assert_true(m.all_s < 0.3);
+		assert_true(budget__worst(m.b) <= 1.0);
+		budget__free(m.b);
+	}
+}
+
+/* A storm that comes later: a second of it at most is over the budget. */
+static void test_surprise(void **state)
+{
+	static const struct program p = {later, 0, one};
+	struct plant m;
+
+	(void)state;
+	simulate(&m, &p, 0.01, 120, 1);
+	assert_true(between(&m, 31, 119) <= 0.01);
+	assert_true(worst(&m, 31) <= 0.01);
+	/* What it took until the probes were gone. */
+	assert_true(m.paid[310] - m.paid[300] < 150 * MS);
+	budget__free(m.b);
+}
+
+static void test_in_turn(void **state)
+{
+	static const struct program p[] = {
+	    {in_turn, 0, one}, {in_turn, 0, half}, {seldom, 0.1, one}, {seldom, 0.1, half}};
+	struct plant m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(p) / sizeof(*p); i++) {
+		simulate(&m, &p[i], 0.01, 300, 1);
+		/* The last two are quiet for long enough to be seen in whole again, so that each
+		 * storm is a surprise: its first second is allowed to be over the budget. */
+		assert_true(worst(&m, 1) <= (i >= 2 ? 0.02 : 0.01));
+		/* It does not go up and down with each storm. */
+		assert_true(m.switches <= 16);
+		budget__free(m.b);
+	}
+}
+
+/* Quiet again for long enough, all of it is seen again. */
+static double early(double s)
+{
+	return s < 5 ? 50e6 : 1000;
+}
+static void test_climbs(void **state)
+{
+	static const struct program p = {early, 0, one};
+	struct plant m;
+
+	(void)state;
+	simulate(&m, &p, 0.01, 60, 1);
+	assert_int_equal(m.level, BUDGET_EXACT);
+	assert_true(m.all_s > 30);
+	budget__free(m.b);
+}
+
+static void test_none_and_all(void **state)
+{
+	static const struct program p = {storm, 0.1, one};
+	struct plant m;
+
+	(void)state;
+	simulate(&m, &p, 0, 20, 1);
+	assert_int_equal(m.level, BUDGET_PASSIVE);
+	assert_true(m.cost == 0);
+	budget__free(m.b);
+	simulate(&m, &p, -1, 20, 1);
+	assert_int_equal(m.level, BUDGET_EXACT);
+	assert_true(m.all_s > 19);
+	assert_true(budget__percent(m.b) > 4900 && budget__percent(m.b) < 5100);
+	budget__free(m.b);
+}
+
+static void test_cost(void **state)
+{
+	static const struct budget_costs k = {.emulated = 700, .stepped = 10000, .returned = 400};
+	static const struct hw_proc c = {.hits = 107, .stepped = 3, .returns = 50, .run_ns = 11};
+
+	(void)state;
+	assert_int_equal(budget_cost_ns(&k, &c), 54 * 700 + 3 * 10000 + 50 * 400 + 11);
+	assert_string_equal(budget_level_name(BUDGET_EXACT), "exact");
+	assert_string_equal(budget_level_name(BUDGET_PASSIVE), "passive");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_gentle),   cmocka_unit_test(test_storms),
+	    cmocka_unit_test(test_surprise), cmocka_unit_test(test_in_turn),
+	    cmocka_unit_test(test_climbs),   cmocka_unit_test(test_none_and_all),
+	    cmocka_unit_test(test_cost),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
