@@ -45,7 +45,7 @@ FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
 BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain
 
-.PHONY: all demo test test-unit test-bpf fuzz fuzz-run check bench install clean help deps fixtures
+.PHONY: all deb demo test test-unit test-bpf fuzz fuzz-run check bench install clean help deps fixtures
 all: $(BUILD)/heapwatch
 
 help:
@@ -56,7 +56,8 @@ help:
 	@echo 'make check      formatting, layers, headers, gcc and clang without warnings'
 	@echo 'make fuzz       build the fuzz targets          make fuzz-run  run each for FUZZ_SECONDS'
 	@echo 'make bench      what watching costs, as ratios (root)'
-	@echo 'make install    into DESTDIR and PREFIX         make clean'
+	@echo 'make install    into DESTDIR and PREFIX         make deb    a Debian package'
+	@echo 'make clean'
 
 # ---- the program ---------------------------------------------------------------------------------
 
@@ -205,8 +206,23 @@ bench: all fixtures $(BENCHES)
 	$(Q)$(BUILD)/bench/bench_drain $(BUILD)/bench/flood.bpf.o
 	$(Q)$(PYTHON) tests/bench/bench.py $(BUILD)
 
+SHARE := $(DESTDIR)$(PREFIX)/share
 install: all
 	install -Dm755 $(BUILD)/heapwatch $(DESTDIR)$(PREFIX)/bin/heapwatch
+	install -Dm644 contrib/heapwatch.1 $(SHARE)/man/man1/heapwatch.1
+	install -Dm644 contrib/heapwatch.bash $(SHARE)/bash-completion/completions/heapwatch
+	install -Dm644 contrib/_heapwatch $(SHARE)/zsh/site-functions/_heapwatch
+	install -Dm644 -t $(SHARE)/doc/heapwatch README.md LICENSE contrib/metrics.md contrib/rules.example \
+		contrib/alerts.yml contrib/grafana.json contrib/kubernetes.yaml contrib/Dockerfile
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' contrib/heapwatch.service.in \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/heapwatch.service
+
+VERSION := $(shell sed -n 's/.*HEAPWATCH_VERSION "\(.*\)"/\1/p' src/app/command.h)
+deb:
+	$(Q)rm -rf $(BUILD)/deb
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(abspath $(BUILD)/deb/root) PREFIX=/usr
+	$(Q)sh contrib/deb.sh $(BUILD) $(VERSION)
 
 clean:
 	rm -rf $(BUILD)
