@@ -15,6 +15,9 @@ elfutils-devel compiler-rt capstone-devel binutils-devel jansson-devel libcmocka
 sqlite-devel protobuf-c-devel protobuf-c-compiler zlib-devel ncurses-devel libmicrohttpd-devel gnutls-devel libyaml-devel
 libxcrypt-devel libcap-devel binutils redis nginx sqlite git"
 
+# Names from debuginfod servers, and from packed symbol tables.
+DEBIAN_TEST="$DEBIAN_TEST libdebuginfod1 xz-utils"
+
 missing_deb()
 {
 	for p in "$@"; do

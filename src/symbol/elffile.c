@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "symbol/remote.h"
 
 /* More than any real program has; but a file can have each unit refer to the same long list. */
 #define MAX_RANGES (1u << 20)
@@ -31,6 +32,7 @@ struct elffile {
 	int fd;
 	char *name;
 	struct stat stat;
+	struct remote *remote;
 	bool broken;  /* do not try again */
 	bool changed; /* was seen to: later changes may have given it its old looks again */
 	/* While it is open: */
@@ -47,7 +49,7 @@ struct elffile {
 	bool ranged;
 };
 
-struct elffile *elffile__new(int fd, const char *name)
+struct elffile *elffile__new(int fd, const char *name, struct remote *remote)
 {
 	struct elffile *f = calloc(1, sizeof(*f));
 
@@ -56,6 +58,7 @@ struct elffile *elffile__new(int fd, const char *name)
 		return NULL;
 	}
 	f->fd = fd;
+	f->remote = remote;
 	f->name = strdup(name);
 	if (!f->name) {
 		elffile__free(f);
@@ -63,7 +66,7 @@ struct elffile *elffile__new(int fd, const char *name)
 	}
 	f->broken = fstat(fd, &f->stat) < 0;
 	f->callbacks = (Dwfl_Callbacks){.find_elf = dwfl_build_id_find_elf,
-					.find_debuginfo = dwfl_standard_find_debuginfo,
+					.find_debuginfo = remote_find,
 					.section_address = dwfl_offline_section_address};
 	return f;
 }
@@ -128,6 +131,7 @@ static bool is_elf(int fd)
 
 static int open_elf(struct elffile *f)
 {
+	void **userdata;
 	int fd;
 
 	if (f->broken)
@@ -153,6 +157,8 @@ static int open_elf(struct elffile *f)
 	}
 	if (!f->module || dwfl_report_end(f->dwfl, NULL, NULL))
 		goto broken;
+	dwfl_module_info(f->module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
+	*userdata = f->remote;
 	return 0;
 broken:
 	elffile__close(f);

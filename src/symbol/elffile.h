@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct elffile;
+struct remote;
 
 /* Valid until the next call for the same file. */
 struct elffile_symbol {
@@ -20,9 +21,10 @@ struct elffile_symbol {
 
 /*
  * Takes over fd, also where it fails (NULL: no memory).  name: the path, beside which separate
- * debug information is looked for.  Nothing is read before the first look-up.
+ * debug information is looked for; remote: what limits the looking elsewhere (remote.h), or NULL.
+ * Nothing is read before the first look-up.
  */
-struct elffile *elffile__new(int fd, const char *name);
+struct elffile *elffile__new(int fd, const char *name, struct remote *remote);
 void elffile__free(struct elffile *f);
 
 /* Forget what was parsed, but keep the descriptor: the next look-up parses again. */

@@ -2,27 +2,20 @@
 #include "symbol/names.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "base/strpool.h"
 #include "heapwatch/unwind.h"
 #include "symbol/demangle.h"
 #include "symbol/elffile.h"
 #include "symbol/pycodes.h"
+#include "symbol/remote.h"
+#include "symbol/codefile.h"
 
 #define MAX_ANSWERS 65536u
 #define SLOTS	    (2 * MAX_ANSWERS)
-#define MAX_VDSO    (1u << 20)
 
 struct key {
 	uint64_t inode;
@@ -47,6 +40,7 @@ struct answer {
 struct names {
 	struct strpool *strings;
 	struct pycodes *codes;
+	struct remote remote;
 	struct file *files; /* by key */
 	size_t nfiles, room;
 	unsigned int max_open;
@@ -63,6 +57,7 @@ struct names *names__new(unsigned int files)
 	if (!n)
 		return NULL;
 	n->max_open = files ? files : 1;
+	remote_init(&n->remote);
 	n->strings = strpool__new();
 	n->answers = calloc(SLOTS, sizeof(*n->answers));
 	n->codes = n->strings ? pycodes__new(n->strings) : NULL;
@@ -134,91 +129,10 @@ static struct file *find_file(const struct names *n, const struct key *key)
 	return at < n->nfiles && !compare(&n->files[at].key, key) ? &n->files[at] : NULL;
 }
 
-/* In two steps: to open a device or a pipe for reading can have effects, to look at it has none. */
-static int open_regular(int root, const char *path, uint64_t resolve, uint64_t inode)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve};
-	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how)), opened = -1;
-	char self[64];
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && (!inode || st.st_ino == inode)) {
-		snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-		opened = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	}
-	close(fd);
-	return opened < 0 ? -ENOENT : opened;
-}
-
-static int open_mapped(pid_t pid, const struct module *m)
-{
-	char path[96];
-	int root, fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", (int)pid,
-		 (unsigned long long)m->start, (unsigned long long)m->end);
-	fd = open_regular(AT_FDCWD, path, 0, 0);
-	if (fd >= 0 || m->path[0] != '/')
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
-	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return -errno;
-	/* Its links must not lead out of its root, and the path may be another file's by now. */
-	fd = open_regular(root, m->path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, m->inode);
-	close(root);
-	return fd;
-}
-
-static int read_memory(pid_t pid, uint64_t addr, void *buf, size_t size)
-{
-	struct iovec to = {.iov_base = buf, .iov_len = size};
-	struct iovec from = {.iov_base = (void *)(uintptr_t)addr, .iov_len = size};
-	char path[32];
-	ssize_t got;
-	int fd;
-
-	if (process_vm_readv(pid, &to, 1, &from, 1, 0) == (ssize_t)size)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	got = pread(fd, buf, size, (off_t)addr);
-	close(fd);
-	return got == (ssize_t)size ? 0 : -EIO;
-}
-
-static int copy_vdso(pid_t pid, const struct module *m)
-{
-	size_t size = m->end - m->start;
-	int fd = -1, err;
-	void *image;
-
-	if (size > MAX_VDSO)
-		return -E2BIG;
-	image = malloc(size);
-	if (!image)
-		return -ENOMEM;
-	err = read_memory(pid, m->start, image, size);
-	if (!err) {
-		fd = memfd_create("heapwatch-vdso", MFD_CLOEXEC);
-		err = fd < 0 ? -errno : 0;
-	}
-	if (!err && write(fd, image, size) != (ssize_t)size) {
-		err = -EIO;
-		close(fd);
-	}
-	free(image);
-	return err ? err : fd;
-}
-
 /* Takes over fd. */
 static int keep(struct names *n, const struct key *key, int fd, const char *path)
 {
-	struct elffile *elf = elffile__new(fd, path);
+	struct elffile *elf = elffile__new(fd, path, &n->remote);
 	size_t at = place_of(n, key);
 	struct file *file = find_file(n, key);
 
@@ -260,7 +174,7 @@ int names__prepare(struct names *n, pid_t pid, const struct modules *modules)
 		known = find_file(n, &key);
 		if (known && !elffile__changed(known->elf))
 			continue;
-		fd = is_vdso(m) ? copy_vdso(pid, m) : open_mapped(pid, m);
+		fd = is_vdso(m) ? codefile_vdso(pid, m) : codefile_open(pid, m);
 		/* Who cannot be read keeps its path and offsets. */
 		if (fd >= 0)
 			err = keep(n, &key, fd, m->path);

@@ -50,7 +50,7 @@ static void test_broken_elf(void **state)
 		elf[32] = variant & 64 ? 64 : elf[32];
 		write_file(path, elf, variant & 128 ? 20 : sizeof(elf));
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		f = elffile__new(fd, path);
+		f = elffile__new(fd, path, NULL);
 		assert_non_null(f);
 		for (uint64_t offset = 0; offset < 3; offset++) {
 			assert_true(elffile__find(f, offset, &symbol) < 0);
