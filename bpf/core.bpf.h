@@ -137,8 +137,8 @@ static __always_inline void hw_clocked(struct hw_proc *p, __u64 began)
 		__sync_fetch_and_add(&p->run_ns, (bpf_ktime_get_ns() - began) << 4);
 }
 
-/* The watched process that runs, or NULL. */
-static __always_inline struct hw_proc *hw_current(__u32 *tgid, __u32 *tid)
+/* The entry of the process that runs, or NULL where it is not watched. */
+static __always_inline struct hw_proc *hw_self(__u32 *tgid, __u32 *tid)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct task_struct *task;
@@ -155,9 +155,22 @@ static __always_inline struct hw_proc *hw_current(__u32 *tgid, __u32 *tid)
 	if (p->start != start) {
 		if (p->start)
 			return NULL; /* a pid used again */
+		p->image = start ^ ((__u64)*tgid << 40);
 		p->start = start;
 	}
 	return p;
+}
+
+/* The watched process in whose memory the one that runs does so, or NULL. */
+static __always_inline struct hw_proc *hw_current(__u32 *tgid, __u32 *tid)
+{
+	struct hw_proc *p = hw_self(tgid, tid);
+
+	if (!p || !p->owner)
+		return p;
+	*tgid = p->owner;
+	p = bpf_map_lookup_elem(&hw_procs, tgid);
+	return p && !(p->flags & HW_PROC_GONE) ? p : NULL;
 }
 
 static __always_inline void hw_header(struct hw_hdr *h, __u32 tgid, __u16 kind, __u16 size)

@@ -1,27 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0
-/* proc.bpf.c: exec and exit of watched processes and of their threads. */
+/* proc.bpf.c: fork, exec and exit of watched processes, exit of their threads. */
 #include "core.bpf.h"
 #include "unwind.bpf.h"
 
-static __always_inline void hw_proc_emit(struct hw_proc *p, __u32 tgid, __u16 kind, __u32 status)
+/*
+ * Called in the parent, before the child has run (kernel_clone() wakes it up after the trace
+ * point): who is watched from here on has not done anything yet.
+ */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct hw_proc_event *e;
+	__u32 tgid, tid, owner, pid = child->tgid;
+	struct hw_proc *self = hw_self(&tgid, &tid), *p, fresh = {};
+	struct hw_proc_fork *e;
+	struct hw_space *space;
 	void *ring;
 
-	e = hw_reserve(p, tgid, kind, sizeof(*e), &ring);
+	if (!self || pid == tgid || !(self->flags & HW_PROC_FOLLOW))
+		return 0;
+	p = self;
+	owner = tgid;
+	if (self->owner) {
+		owner = self->owner;
+		p = bpf_map_lookup_elem(&hw_procs, &owner);
+		if (!p)
+			return 0;
+	}
+	fresh.start = child->start_boottime;
+	fresh.ring = self->ring;
+	fresh.flags = HW_PROC_FOLLOW;
+	fresh.image = p->image;
+	if (child->mm == parent->mm)
+		fresh.owner = owner;
+	if (bpf_map_update_elem(&hw_procs, &pid, &fresh, BPF_ANY)) {
+		hw_count(&p->unfollowed);
+		return 0;
+	}
+	space = fresh.owner ? NULL : bpf_map_lookup_elem(&hw_spaces, &owner);
+	if (space)
+		bpf_map_update_elem(&hw_spaces, &pid, space, BPF_ANY);
+	e = hw_reserve(p, owner, HW_PROC_FORK, sizeof(*e), &ring);
 	if (!e)
-		return;
-	e->status = status;
-	e->pad = 0;
-	/* Rare, and the daemon has to act: a wake-up each. */
+		return 0;
+	e->start = fresh.start;
+	e->child = pid;
+	e->flags = fresh.owner ? HW_FORK_SHARES : 0;
+	/* Rare, and the daemon has to act: a wake-up for each record here. */
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
 }
 
 /* The thread that calls exec is the leader from then on; de_thread() ended all others. */
-SEC("tp_btf/sched_process_exec") int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid)
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binprm *bprm)
 {
 	__u32 tgid, tid, old = old_tid;
-	struct hw_proc *p = hw_current(&tgid, &tid);
+	struct hw_proc *p = hw_self(&tgid, &tid);
+	struct hw_proc_exec *e;
+	void *ring;
 
 	if (!p)
 		return 0;
@@ -30,22 +66,50 @@ SEC("tp_btf/sched_process_exec") int BPF_PROG(hw_exec, struct task_struct *task,
 	/* The old program's code is gone.  Until the daemon has told what is mapped now, stacks are
 	 * walked by frame pointers: short, but not wrong. */
 	bpf_map_delete_elem(&hw_spaces, &tgid);
-	hw_proc_emit(p, tgid, HW_PROC_EXEC, 0);
+	p->owner = 0;
+	p->image = bpf_ktime_get_ns() ^ ((__u64)tgid << 40);
+	p->execs++;
+	e = hw_reserve(p, tgid, HW_PROC_EXEC, sizeof(*e), &ring);
+	if (!e)
+		return 0;
+	e->start = p->start;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	e->path[0] = 0;
+	bpf_probe_read_kernel_str(e->path, sizeof(e->path), bprm->filename);
+	e->path[sizeof(e->path) - 1] = 0;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exit") int BPF_PROG(hw_exit, struct task_struct *task)
 {
 	__u32 tgid, tid;
-	struct hw_proc *p = hw_current(&tgid, &tid);
+	struct hw_proc *p = hw_self(&tgid, &tid);
+	struct hw_proc_exit *e;
+	void *ring;
 
 	if (!p)
 		return 0;
 	bpf_map_delete_elem(&hw_threads, &tid);
 	if (task->signal->live.counter)
 		return 0;
-	hw_proc_emit(p, tgid, HW_PROC_EXIT, task->exit_code);
+	e = hw_reserve(p, tgid, HW_PROC_EXIT, sizeof(*e), &ring);
 	p->flags |= HW_PROC_GONE;
+	if (!e)
+		return 0;
+	e->status = task->exit_code;
+	e->pad = 0;
+	e->max_rss_pages = task->signal->maxrss;
+	e->produced = p->produced;
+	e->lost = p->lost;
+	e->broken = p->broken;
+	e->nothread = p->nothread;
+	e->hits = p->hits;
+	e->unfollowed = p->unfollowed;
+	e->stepped = p->stepped;
+	e->returns = p->returns;
+	e->run_ns = p->run_ns;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 

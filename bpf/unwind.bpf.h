@@ -321,7 +321,6 @@ static __always_inline void hw_wrapper(struct hw_thread *t)
 static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_thread *t,
 				      const struct hw_regs *regs)
 {
-	struct task_struct *task = (void *)bpf_get_current_task_btf();
 	struct hw_walk *w = &t->walk;
 	struct hw_ctx c = {.t = t, .p = p};
 	__u32 n, size, turns = HW_MAX_FRAMES;
@@ -331,7 +330,7 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 
 	*w = (struct hw_walk){
 	    .tgid = tgid, .ip = regs->ip, .sp = regs->sp, .bp = regs->bp, .exact = regs->ip};
-	w->key = p->start ^ ((__u64)tgid << 40) ^ (task->self_exec_id << 32);
+	w->key = p->image;
 	w->seed = w->key;
 	c.space = bpf_map_lookup_elem(&hw_spaces, &tgid);
 	/* Near the end of a stack there is less to copy: then each word is read for itself. */

@@ -18,6 +18,13 @@ typedef struct {
  * last thread is ending (kernel/exit.c since 2.6.16). */
 struct signal_struct {
 	atomic_t live;
+	unsigned long maxrss; /* pages; do_exit() brings it up to date before the trace point */
+};
+
+struct mm_struct;
+
+struct linux_binprm {
+	const char *filename; /* as execve was given it, since 2.6.34 (d7627467b7a8) a const char */
 };
 
 #ifdef __TARGET_ARCH_x86
@@ -39,6 +46,7 @@ struct task_struct {
 	int pid;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+	struct mm_struct *mm;
 #ifdef __TARGET_ARCH_x86
 	struct thread_struct thread;
 #endif

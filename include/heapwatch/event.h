@@ -28,10 +28,11 @@ enum hw_kind {
 	HW_VM_REMAP_BEGIN, /* struct hw_vm_range: mremap may move this range away */
 	HW_VM_REMAP_END,   /* struct hw_vm_remap: where it is now */
 	HW_VM_ADVISE,	   /* struct hw_vm_advise: madvise gave pages back */
-	HW_PROC_EXEC,	   /* struct hw_proc_event: a new program, an empty address space */
-	HW_PROC_EXIT,	   /* struct hw_proc_event: the whole process is gone */
+	HW_PROC_EXEC,	   /* struct hw_proc_exec: a new program, an empty address space */
+	HW_PROC_EXIT,	   /* struct hw_proc_exit: the whole process is gone */
 	HW_LEVEL,	   /* struct hw_level: from here on this is what is seen */
 	HW_CODE,	   /* struct hw_code: a code object of Python that stacks name */
+	HW_PROC_FORK,	   /* struct hw_proc_fork: it has a child, which is watched from here on */
 	HW_KIND_END,
 };
 
@@ -172,10 +173,31 @@ struct hw_vm_advise {
 	__u32 pad;
 };
 
-struct hw_proc_event {
+struct hw_proc_exec {
 	struct hw_hdr hdr;
-	__u32 status; /* HW_PROC_EXIT: as wait(2) gives it */
+	__u64 start; /* of the process: as hw_proc_fork.start */
+	char comm[HW_COMM];
+	char path[HW_EXEC_PATH]; /* as exec was given it, cut; both end with a 0 */
+};
+
+/* What is still true when nothing of the process is left to look at. */
+struct hw_proc_exit {
+	struct hw_hdr hdr;
+	__u32 status; /* as wait(2) gives it */
 	__u32 pad;
+	__u64 max_rss_pages; /* signal->maxrss: the highest of all programs that it was */
+	/* struct hw_proc's: */
+	__u64 produced, lost, broken, nothread, hits, unfollowed, stepped, returns, run_ns;
+};
+
+/* Flags of struct hw_proc_fork. */
+#define HW_FORK_SHARES (1 << 0) /* CLONE_VM: it runs in its parent's memory until it execs */
+
+struct hw_proc_fork {
+	struct hw_hdr hdr; /* the parent, or whose memory it runs in */
+	__u64 start;	   /* task->start_boottime of the child, ns */
+	__u32 child;
+	__u32 flags; /* HW_FORK_* */
 };
 
 /*
@@ -208,7 +230,9 @@ _Static_assert(sizeof(struct hw_vm_range) == 40, "hw_vm_range");
 _Static_assert(sizeof(struct hw_vm_brk) == 40, "hw_vm_brk");
 _Static_assert(sizeof(struct hw_vm_remap) == 64, "hw_vm_remap");
 _Static_assert(sizeof(struct hw_vm_advise) == 40, "hw_vm_advise");
-_Static_assert(sizeof(struct hw_proc_event) == 24, "hw_proc_event");
+_Static_assert(sizeof(struct hw_proc_exec) == 296, "hw_proc_exec");
+_Static_assert(sizeof(struct hw_proc_exit) == 104, "hw_proc_exit");
+_Static_assert(sizeof(struct hw_proc_fork) == 32, "hw_proc_fork");
 
 /*
  * What one watched process is to the BPF programs: the value of the map hw_procs, keyed by tgid.
@@ -221,16 +245,21 @@ struct hw_proc {
 	__u64 broken;	/* calls whose return could not be matched with their entry, and back */
 	__u64 nothread; /* calls not followed because hw_threads was full */
 	__u64 hits;	/* probe hits, nested calls included */
-	__u32 ring;	/* which ring buffer */
+	__u32 ring;	/* which ring buffer: its children's too, so that a fork is in order */
 	__u32 flags;	/* HW_PROC_* */
 	__u64 stepped;	/* of the hits: at an instruction that the kernel single-steps */
 	__u64 returns;	/* of the hits: at a function's return */
 	__u64 run_ns;	/* that our programs took, by one hit in 16 */
 	__u32 epoch; /* grows when probes come or go: calls under way then have lost their half */
 	__u32 pad;
+	__u64 image;	  /* part of a stack's key: the same after a fork, another after an exec */
+	__u64 unfollowed; /* children that found hw_procs full */
+	__u32 owner;	  /* whose memory it runs in, until it execs; 0: its own */
+	__u32 execs;	  /* since it is watched */
 };
 
-#define HW_PROC_GONE (1 << 0) /* exited: write nothing more */
+#define HW_PROC_GONE   (1 << 0) /* exited: write nothing more */
+#define HW_PROC_FOLLOW (1 << 1) /* its children are watched too */
 
 /*
  * The attach cookie says which function a probe is on: enum hw_fn in the low byte, and what is to

@@ -12,4 +12,8 @@
 /* A frame-pointer chain that steps further than this in one frame is not a chain. */
 #define HW_MAX_FRAME_SIZE (1 << 20)
 
+/* A process's name (TASK_COMM_LEN), and what is kept of the path that exec was given. */
+#define HW_COMM	     16
+#define HW_EXEC_PATH 256
+
 #endif

@@ -4,19 +4,27 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "app/build_memory.h"
 #include "app/drain.h"
 #include "app/governor.h"
+#include "app/tree.h"
 #include "app/watched.h"
 #include "heapwatch/event.h"
 #include "model/ledger.h"
 
+struct built {
+	struct report_process process;
+	struct report_site *sites;
+	struct build_memory memory;
+};
+
 struct build {
 	struct report report;
 	struct report_process *processes;
-	struct build_memory *memory; /* of the process of the same number */
-	size_t room;
+	struct built **owned;
+	size_t nowned, room;
 };
 
 static void free_sites(struct report_site *sites, size_t n)
@@ -26,15 +34,22 @@ static void free_sites(struct report_site *sites, size_t n)
 	free(sites);
 }
 
+void built__free(struct built *b)
+{
+	if (!b)
+		return;
+	free_sites(b->sites, b->process.nsites);
+	build_memory_free(&b->memory);
+	free(b);
+}
+
 void build__free(struct build *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->report.nprocesses; i++) {
-		free_sites((struct report_site *)b->processes[i].sites, b->processes[i].nsites);
-		build_memory_free(&b->memory[i]);
-	}
-	free(b->memory);
+	for (size_t i = 0; i < b->nowned; i++)
+		built__free(b->owned[i]);
+	free(b->owned);
 	free(b->processes);
 	free(b);
 }
@@ -47,8 +62,8 @@ struct build *build__new(size_t n)
 		return NULL;
 	b->room = n;
 	b->processes = calloc(n ? n : 1, sizeof(*b->processes));
-	b->memory = calloc(n ? n : 1, sizeof(*b->memory));
-	if (!b->processes || !b->memory) {
+	b->owned = calloc(n ? n : 1, sizeof(struct built *));
+	if (!b->processes || !b->owned) {
 		build__free(b);
 		return NULL;
 	}
@@ -142,40 +157,106 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	fill_cuts(p, s);
 }
 
-int build__add(struct build *b, struct names *names, const struct build_input *in)
+/* How much of its life was recorded. */
+static void fill_life(struct report_process *p, const struct build_input *in)
 {
 	const struct watched *w = in->watched;
-	struct report_process *p = &b->processes[b->report.nprocesses];
-	struct report_site *sites = NULL;
+	const struct drain_state *life = in->state;
+	uint64_t start = in->start_ns, began = life->began_ns;
 
-	if (b->report.nprocesses == b->room)
+	p->status = life->status;
+	p->unfollowed = in->counters->unfollowed;
+	p->began_ns = began > start ? began - start : 0;
+	p->ended_ns = life->ended_ns > start ? life->ended_ns - start : 0;
+	if (life->orphan) {
+		p->seen_from = "unknown";
+		p->mode = "degraded";
+	} else if (!life->forked) {
+		p->seen_from = in->covered ? "start" : "attach";
+	} else if (in->covered) {
+		p->seen_from = "fork";
+	} else {
+		p->seen_from = "late";
+		p->late_ns = w->attached_ns > began ? w->attached_ns - began : 0;
+		/* Blocks that it inherited and freed meanwhile seem to be held. */
+		if (!life->execs)
+			p->mode = "degraded";
+	}
+	/* Of a program that execs, the kernel's maximum may be that of the one before. */
+	if (!life->execs || !p->peak_rss_bytes) {
+		uint64_t told = life->max_rss_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+
+		if (told > p->peak_rss_bytes)
+			p->peak_rss_bytes = told;
+	}
+}
+
+int built__new(struct names *names, const struct build_input *in, struct built **out)
+{
+	const struct watched *w = in->watched;
+	struct built *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
 		return -ENOMEM;
 	if (in->snapshot) {
-		sites = make_sites(names, w->modules, in->snapshot);
-		if (!sites)
+		b->sites = make_sites(names, w->modules, in->snapshot);
+		if (!b->sites) {
+			free(b);
 			return -ENOMEM;
+		}
 	}
-	*p = (struct report_process){
+	b->process = (struct report_process){
 	    .pid = (uint32_t)w->pid,
+	    .ppid = (uint32_t)w->ppid,
 	    .start_time = w->stat.start_time,
 	    .comm = w->stat.comm,
 	    .exe = w->exe,
 	    .exited = w->exited,
+	    .seen_from = "attach",
 	    .user_probes = in->user_probes,
 	    .kernel_probes = in->kernel_probes,
 	    .mode = "passive",
 	    .rss_bytes = w->memory.rss_bytes,
 	    .shared_bytes = w->memory.shared_bytes,
-	    .sites = sites,
+	    .peak_rss_bytes = w->peak_rss,
+	    .pss_bytes = w->peak_pss,
+	    .sites = b->sites,
 	};
-	if (in->snapshot)
-		fill_ledger(p, in);
-	b->report.nprocesses++;
-	return build_memory_fill(&b->memory[b->report.nprocesses - 1], &w->inspection, w->allocator,
-				 w->searched, names, w->modules, p);
+	if (in->snapshot) {
+		fill_ledger(&b->process, in);
+		fill_life(&b->process, in);
+	}
+	err = build_memory_fill(&b->memory, &w->inspection, w->allocator, w->searched, names,
+				w->modules, &b->process);
+	if (err)
+		built__free(b);
+	else
+		*out = b;
+	return err;
 }
 
-const struct report *build__report(struct build *b, uint64_t elapsed_ns, int last)
+void build__add(struct build *b, struct built *process, bool owned)
+{
+	b->processes[b->report.nprocesses++] = process->process;
+	if (owned)
+		b->owned[b->nowned++] = process;
+}
+
+int build__add_passive(struct build *b, const struct watched *w)
+{
+	const struct build_input in = {
+	    .watched = w, .user_probes = "none", .kernel_probes = "none"};
+	struct built *process;
+	int err = built__new(NULL, &in, &process);
+
+	if (!err)
+		build__add(b, process, true);
+	return err;
+}
+
+const struct report *build__finish(struct build *b, struct tree *tree, uint64_t elapsed_ns,
+				   bool last)
 {
 	struct timespec now;
 
@@ -183,6 +264,8 @@ const struct report *build__report(struct build *b, uint64_t elapsed_ns, int las
 	b->report.time_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	b->report.elapsed_ns = elapsed_ns;
 	b->report.last = last;
+	if (tree)
+		b->report.tree = *tree__report(tree, b->processes, b->report.nprocesses);
 	b->report.processes = b->processes;
 	return &b->report;
 }

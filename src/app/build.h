@@ -4,22 +4,21 @@
 #ifndef APP_BUILD_H
 #define APP_BUILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "model/report.h"
 
 struct build;
+struct built;
 struct drain_state;
 struct governor_state;
 struct hw_proc;
 struct names;
 struct snapshot;
+struct tree;
 struct watched;
-
-/* A report under way, for at most n processes.  NULL where memory is out. */
-struct build *build__new(size_t n);
-void build__free(struct build *b);
 
 struct build_input {
 	const struct watched *watched;
@@ -28,13 +27,25 @@ struct build_input {
 	const struct hw_proc *counters;
 	const struct governor_state *governor;
 	const char *user_probes, *kernel_probes;
+	uint64_t start_ns; /* CLOCK_MONOTONIC of the session; 0: none */
+	bool covered;	   /* its allocator's probes were there before it was */
 };
 
-/* Add one process.  Strings of names and of watched are referred to, not copied: the report is to
- * be used before they change.  0 or -ENOMEM. */
-int build__add(struct build *b, struct names *names, const struct build_input *in);
+/* One process's part of a report.  Strings of names and of watched are referred to, not copied.
+ * 0 or -ENOMEM. */
+int built__new(struct names *names, const struct build_input *in, struct built **out);
+void built__free(struct built *b);
 
-/* The finished report; belongs to b. */
-const struct report *build__report(struct build *b, uint64_t elapsed_ns, int last);
+/* A report under way, for at most n processes.  NULL where memory is out. */
+struct build *build__new(size_t n);
+void build__free(struct build *b);
+/* Add one process; owned: it is freed with the report.  There is room: build__new's n. */
+void build__add(struct build *b, struct built *process, bool owned);
+/* Add one that has no probes: what its inspection says.  0 or -ENOMEM. */
+int build__add_passive(struct build *b, const struct watched *w);
+
+/* The finished report, with the totals of `tree` (NULL: none); belongs to b. */
+const struct report *build__finish(struct build *b, struct tree *tree, uint64_t elapsed_ns,
+				   bool last);
 
 #endif

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ static int on_record(void *arg, const void *data, size_t len)
 
 	if (processes__apply(d->processes, data, len) == -EBADMSG)
 		return 0;
-	if (h->kind == HW_PROC_EXEC || h->kind == HW_PROC_EXIT ||
+	if (h->kind == HW_PROC_EXEC || h->kind == HW_PROC_EXIT || h->kind == HW_PROC_FORK ||
 	    (h->kind == HW_VM_MAP && (((const struct hw_vm_map *)data)->flags & HW_VM_EXEC)))
 		d->notify = true;
 	if (d->until)
@@ -156,22 +157,35 @@ void drain__free(struct drain *d)
 	free(d);
 }
 
-int drain__add(struct drain *d, pid_t pid, struct ledger *ledger)
+int drain__add(struct drain *d, pid_t pid, struct ledger *ledger, drain_arm_fn arm, void *arg,
+	       uint32_t *id)
 {
 	int err;
 
 	enter(d);
-	err = processes__add(d->processes, (uint32_t)pid, ledger);
+	err = arm(arg, ledger);
+	if (!err)
+		err = processes__add(d->processes, (uint32_t)pid, ledger, id);
 	leave(d);
 	return err;
 }
 
-void drain__drop(struct drain *d, pid_t pid)
+void drain__drop(struct drain *d, uint32_t id)
 {
 	enter(d);
 	apply_all(d, clock_now_ns());
-	processes__drop(d->processes, (uint32_t)pid);
+	processes__drop(d->processes, id);
 	leave(d);
+}
+
+uint32_t drain__last(struct drain *d)
+{
+	uint32_t last;
+
+	enter(d);
+	last = processes__last(d->processes);
+	leave(d);
+	return last;
 }
 
 void drain__sync(struct drain *d)
@@ -181,51 +195,91 @@ void drain__sync(struct drain *d)
 	leave(d);
 }
 
-static int state_of(struct drain *d, pid_t pid, struct process **p, struct drain_state *out)
+static int state_of(struct drain *d, uint32_t id, struct process **out_p, struct drain_state *out)
 {
-	*p = processes__find(d->processes, (uint32_t)pid);
-	if (!*p)
+	struct process *p = processes__get(d->processes, id);
+
+	*out_p = p;
+	if (!p)
 		return -ESRCH;
-	*out = (struct drain_state){.exited = (*p)->exited,
-				    .execs = (*p)->execs,
-				    .code_maps = (*p)->code_maps,
-				    .received = (*p)->received};
+	*out = (struct drain_state){.tgid = p->tgid,
+				    .parent = p->parent,
+				    .execs = p->execs,
+				    .code_maps = p->code_maps,
+				    .status = p->status,
+				    .forked = p->forked,
+				    .orphan = p->orphan,
+				    .exited = p->exited,
+				    .start_ns = p->start_ns,
+				    .began_ns = p->began_ns,
+				    .ended_ns = p->ended_ns,
+				    .max_rss_pages = p->max_rss_pages,
+				    .received = p->received,
+				    .counters = p->counters};
+	memcpy(out->comm, p->comm, sizeof(out->comm));
+	memcpy(out->path, p->path, sizeof(out->path));
 	return 0;
 }
 
-int drain__state(struct drain *d, pid_t pid, struct drain_state *out)
+int drain__state(struct drain *d, uint32_t id, struct drain_state *out)
 {
 	struct process *p;
 	int err;
 
 	enter(d);
-	err = state_of(d, pid, &p, out);
+	err = state_of(d, id, &p, out);
 	leave(d);
 	return err;
 }
 
-struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_t min_bytes,
+void drain__end(struct drain *d, uint32_t id)
+{
+	struct process *p;
+
+	enter(d);
+	p = processes__get(d->processes, id);
+	if (p)
+		processes__end(p, clock_now_ns());
+	leave(d);
+}
+
+void drain__renew(struct drain *d, uint32_t id)
+{
+	struct process *p;
+
+	enter(d);
+	p = processes__get(d->processes, id);
+	if (p && !p->exited && processes__renew(p, clock_now_ns()))
+		log_debug("no memory for a new ledger");
+	leave(d);
+}
+
+struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint64_t min_bytes,
 				 struct drain_state *out)
 {
 	struct snapshot *s = NULL;
 	struct process *p;
 
 	enter(d);
-	if (!state_of(d, pid, &p, out))
+	if (!state_of(d, id, &p, out) && p->ledger) {
 		s = ledger__snapshot(p->ledger, top, min_bytes);
+	} else if (p) {
+		s = p->final;
+		p->final = NULL;
+	}
 	leave(d);
 	return s;
 }
 
-struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds,
+struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *seconds,
 			     struct drain_seen *seen)
 {
 	struct blocks *b = NULL;
 	struct process *p;
 
 	enter(d);
-	p = processes__find(d->processes, (uint32_t)pid);
-	if (p) {
+	p = processes__get(d->processes, id);
+	if (p && p->ledger) {
 		if (!ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly))
 			b = ledger__blocks(p->ledger);
 		*execs = p->execs;
@@ -243,29 +297,29 @@ void drain__blocks_free(struct drain *d, struct blocks *b)
 	leave(d);
 }
 
-size_t drain__frames(struct drain *d, pid_t pid, uint32_t execs, uint32_t site, uint64_t *pc,
+size_t drain__frames(struct drain *d, uint32_t id, uint32_t execs, uint32_t site, uint64_t *pc,
 		     size_t max)
 {
 	struct process *p;
 	size_t n = 0;
 
 	enter(d);
-	p = processes__find(d->processes, (uint32_t)pid);
-	if (p && p->execs == execs)
+	p = processes__get(d->processes, id);
+	if (p && p->ledger && p->execs == execs)
 		n = ledger__frames(p->ledger, site, pc, max);
 	leave(d);
 	return n;
 }
 
-size_t drain__repair(struct drain *d, pid_t pid, uint32_t execs, const struct block *blocks,
+size_t drain__repair(struct drain *d, uint32_t id, uint32_t execs, const struct block *blocks,
 		     size_t n)
 {
 	struct process *p;
 	size_t repaired = 0;
 
 	enter(d);
-	p = processes__find(d->processes, (uint32_t)pid);
-	for (size_t i = 0; p && p->execs == execs && i < n; i++)
+	p = processes__get(d->processes, id);
+	for (size_t i = 0; p && p->ledger && p->execs == execs && i < n; i++)
 		repaired += ledger__repair(p->ledger, &blocks[i]);
 	leave(d);
 	return repaired;
@@ -281,10 +335,12 @@ struct codes *drain__codes(struct drain *d)
 	return c;
 }
 
-void drain__defects(struct drain *d, uint64_t *bad, uint64_t *stray)
+uint64_t drain__bad(struct drain *d)
 {
+	uint64_t bad;
+
 	enter(d);
-	*bad = processes__bad(d->processes);
-	*stray = processes__stray(d->processes);
+	bad = processes__bad(d->processes);
 	leave(d);
+	return bad;
 }

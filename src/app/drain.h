@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "heapwatch/event.h"
+
 struct drain;
 struct block;
 struct blocks;
@@ -18,34 +20,49 @@ struct ledger;
 struct probes;
 struct snapshot;
 
-/* notify_fd: an eventfd that is written to when a process has exec'd, exited or mapped code. */
+/* notify_fd: an eventfd that is written to when a process has forked, exec'd, exited or mapped
+ * code.
+ */
 int drain__new(struct probes *probes, int notify_fd, struct drain **out);
 /* Stops the thread. */
 void drain__free(struct drain *d);
 
-/* Watch pid with a ledger, taken over on success.  Before probes__arm. */
-int drain__add(struct drain *d, pid_t pid, struct ledger *ledger);
+/* Starts the recording of a process; called while no record is applied, so that none is missed. */
+typedef int (*drain_arm_fn)(void *arg, struct ledger *ledger);
 
-/* Forget pid; what it still has in the rings is dropped. */
-void drain__drop(struct drain *d, pid_t pid);
+/* Watch pid with a ledger, taken over on success; its number (processes.h) to *id.  0, what arm
+ * returned, -EEXIST, -ENOMEM. */
+int drain__add(struct drain *d, pid_t pid, struct ledger *ledger, drain_arm_fn arm, void *arg,
+	       uint32_t *id);
+/* Forget a process; what it still has in the rings is dropped. */
+void drain__drop(struct drain *d, uint32_t id);
+/* The highest number given: children get theirs when they are forked. */
+uint32_t drain__last(struct drain *d);
 
-/* What is known of one process's life. */
+/* What is known of one process's life: process.h says what each means. */
 struct drain_state {
-	bool exited;
-	uint32_t execs, code_maps;
-	uint64_t received;
+	uint32_t tgid, parent, execs, code_maps, status;
+	bool forked, orphan, exited;
+	uint64_t start_ns, began_ns, ended_ns, max_rss_pages, received;
+	struct hw_proc counters; /* of an ended one */
+	char comm[HW_COMM], path[HW_EXEC_PATH];
 };
 
 /* Apply what is in the rings up to now, so that the states and snapshots that follow are of now. */
 void drain__sync(struct drain *d);
-int drain__state(struct drain *d, pid_t pid, struct drain_state *out);
-/* The same with a snapshot (ledger.h), owned by the caller.  NULL where memory is out. */
-struct snapshot *drain__snapshot(struct drain *d, pid_t pid, size_t top, uint64_t min_bytes,
+/* 0, or -ESRCH where there is none of this number. */
+int drain__state(struct drain *d, uint32_t id, struct drain_state *out);
+/* Its end, or an exec, was not told (see processes.h). */
+void drain__end(struct drain *d, uint32_t id);
+void drain__renew(struct drain *d, uint32_t id);
+/* The state with a snapshot (ledger.h), owned by the caller; of an ended process it is given out
+ * once.  NULL where memory is out. */
+struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint64_t min_bytes,
 				 struct drain_state *out);
 
 /*
- * The live blocks of pid as they are now (ledger.h), for one to look them up while the drain goes
- * on; to be given back.  *execs: of which program; *seconds: when a block of now is born.  NULL
+ * The live blocks of a process as they are now (ledger.h), for one to look them up while the drain
+ * goes on; to be given back.  *execs: of which program; *seconds: when a block of now is born. NULL
  * where memory is out.  *seen: how much was seen when; free(seen->spans).
  */
 struct drain_seen {
@@ -53,19 +70,19 @@ struct drain_seen {
 	struct seen_span *spans;
 	size_t n;
 };
-struct blocks *drain__blocks(struct drain *d, pid_t pid, uint32_t *execs, uint32_t *seconds,
+struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *seconds,
 			     struct drain_seen *seen);
 void drain__blocks_free(struct drain *d, struct blocks *b);
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */
-size_t drain__frames(struct drain *d, pid_t pid, uint32_t execs, uint32_t site, uint64_t *pc,
+size_t drain__frames(struct drain *d, uint32_t id, uint32_t execs, uint32_t site, uint64_t *pc,
 		     size_t max);
 /* ledger__repair on each of these; how many it took. */
-size_t drain__repair(struct drain *d, pid_t pid, uint32_t execs, const struct block *blocks,
+size_t drain__repair(struct drain *d, uint32_t id, uint32_t execs, const struct block *blocks,
 		     size_t n);
 /* The code objects of interpreters (codes.h) that came since the last call: the caller's; NULL:
  * none.  Those of a snapshot's stacks are there after it. */
 struct codes *drain__codes(struct drain *d);
-/* Records that were none, or of nobody: a defect of ours, worth a line. */
-void drain__defects(struct drain *d, uint64_t *bad, uint64_t *stray);
+/* Records that were none: a defect of ours, worth a line. */
+uint64_t drain__bad(struct drain *d);
 
 #endif

@@ -15,8 +15,9 @@
 
 static int look(struct watched *w)
 {
+	const struct watch_tools nothing = {0};
 	/* A program without an allocator that is known has mappings all the same. */
-	int err = watched__attach(w, NULL, NULL, NULL);
+	int err = watched__attach(w, &nothing);
 
 	if (!err || err == -ENOENT)
 		err = inspection_update(&w->inspection, NULL, w->modules, true);
@@ -36,15 +37,12 @@ static int explain(const struct options *o, struct watched **watched)
 		if (!err)
 			err = look(watched[i]);
 		if (!err)
-			err = build__add(b, NULL,
-					 &(struct build_input){.watched = watched[i],
-							       .user_probes = "none",
-							       .kernel_probes = "none"});
+			err = build__add_passive(b, watched[i]);
 	}
 	if (!err && o->json)
-		err = json_write(stdout, build__report(b, 0, 1));
+		err = json_write(stdout, build__finish(b, NULL, 0, true));
 	else if (!err)
-		err = text_write(stdout, build__report(b, 0, 1), &style);
+		err = text_write(stdout, build__finish(b, NULL, 0, true), &style);
 	if (!err && (fflush(stdout) || ferror(stdout))) {
 		err = -EIO;
 		log_error("cannot write the report");

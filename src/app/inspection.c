@@ -140,7 +140,7 @@ static void mend(struct inspection *i, struct drain *d, const struct looking *l,
 		    explain_surveyed(&i->explain, h.found[k].addr))
 			h.dead[h.ndead++] = h.found[k];
 	if (h.ndead)
-		n = drain__repair(d, i->pid, execs, h.dead, h.ndead);
+		n = drain__repair(d, i->id, execs, h.dead, h.ndead);
 	if (n)
 		log_debug("%d: %zu blocks were free though no free was seen: mended", i->pid, n);
 	free(i->suspects);
@@ -172,7 +172,7 @@ static void keep_frames(struct inspection *i, struct drain *d, uint32_t execs)
 	for (size_t k = 0; k < INSPECTION_PINNED; k++) {
 		i->frames[k].n = 0;
 		if (k < i->explain.nsites && !i->explain.sites[k].by_size && d)
-			i->frames[k].n = drain__frames(d, i->pid, execs, i->explain.sites[k].key,
+			i->frames[k].n = drain__frames(d, i->id, execs, i->explain.sites[k].key,
 						       i->frames[k].pc, INSPECTION_FRAMES);
 	}
 }
@@ -204,7 +204,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 	if (!l.live)
 		return -ENOMEM;
 	if (d)
-		l.blocks = drain__blocks(d, i->pid, execs, &l.seconds, &seen);
+		l.blocks = drain__blocks(d, i->id, execs, &l.seconds, &seen);
 	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n);
 	if (!err)
 		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
@@ -240,7 +240,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 	if (!now && start < i->next_ns)
 		return 0;
 	if (d)
-		drain__state(d, i->pid, &state);
+		drain__state(d, i->id, &state);
 	if (!i->located || state.execs != i->execs) {
 		i->execs = state.execs;
 		sampling_free(&i->sampling);

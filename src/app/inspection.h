@@ -23,7 +23,8 @@ struct modules;
 
 struct inspection {
 	pid_t pid;
-	bool done; /* explain is valid: the last that worked */
+	uint32_t id; /* to the drain that holds its ledger */
+	bool done;   /* explain is valid: the last that worked */
 	struct explain explain;
 	uint64_t when_ns;     /* CLOCK_MONOTONIC, of its end */
 	const char *no_glibc; /* why malloc's own figures are missing, or NULL */
@@ -52,8 +53,8 @@ void inspection_free(struct inspection *i);
 
 /*
  * Look again, unless it is too early for that (now: not even then).  d: the drain that holds its
- * ledger, or NULL.  Not an error where the process has ended: the last inspection stays.  0, or
- * -errno of the first one; logged.
+ * ledger, as number `id`, or NULL.  Not an error where the process has ended: the last inspection
+ * stays.  0, or -errno of the first one; logged.
  */
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      bool now);

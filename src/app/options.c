@@ -14,32 +14,38 @@
 #include "heapwatch/limits.h"
 
 static const char help[] =
-    "Usage: heapwatch -p PID[,PID...] [OPTION...]\n"
+    "Usage: heapwatch [OPTION...] -p PID[,PID...]      running processes and their children\n"
+    "       heapwatch [OPTION...] -- COMMAND [ARG...]  a command, from its first instruction\n"
     "       heapwatch explain -p PID[,PID...] [--json]\n"
     "       heapwatch doctor\n"
     "\n"
-    "Shows which callsites of running processes hold their memory, without stopping or\n"
-    "restarting them; explain tells in one shot, without probes, where each resident byte\n"
-    "is. Needs root.\n"
+    "Shows which callsites hold the memory of processes, without stopping or restarting\n"
+    "them; explain tells in one shot, without probes, where each resident byte is.\n"
     "\n"
     "What to watch\n"
     "  -p, --pid PID[,PID]    processes; may be given more than once\n"
+    "      --comm NAME        every process of this name, those to come too\n"
+    "      --cgroup PATH      every process of a unit or container, those to come too\n"
+    "      --no-follow        leave their children alone\n"
+    "      --as-root          run COMMAND as root, not as the user who called sudo\n"
     "How long, how often\n"
-    "  -i, --interval TIME    between reports (1s); 100ms, 2s, 5m ...\n"
+    "  -i, --interval TIME    between reports (1s; with a command: one at its end)\n"
     "  -d, --duration TIME    end after this (until Ctrl-C or the processes end)\n"
     "      --once             one report, after --duration or else one interval\n"
     "What to show\n"
     "  -t, --top N            callsites per process (10; 0: all)\n"
     "      --min-size SIZE    leave out callsites that hold less (0); 64K, 1.5M ...\n"
+    "      --detail N         processes told in full, the largest (5; 0: all)\n"
     "      --depth N          frames per callsite (16; 0: all)\n"
     "  -j, --json             one JSON document per report, all callsites and frames\n"
+    "  -o, --output FILE      write reports there\n"
     "  -v, --verbose          more on stderr\n"
     "How to see it (see 'heapwatch doctor')\n"
     "      --user-probes KIND    auto, session, multi, perf\n"
     "      --kernel-probes KIND  auto, fentry, kprobe, tracepoint, none\n"
     "      --ring-size SIZE      of each ring buffer (8M)\n"
-    "      --rings N             ring buffers; a process uses one (one per process, at most 4)\n"
-    "      --max-threads N       threads followed at once (16384)\n"
+    "      --rings N             ring buffers (one per process, at most 4)\n"
+    "      --max-threads N, --max-processes N   followed at once (16384, 4096)\n"
     "      --max-overhead PCT    of a process's run time, for its probes; 0: none on malloc\n"
     "      --exact               no limit: every call is seen (the default)\n"
     "  -h, --help             this;  -V, --version\n";
@@ -48,6 +54,7 @@ enum {
 	OPT_ONCE = 256,
 	OPT_MIN_SIZE,
 	OPT_DEPTH,
+	OPT_DETAIL,
 	OPT_USER,
 	OPT_KERNEL,
 	OPT_RING_SIZE,
@@ -55,6 +62,11 @@ enum {
 	OPT_THREADS,
 	OPT_OVERHEAD,
 	OPT_EXACT,
+	OPT_PROCESSES,
+	OPT_COMM,
+	OPT_CGROUP,
+	OPT_NO_FOLLOW,
+	OPT_AS_ROOT,
 };
 
 static const struct option long_options[] = {
@@ -65,6 +77,7 @@ static const struct option long_options[] = {
     {"top", required_argument, NULL, 't'},
     {"min-size", required_argument, NULL, OPT_MIN_SIZE},
     {"depth", required_argument, NULL, OPT_DEPTH},
+    {"detail", required_argument, NULL, OPT_DETAIL},
     {"json", no_argument, NULL, 'j'},
     {"verbose", no_argument, NULL, 'v'},
     {"user-probes", required_argument, NULL, OPT_USER},
@@ -74,6 +87,12 @@ static const struct option long_options[] = {
     {"max-threads", required_argument, NULL, OPT_THREADS},
     {"max-overhead", required_argument, NULL, OPT_OVERHEAD},
     {"exact", no_argument, NULL, OPT_EXACT},
+    {"max-processes", required_argument, NULL, OPT_PROCESSES},
+    {"comm", required_argument, NULL, OPT_COMM},
+    {"cgroup", required_argument, NULL, OPT_CGROUP},
+    {"no-follow", no_argument, NULL, OPT_NO_FOLLOW},
+    {"as-root", no_argument, NULL, OPT_AS_ROOT},
+    {"output", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -198,6 +217,10 @@ static int parse_one(int c, struct options *o)
 		err = parse_count("--depth", optarg, 0, HW_MAX_FRAMES, &n);
 		o->depth = (unsigned int)n;
 		return err;
+	case OPT_DETAIL:
+		err = parse_count("--detail", optarg, 0, 1000000, &n);
+		o->detail = (unsigned int)n;
+		return err;
 	case 'j':
 		o->json = true;
 		return 0;
@@ -232,6 +255,25 @@ static int parse_one(int c, struct options *o)
 		err = parse_count("--max-threads", optarg, 1, 1 << 22, &n);
 		o->threads = (unsigned int)n;
 		return err;
+	case OPT_PROCESSES:
+		err = parse_count("--max-processes", optarg, 1, 1 << 16, &n);
+		o->processes = (unsigned int)n;
+		return err;
+	case OPT_COMM:
+		o->comm = optarg;
+		return 0;
+	case OPT_CGROUP:
+		o->cgroup = optarg;
+		return 0;
+	case OPT_NO_FOLLOW:
+		o->no_follow = true;
+		return 0;
+	case OPT_AS_ROOT:
+		o->as_root = true;
+		return 0;
+	case 'o':
+		o->output = optarg;
+		return 0;
 	case 'h':
 		o->help = true;
 		return 0;
@@ -248,30 +290,49 @@ int options_parse(int argc, char **argv, struct options *out)
 	    .interval_ns = 1000000000,
 	    .top = 10,
 	    .depth = 16,
+	    .detail = 5,
 	    .ring_bytes = 8 << 20,
 	    .threads = 16384,
+	    .processes = 4096,
 	    .user = USER_AUTO,
 	    .kernel = KERNEL_AUTO,
 	};
-	bool top_given = false;
+	bool top_given = false, interval_given = false;
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "p:i:d:t:jvhV", long_options, NULL)) != -1) {
+	/* "+": what stands behind the command's name is the command's. */
+	while ((c = getopt_long(argc, argv, "+p:i:d:t:o:jvhV", long_options, NULL)) != -1) {
 		if (parse_one(c, &o))
 			return -EINVAL;
 		top_given |= c == 't';
+		interval_given |= c == 'i';
 	}
 	if (o.json && !top_given)
 		o.top = 0; /* programs want them all */
-	if (!o.rings)
-		o.rings = o.npids < 1 ? 1 : o.npids > 4 ? 4 : (unsigned int)o.npids;
-	if (o.once && !o.duration_ns)
-		o.duration_ns = o.interval_ns;
-	if (optind < argc) {
-		log_error("'%s' is not a command or an option; see heapwatch --help", argv[optind]);
+	if (optind < argc && strcmp(argv[optind - 1], "--")) {
+		log_error("'%s' is not a command of heapwatch or an option; to start a program: "
+			  "heapwatch -- %s ... (see heapwatch --help)",
+			  argv[optind], argv[optind]);
 		return -EINVAL;
 	}
+	if (optind < argc)
+		o.command = argv + optind;
+	if (o.command && (o.npids || o.comm || o.cgroup)) {
+		log_error("either a command is started, or running processes are watched (-p, "
+			  "--comm, --cgroup): not both at once");
+		return -EINVAL;
+	}
+	if (o.command && o.no_follow) {
+		log_error("a command's whole tree is watched: --no-follow goes with -p");
+		return -EINVAL;
+	}
+	if (!o.rings)
+		o.rings = o.npids < 1 ? 1 : o.npids > 4 ? 4 : (unsigned int)o.npids;
+	if (o.command && !interval_given)
+		o.once = true;
+	else if (o.once && !o.duration_ns)
+		o.duration_ns = o.interval_ns;
 	*out = o;
 	return 0;
 }

@@ -15,13 +15,21 @@
 struct options {
 	pid_t pids[OPTIONS_MAX_PIDS];
 	size_t npids;
-	uint64_t interval_ns; /* between reports */
-	uint64_t duration_ns; /* 0: until the processes end or Ctrl-C */
-	bool once;	      /* one report, at the end */
+	const char *comm;	/* every process of this name; or NULL */
+	const char *cgroup;	/* every process of this control group; or NULL */
+	char *const *command;	/* what follows "--", up to a NULL; or NULL */
+	bool as_root;		/* the command is not run as the user who called sudo */
+	bool no_follow;		/* leave children alone */
+	const char *output;	/* where reports go; NULL: stdout */
+	unsigned int processes; /* watched at once, at most */
+	uint64_t interval_ns;	/* between reports */
+	uint64_t duration_ns;	/* 0: until the processes end or Ctrl-C */
+	bool once; /* one report, at the end; so it is with a command and no --interval */
 	bool json;
-	size_t top;	    /* callsites per process; 0: all */
-	uint64_t min_size;  /* callsites with less are not shown, bytes */
-	unsigned int depth; /* frames shown per callsite; 0: all */
+	unsigned int detail; /* processes told in full; 0: all */
+	size_t top;	     /* callsites per process; 0: all */
+	uint64_t min_size;   /* callsites with less are not shown, bytes */
+	unsigned int depth;  /* frames shown per callsite; 0: all */
 	size_t ring_bytes;
 	unsigned int rings;
 	unsigned int threads;

@@ -24,7 +24,8 @@ struct session_config {
 	/* Of a process's run time, the part that its probes may take: 0.01 for one percent; 0: no
 	 * limit; below 0: no probe on malloc at all. */
 	double share;
-	bool quiet; /* no line on stderr for each process that is watched */
+	bool follow; /* children too */
+	bool quiet;  /* no line on stderr for each process that is watched */
 };
 
 /* Check what the kernel permits, load the programs, start the drain; nobody is watched yet.
@@ -38,16 +39,26 @@ void session__free(struct session *s);
  * (not logged); else -errno, logged with the remedy, and nothing of it is left attached.
  */
 int session__watch(struct session *s, pid_t pid);
+/*
+ * Start a command, argv up to a NULL, and watch its tree from the first instruction on (needs
+ * `follow`); as_caller: as the user who called sudo.  Its process to *out: the caller waits for it
+ * (launch__wait), and frees it after the session.  0, or -errno, logged.
+ */
+struct launch;
+int session__launch(struct session *s, char *const *argv, bool as_caller, struct launch **out);
 /* Take its probes away and forget it.  One that is not watched is no error. */
 void session__unwatch(struct session *s, pid_t pid);
 
 /* Readable when session__step has something to do; belongs to the session. */
 int session__fd(const struct session *s);
-/* Act on what processes did: exec, dlopen, exit.  0 or -errno, logged. */
+/* Act on what processes did: fork, exec, dlopen, exit.  0 or -errno, logged. */
 int session__step(struct session *s);
 /* Watched processes that have not ended. */
 size_t session__alive(const struct session *s);
+bool session__alive_pid(const struct session *s, pid_t pid);
 
+/* Read the memory of all, so that peaks are seen between reports; no more often than is cheap. */
+void session__sample(struct session *s);
 /* A report of now; last: no other follows.  Valid until the next call of any of these; NULL where
  * memory is out (logged). */
 const struct report *session__report(struct session *s, bool last);

@@ -45,8 +45,7 @@ int space_load(struct tables *t, pid_t pid, const struct modules *modules)
 			ranges[n++] = (struct tables_range){.start = m->start,
 							    .end = m->end,
 							    .offset = m->offset,
-							    .dev = (uint64_t)m->dev_major << 32 |
-								   m->dev_minor,
+							    .dev = modules_dev(m),
 							    .inode = m->inode};
 	}
 	err = tables__load(t, pid, ranges, n);

@@ -102,18 +102,16 @@ static struct page_data *page_data_new(enum page_watch watch, const char *why)
 
 static int explain(pid_t pid, struct build *b, struct watched **w)
 {
+	const struct watch_tools nothing = {0};
 	int err = watched__new(pid, w);
 
 	if (!err)
-		err = watched__attach(*w, NULL, NULL, NULL);
+		err = watched__attach(*w, &nothing);
 	/* A program without an allocator that is known has mappings all the same. */
 	if (!err || err == -ENOENT)
 		err = inspection_update(&(*w)->inspection, NULL, (*w)->modules, true);
 	if (!err)
-		err =
-		    build__add(b, NULL,
-			       &(struct build_input){
-				   .watched = *w, .user_probes = "none", .kernel_probes = "none"});
+		err = build__add_passive(b, *w);
 	return err;
 }
 
@@ -134,7 +132,7 @@ static void look(struct top_page *t, struct work *w)
 		why = strerror(-err);
 	d = page_data_new(w->refused[0] ? PAGE_REFUSED : PAGE_PASSIVE, why);
 	if (d && !err)
-		d->process = report_copy(d->arena, build__report(b, 0, 0)->processes);
+		d->process = report_copy(d->arena, build__finish(b, NULL, 0, false)->processes);
 	build__free(b);
 	watched__free(watched);
 	if (err == -ESRCH && w->told) {

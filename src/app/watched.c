@@ -17,8 +17,9 @@
 #include "probe/probes.h"
 #include "model/modules.h"
 #include "symbol/names.h"
+#include "unwind/tables.h"
 
-static int refuse(pid_t pid, int err)
+int watched_refuse(pid_t pid, int err)
 {
 	switch (err) {
 	case -ESRCH:
@@ -39,7 +40,7 @@ static int identify(struct watched *w)
 	int err = procfs_stat(w->pid, &w->stat);
 
 	if (err)
-		return refuse(w->pid, err);
+		return watched_refuse(w->pid, err);
 	if (w->stat.kernel_thread) {
 		log_error("process %d (%s) is a kernel thread: it has no heap", w->pid,
 			  w->stat.comm);
@@ -52,7 +53,7 @@ static int identify(struct watched *w)
 	}
 	err = procfs_exe(w->pid, w->exe, sizeof(w->exe));
 	if (err)
-		return refuse(w->pid, err == -ENOENT ? -ESRCH : err);
+		return watched_refuse(w->pid, err == -ENOENT ? -ESRCH : err);
 	return 0;
 }
 
@@ -69,7 +70,7 @@ int watched__new(pid_t pid, struct watched **out)
 	if (w->pidfd < 0) {
 		/* A thread that is not its process's leader: EINVAL, on newer kernels (6.18)
 		 * ENOENT. */
-		err = errno == EINVAL || errno == ENOENT ? -EINVAL : refuse(pid, -errno);
+		err = errno == EINVAL || errno == ENOENT ? -EINVAL : watched_refuse(pid, -errno);
 		if (err == -EINVAL)
 			log_error("%d is a thread, not a process: give the process's id", pid);
 		goto fail;
@@ -84,7 +85,7 @@ int watched__new(pid_t pid, struct watched **out)
 	}
 	err = procfs_memory(pid, &w->memory);
 	if (err) {
-		refuse(pid, err);
+		watched_refuse(pid, err);
 		goto fail;
 	}
 	*out = w;
@@ -113,172 +114,50 @@ bool watched__ended(const struct watched *w)
 	return w->pidfd < 0 || poll(&fd, 1, 0) > 0;
 }
 
-static uint64_t dev_of(const struct module *m)
+/* What is left to know of one that has ended is what the records said. */
+static void from_records(struct watched *w)
 {
-	return (uint64_t)m->dev_major << 32 | m->dev_minor;
+	if (w->life.comm[0])
+		snprintf(w->stat.comm, sizeof(w->stat.comm), "%s", w->life.comm);
+	if (w->life.path[0])
+		snprintf(w->exe, sizeof(w->exe), "%s", w->life.path);
 }
 
-static struct watched_file *find_file(const struct watched *w, const struct module *m)
+int watched__child(uint32_t id, const struct drain_state *life, const struct watched *parent,
+		   struct watched **out)
 {
-	for (size_t i = 0; i < w->nfiles; i++)
-		if (w->files[i].dev == dev_of(m) && w->files[i].inode == m->inode)
-			return &w->files[i];
-	return NULL;
-}
+	struct watched *w = calloc(1, sizeof(*w));
 
-/* The entry of a file, made where there is none; *fresh says so.  NULL where memory is out. */
-static struct watched_file *file_of(struct watched *w, const struct module *m, bool *fresh)
-{
-	struct watched_file *files = find_file(w, m);
-
-	*fresh = !files;
-	if (files)
-		return files;
-	files = reallocarray(w->files, w->nfiles + 1, sizeof(*files));
-	if (!files)
-		return NULL;
-	w->files = files;
-	files[w->nfiles] = (struct watched_file){.dev = dev_of(m), .inode = m->inode};
-	return &files[w->nfiles++];
-}
-
-static void append(char *buf, size_t len, const char *separator, const char *word)
-{
-	size_t used = strlen(buf);
-
-	if (used + 1 < len)
-		snprintf(buf + used, len - used, "%s%s", used ? separator : "", word);
-}
-
-/* One that ends gives its memory back before it is a zombie. */
-static bool has_ended(const struct watched *w)
-{
-	struct procfs_memory m;
-
-	return procfs_memory(w->pid, &m) || !m.rss_bytes;
-}
-
-/* Put probes on an allocator, or say why this process takes none. */
-static int attach_target(struct watched *w, const struct target *t, const char *path,
-			 struct probes *probes, struct watched_file *file)
-{
-	int err;
-
-	if (t->is_32bit) {
-		log_error("process %d (%s) is a 32-bit program: only 64-bit ones can be watched",
-			  w->pid, w->stat.comm);
-		return -ENOTSUP;
+	if (!w)
+		return -ENOMEM;
+	w->pid = (pid_t)life->tgid;
+	w->id = id;
+	w->parent = life->parent;
+	w->ppid = parent ? parent->pid : 0;
+	w->life = *life;
+	w->modules = parent ? modules__copy(parent->modules) : modules__new();
+	inspection_init(&w->inspection, w->pid);
+	w->inspection.id = id;
+	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	if (!w->modules) {
+		watched__free(w);
+		return -ENOMEM;
 	}
-	/* Without probes there is nothing to crash. */
-	if (t->is_go && !probes)
-		return 0;
-	if (t->is_go) {
-		log_error(
-		    "process %d (%s) is a Go program: no probe is put on it, for Go moves its "
-		    "stacks and a return probe would crash it; use its own pprof",
-		    w->pid, w->stat.comm);
-		return -ENOTSUP;
+	if (parent) {
+		w->stat = parent->stat;
+		snprintf(w->exe, sizeof(w->exe), "%s", parent->exe);
+		snprintf(w->allocator, sizeof(w->allocator), "%s", parent->allocator);
 	}
-	if (!t->has_malloc)
-		return 0;
-	err = probes ? probes__attach(probes, w->pid, path, t) : 0;
-	/* Unmapped meanwhile, perhaps with all the rest. */
-	if (err == -ENOENT)
-		return has_ended(w) ? -ESRCH : 0;
-	if (err)
-		return err;
-	snprintf(file->allocator, sizeof(file->allocator), "%s", t->allocator);
-	file->replaces = t->replaces;
-	for (size_t i = 0; probes && i < t->nfns; i++)
-		log_debug("%d: %s: %s%s at 0x%llx, %u bytes behind its entry, %s", w->pid,
-			  t->allocator, t->fns[i].prefix, t->fns[i].name,
-			  (unsigned long long)t->fns[i].place.offset, t->fns[i].place.moved,
-			  t->fns[i].place.cost == PLACE_EMULATED ? "emulated" : "single-stepped");
+	from_records(w);
+	/* As field 22 of /proc/PID/stat is made: fs/proc/array.c, nsec_to_clock_t(). */
+	w->stat.start_time = life->start_ns / (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+	if (!life->exited) {
+		procfs_stat(w->pid, &w->stat);
+		procfs_exe(w->pid, w->exe, sizeof(w->exe));
+		watched__sample(w);
+	}
+	*out = w;
 	return 0;
-}
-
-/* The kernel is given the map_files link, which is the very inode that is mapped, in whatever mount
- * namespace, deleted or not. */
-static int attach_file(struct watched *w, const struct module *m, struct probes *probes,
-		       struct watched_file *file)
-{
-	struct target *t;
-	char path[128];
-	int fd, err;
-
-	procfs_mapping_path(path, sizeof(path), w->pid, m->start, m->end);
-	fd = procfs_open_mapping(w->pid, m->start, m->end);
-	if (fd == -EPERM || fd == -EACCES)
-		return refuse(w->pid, -EPERM);
-	if (fd < 0) {
-		log_debug("%s (%s): %s", path, m->path, strerror(-fd));
-		return 0;
-	}
-	t = malloc(sizeof(*t));
-	err = t ? target_read(fd, m->path, t) : -ENOMEM;
-	close(fd);
-	if (!err) {
-		err = attach_target(w, t, path, probes, file);
-	} else if (err != -ENOMEM) {
-		log_warn("%s, mapped by process %d, is not looked at: %s", m->path, w->pid,
-			 err == -ENOEXEC ? "not a readable ELF file" : strerror(-err));
-		err = 0;
-	}
-	free(t);
-	return err;
-}
-
-/* In the order in which a call of malloc finds them: a preloaded or linked library that replaces
- * the C library's, the program's own, the C library. */
-static void name_allocators(struct watched *w)
-{
-	for (int rank = 0; rank < 3; rank++) {
-		for (size_t i = 0; i < modules__count(w->modules); i++) {
-			const struct module *m = modules__at(w->modules, i);
-			const struct watched_file *f = find_file(w, m);
-			bool own = !strcmp(m->path, w->exe);
-
-			if (!m->exec || !f || !f->allocator[0] ||
-			    rank != (!f->replaces ? 2
-				     : own	  ? 1
-						  : 0) ||
-			    strstr(w->allocator, f->allocator))
-				continue;
-			append(w->allocator, sizeof(w->allocator), " + ", f->allocator);
-		}
-	}
-}
-
-int watched__attach(struct watched *w, struct probes *probes, struct tables *tables,
-		    struct names *names)
-{
-	int err = procfs_modules(w->pid, w->modules);
-
-	w->searched[0] = w->allocator[0] = 0;
-	if (err < 0)
-		return err;
-	err = names ? names__prepare(names, w->pid, w->modules) : 0;
-	if (!err && tables)
-		err = space_load(tables, w->pid, w->modules);
-	for (size_t i = 0; !err && i < modules__count(w->modules); i++) {
-		const struct module *m = modules__at(w->modules, i);
-		struct watched_file *file;
-		bool fresh;
-
-		if (!m->exec || !m->inode)
-			continue;
-		if (!strstr(w->searched, m->path))
-			append(w->searched, sizeof(w->searched), ", ", m->path);
-		file = file_of(w, m, &fresh);
-		if (!file)
-			return -ENOMEM;
-		if (fresh)
-			err = attach_file(w, m, probes, file);
-	}
-	if (err)
-		return err;
-	name_allocators(w);
-	return w->allocator[0] ? 0 : has_ended(w) ? -ESRCH : -ENOENT;
 }
 
 static bool counts_as_mapped(const struct module *m)
@@ -305,50 +184,95 @@ static int seed(struct ledger *l, pid_t pid)
 	return err < 0 ? err : 0;
 }
 
-int watched__arm(struct watched *w, struct probes *probes, struct drain *drain, unsigned int ring)
-{
-	struct ledger *l;
-	int err;
+struct arming {
+	struct watched *w;
+	struct probes *probes;
+	unsigned int ring;
+	bool follow;
+};
 
-	l = ledger__new(clock_now_ns());
-	if (!l)
-		return -ENOMEM;
-	/* Armed before the maps are read: what is mapped in between is in both, and the record,
-	 * which is applied later, replaces the seed. */
-	err = probes__arm(probes, w->pid, ring);
-	if (!err)
-		err = seed(l, w->pid);
-	if (!err)
-		err = drain__add(drain, w->pid, l);
+/* Armed before the maps are read: what is mapped in between is in both, and the record, which is
+ * applied later, replaces the seed. */
+static int arm(void *arg, struct ledger *l)
+{
+	const struct arming *a = arg;
+	int err = probes__arm(a->probes, a->w->pid, a->ring, a->follow);
+
+	return err ? err : seed(l, a->w->pid);
+}
+
+int watched__arm(struct watched *w, const struct watch_tools *tools, unsigned int ring, bool follow)
+{
+	struct arming arming = {.w = w, .probes = tools->probes, .ring = ring, .follow = follow};
+	struct ledger *l = ledger__new(clock_now_ns());
+	int err = l ? drain__add(tools->drain, w->pid, l, arm, &arming, &w->id) : -ENOMEM;
+
 	if (err)
 		ledger__free(l);
+	w->inspection.id = w->id;
 	return err;
 }
 
-void watched__refresh(struct watched *w, struct probes *probes, struct tables *tables,
-		      struct names *names, struct drain *drain)
+static void end(struct watched *w, const struct watch_tools *tools)
 {
-	struct procfs_memory memory;
-	struct drain_state s;
+	w->exited = true;
+	if (!w->life.exited) {
+		/* Its last record is in the ring, or lost. */
+		drain__sync(tools->drain);
+		drain__state(tools->drain, w->id, &w->life);
+	}
+	if (!w->life.exited)
+		drain__end(tools->drain, w->id);
+	probes__forget(tools->probes, w->pid);
+	if (tools->tables)
+		tables__drop(tools->tables, w->pid);
+}
 
-	if (drain__state(drain, w->pid, &s))
+/* An exec that was not told, for its record was lost. */
+static void check_execs(struct watched *w, const struct watch_tools *tools)
+{
+	struct hw_proc p;
+
+	if (!probes__counters(tools->probes, w->pid, &p) && p.lost && p.execs > w->life.execs)
+		drain__renew(tools->drain, w->id);
+}
+
+void watched__refresh(struct watched *w, const struct watch_tools *tools)
+{
+	struct modules *fresh;
+
+	if (w->exited || drain__state(tools->drain, w->id, &w->life))
 		return;
-	if (s.execs != w->execs) {
+	check_execs(w, tools);
+	if (w->life.execs != w->execs) {
 		/* The old program's modules name nothing any more. */
-		struct modules *fresh = modules__new();
-
+		fresh = modules__new();
 		if (fresh) {
 			modules__free(w->modules);
 			w->modules = fresh;
 		}
+		from_records(w);
 		procfs_stat(w->pid, &w->stat);
 		procfs_exe(w->pid, w->exe, sizeof(w->exe));
 	}
-	if (s.execs != w->execs || s.code_maps != w->code_maps) {
-		w->execs = s.execs;
-		w->code_maps = s.code_maps;
-		watched__attach(w, probes, tables, names);
+	if (!w->looked || w->life.execs != w->execs || w->life.code_maps != w->code_maps) {
+		w->looked = true;
+		w->execs = w->life.execs;
+		w->code_maps = w->life.code_maps;
+		watched__attach(w, tools);
 	}
-	if (!procfs_memory(w->pid, &memory) && memory.rss_bytes)
-		w->memory = memory;
+	watched__sample(w);
+	if (w->life.exited || watched__ended(w))
+		end(w, tools);
+}
+
+void watched__sample(struct watched *w)
+{
+	struct procfs_memory memory;
+
+	if (w->exited || procfs_memory(w->pid, &memory) || !memory.rss_bytes)
+		return;
+	w->memory = memory;
+	if (memory.rss_bytes > w->peak_rss)
+		w->peak_rss = memory.rss_bytes;
 }

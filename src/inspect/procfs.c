@@ -79,6 +79,21 @@ int procfs_memory(pid_t pid, struct procfs_memory *out)
 	return 0;
 }
 
+int procfs_pss(pid_t pid, uint64_t *bytes)
+{
+	unsigned long long kib;
+	char buf[4096], *line;
+	int err = read_file(pid, "smaps_rollup", buf, sizeof(buf));
+
+	if (err)
+		return err;
+	line = strstr(buf, "\nPss:");
+	if (!line || sscanf(line, "\nPss: %llu kB", &kib) != 1)
+		return -EBADMSG;
+	*bytes = kib * 1024;
+	return 0;
+}
+
 int procfs_exe(pid_t pid, char *buf, size_t len)
 {
 	char path[64];

@@ -23,6 +23,9 @@ struct procfs_memory {
 /* 0, -ESRCH (no such process), -EACCES, -EBADMSG.  Not logged. */
 int procfs_stat(pid_t pid, struct procfs_stat *out);
 int procfs_memory(pid_t pid, struct procfs_memory *out);
+/* Proportional set size, bytes: from smaps_rollup, which walks all its page tables under its mmap
+ * lock: 10 ms a GiB.  Errors as above. */
+int procfs_pss(pid_t pid, uint64_t *bytes);
 /* The program's path in its own mount namespace, or -errno. */
 int procfs_exe(pid_t pid, char *buf, size_t len);
 

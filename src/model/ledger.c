@@ -34,6 +34,48 @@ struct ledger *ledger__new(uint64_t start_ns)
 	return l;
 }
 
+/* The block is gone from the table; now its bytes are from the sums too. */
+static void forget(struct ledger *l, const struct block *blk)
+{
+	l->outstanding_bytes -= blk->size;
+	l->outstanding_blocks--;
+	sites__change(l->sites, blk->site, REPORT_HEAP, -(int64_t)blk->size, -1);
+}
+
+/* Of the parent's threads only the one that forked is in the child: what the others were in the
+ * middle of is lost there, and their old blocks, which are in no table, with it. */
+static void drop_parked(void *arg, const struct pending_call *p)
+{
+	struct ledger *child = arg;
+
+	if (p->known)
+		forget(child, &p->block);
+}
+
+struct ledger *ledger__fork(const struct ledger *l)
+{
+	struct ledger *child = calloc(1, sizeof(*child));
+
+	if (!child)
+		return NULL;
+	child->start_ns = l->start_ns;
+	child->brk = l->brk;
+	child->outstanding_bytes = l->outstanding_bytes;
+	child->outstanding_blocks = l->outstanding_blocks;
+	child->pending = pending__new();
+	child->blocks = blocks__fork(l->blocks);
+	child->sites = sites__fork(l->sites);
+	if (child->sites)
+		child->mappings = mappings__copy(l->mappings, on_mapped_site, child->sites);
+	if (!child->pending || !child->blocks || !child->mappings) {
+		ledger__free(child);
+		return NULL;
+	}
+	pending__each(l->pending, drop_parked, child);
+	ledger__inherit_seen(child, l);
+	return child;
+}
+
 void ledger__free(struct ledger *l)
 {
 	if (!l)
@@ -55,14 +97,6 @@ void ledger__seed_brk(struct ledger *l, uint64_t brk)
 {
 	l->brk = brk;
 	mappings__set_brk(l->mappings, brk);
-}
-
-/* The block is gone from the table; now its bytes are from the sums too. */
-static void forget(struct ledger *l, const struct block *blk)
-{
-	l->outstanding_bytes -= blk->size;
-	l->outstanding_blocks--;
-	sites__change(l->sites, blk->site, REPORT_HEAP, -(int64_t)blk->size, -1);
 }
 
 /* Another block is at its address.  That is a lost free, unless frees were not to be seen. */
@@ -237,7 +271,8 @@ int ledger__apply(struct ledger *l, const union wire_event *ev)
 {
 	int err;
 
-	if (ev->hdr->kind == HW_PROC_EXEC || ev->hdr->kind == HW_PROC_EXIT)
+	if (ev->hdr->kind == HW_PROC_EXEC || ev->hdr->kind == HW_PROC_EXIT ||
+	    ev->hdr->kind == HW_PROC_FORK)
 		return 0;
 	l->events++;
 	err = apply(l, ev);
@@ -261,7 +296,7 @@ struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t m
 	s->overwritten = l->overwritten;
 	s->unsettled = l->unsettled;
 	s->partly = l->seen.ever_less;
-	s->dropped = l->dropped;
+	s->dropped = l->dropped + sites__failed(l->sites);
 	s->repaired = l->repaired;
 	mappings__totals(l->mappings, &s->mappings);
 	s->older_freed_bytes = s->mappings.older_freed_bytes;
@@ -296,11 +331,11 @@ struct blocks *ledger__blocks(const struct ledger *l)
 
 size_t ledger__frames(const struct ledger *l, uint32_t site, uint64_t *pc, size_t max)
 {
-	struct site s;
+	struct stack s;
 
 	if (site >= sites__count(l->sites))
 		return 0;
-	sites__get(l->sites, site, &s);
+	sites__stack(l->sites, site, &s);
 	for (size_t i = 0; i < s.nframes && i < max; i++)
 		pc[i] = s.pc[i];
 	return s.nframes < max ? s.nframes : max;

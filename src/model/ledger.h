@@ -20,6 +20,13 @@ struct ledger;
 /* start_ns: CLOCK_MONOTONIC at the attach; births count from it.  NULL where memory is out. */
 struct ledger *ledger__new(uint64_t start_ns);
 void ledger__free(struct ledger *l);
+/*
+ * The ledger of a fork's child: its parent's live blocks, mappings and stacks, shared until one of
+ * the two changes: as many pointers as there are pieces of 1 MiB of the table and of 32 sites are
+ * copied.  Births still count from the parent's start_ns; what was ever allocated, events and
+ * losses start at 0.  NULL where memory is out.
+ */
+struct ledger *ledger__fork(const struct ledger *l);
 
 /* An exec: what is seen of the new program is what was of the old one. */
 void ledger__inherit_seen(struct ledger *l, const struct ledger *old);
@@ -83,6 +90,8 @@ struct snapshot {
  * sites with nothing outstanding are left out.  Owned by the caller: snapshot__free.
  */
 struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t min_bytes);
+/* Leave out as ledger__snapshot does. */
+void snapshot__cut(struct snapshot *s, size_t top, uint64_t min_bytes);
 void snapshot__free(struct snapshot *s);
 
 struct block;

@@ -48,6 +48,7 @@ struct mappings *mappings__copy(const struct mappings *m, mappings_site_fn chang
 	copy->arg = arg;
 	copy->room = m->n;
 	copy->extents = NULL;
+	copy->totals.older_freed_bytes = 0;
 	if (m->n) {
 		copy->extents = malloc(m->n * sizeof(*copy->extents));
 		if (!copy->extents) {

@@ -34,7 +34,8 @@ typedef void (*mappings_site_fn)(void *arg, uint32_t site, int64_t bytes, int64_
 /* NULL where memory is out. */
 struct mappings *mappings__new(mappings_site_fn changed, void *arg);
 void mappings__free(struct mappings *m);
-/* A copy, for fork; its changes are reported to the given function, the copied state is not. */
+/* A copy, for fork; its changes are reported to the given function, the copied state is not.  What
+ * was freed before is the parent's alone. */
 struct mappings *mappings__copy(const struct mappings *m, mappings_site_fn changed, void *arg);
 
 /*

@@ -53,6 +53,28 @@ static const char *intern(struct modules *m, const char *s, size_t len)
 	return copy;
 }
 
+struct modules *modules__copy(const struct modules *m)
+{
+	struct modules *copy = modules__new();
+
+	if (!copy)
+		return NULL;
+	copy->sorted = calloc(m->n ? m->n : 1, sizeof(*copy->sorted));
+	for (size_t i = 0; copy->sorted && i < m->n; i++) {
+		const char *path = m->sorted[i].path;
+
+		copy->sorted[i] = m->sorted[i];
+		copy->sorted[i].path = intern(copy, path, strlen(path));
+		if (!copy->sorted[i].path)
+			break;
+		copy->n++;
+	}
+	if (copy->n == m->n && copy->sorted)
+		return copy;
+	modules__free(copy);
+	return NULL;
+}
+
 /* The number at *p, in this base, up to the character `stop`, which is stepped over. */
 static bool number(const char **p, const char *end, unsigned int base, char stop, uint64_t *out)
 {

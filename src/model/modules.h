@@ -23,8 +23,16 @@ struct module {
 
 struct modules;
 
+/* Its file's device as one number. */
+static inline uint64_t modules_dev(const struct module *m)
+{
+	return (uint64_t)m->dev_major << 32 | m->dev_minor;
+}
+
 struct modules *modules__new(void);
 void modules__free(struct modules *m);
+/* What a fork's child starts with.  NULL where memory is out. */
+struct modules *modules__copy(const struct modules *m);
 
 /*
  * Merge the text of a maps file: ranges named in it replace what was known of those addresses,

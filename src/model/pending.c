@@ -98,6 +98,14 @@ bool pending__take(struct pending *p, uint32_t tid, enum pending_kind kind,
 	return true;
 }
 
+void pending__each(const struct pending *p, void (*fn)(void *arg, const struct pending_call *call),
+		   void *arg)
+{
+	for (size_t i = 0; i < p->room; i++)
+		if (p->slots[i].kind)
+			fn(arg, &p->slots[i]);
+}
+
 size_t pending__memory(const struct pending *p)
 {
 	return sizeof(*p) + p->room * sizeof(*p->slots);

@@ -35,6 +35,8 @@ void pending__put(struct pending *p, const struct pending_call *call);
 /* Remove what (tid, kind) is in the middle of: true and *out, or false. */
 bool pending__take(struct pending *p, uint32_t tid, enum pending_kind kind,
 		   struct pending_call *out);
+void pending__each(const struct pending *p, void (*fn)(void *arg, const struct pending_call *call),
+		   void *arg);
 size_t pending__memory(const struct pending *p);
 
 #endif

@@ -109,11 +109,22 @@ struct report_cut {
 
 struct report_process {
 	uint32_t pid;
+	uint32_t ppid;	     /* of its parent, where that is in the report too; else 0 */
 	uint64_t start_time; /* clock ticks since boot: field 22 of /proc/PID/stat */
 	const char *comm;
 	const char *exe;
 	bool exited;
-	const char *user_probes;   /* "session", "uprobe_multi", "perf_event", "none" */
+	uint32_t status; /* of one that has ended and whose end was seen, as wait(2) gives it */
+	/* "attach": it ran already; "start": from its first instruction on; "fork": likewise, with
+	 * its parent's blocks; "late": its probes were in place only late_ns after its fork or exec
+	 * (what it did before that is as before an attach); "unknown": its fork was lost. */
+	const char *seen_from;
+	uint64_t late_ns;
+	uint64_t began_ns, ended_ns; /* since the attach of the session; ended_ns 0: it runs */
+	uint64_t unfollowed;	     /* children that could not be followed: --max-processes */
+	uint64_t peak_rss_bytes; /* the highest that was seen, or that the kernel told at its end */
+	uint64_t pss_bytes;	 /* at the tree's peak; 0: not read */
+	const char *user_probes; /* "session", "uprobe_multi", "perf_event", "none" */
 	const char *kernel_probes; /* "fentry", "kprobe", "tracepoint", "none" */
 	/* What of malloc is seen now: "exact", "degraded" (the same, after a loss), "large",
 	 * "sampled", "passive" (nothing; model/budget.h). */
@@ -157,10 +168,36 @@ struct report_process {
 	uint64_t windows; /* in which every call was seen, of mode "sampled" */
 };
 
+/* Who held how much at the tree's peak. */
+struct report_share {
+	uint32_t pid;
+	const char *comm;
+	uint64_t private_bytes, rss_bytes;
+	uint64_t pss_bytes;				      /* 0: not read */
+	uint64_t outstanding_bytes, held_bytes, in_use_bytes; /* as last known then */
+};
+
+/* All processes of the report together. */
+struct report_tree {
+	size_t alive, ended;
+	uint64_t forgotten;	/* ended ones that are not in the report any more: too many */
+	uint64_t rss_bytes;	/* sum: shared pages count once for each process */
+	uint64_t private_bytes; /* sum of RSS minus shared; pages shared by a fork count for each */
+	uint64_t outstanding_bytes, outstanding_blocks; /* of those alive */
+	uint64_t held_bytes, in_use_bytes;		/* of their allocators, where known */
+	/* The moment with the highest private_bytes, looked at every sample. */
+	uint64_t peak_ns; /* since the attach; 0: none yet */
+	uint64_t peak_private_bytes, peak_rss_bytes;
+	uint64_t peak_pss_bytes; /* read soon after it; 0: not read */
+	size_t nshares;
+	const struct report_share *shares; /* largest first */
+};
+
 struct report {
 	uint64_t time_ns;    /* CLOCK_REALTIME */
 	uint64_t elapsed_ns; /* since the attach */
 	bool last;	     /* no other follows */
+	struct report_tree tree;
 	size_t nprocesses;
 	const struct report_process *processes;
 };

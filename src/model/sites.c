@@ -5,23 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/blocks.h"
+/* Sites whose sums are shared and copied together: 2 KiB. */
+#define CHUNK 32u
 
-/* A site without its frames: those of all sites stand one after the other in one array. */
-struct record {
-	uint64_t stack;
-	size_t first_pc;
-	uint32_t nframes, flags;
-	struct site_total total[SITES_KINDS];
+struct chunk {
+	uint32_t refs;	/* tables that hold it; with more than one it is not written to */
+	uint32_t owner; /* who allocated, by serial; to any other allocated_* are 0 */
+	struct site_total total[CHUNK][SITES_KINDS];
 };
 
 struct sites {
-	struct record *records; /* by id */
-	uint32_t n, room;
-	uint64_t *pcs;
-	size_t npcs, pcs_room;
-	uint32_t *slots; /* open addressing by key: an id, or 0 where empty */
-	size_t nslots;	 /* a power of two, at most half in use */
+	struct stacks *stacks;
+	struct chunk **chunks; /* by id / CHUNK; NULL: all sums are 0 */
+	uint32_t n;	       /* chunks */
+	uint32_t serial;       /* among those that share the stacks */
+	uint64_t failed;
 };
 
 struct sites *sites__new(void)
@@ -30,15 +28,12 @@ struct sites *sites__new(void)
 
 	if (!s)
 		return NULL;
-	s->room = 16;
-	s->nslots = 32;
-	s->records = calloc(s->room, sizeof(*s->records));
-	s->slots = calloc(s->nslots, sizeof(*s->slots));
-	if (!s->records || !s->slots) {
-		sites__free(s);
+	s->stacks = stacks__new();
+	if (!s->stacks) {
+		free(s);
 		return NULL;
 	}
-	s->n = 1;
+	s->serial = stacks__serial(s->stacks);
 	return s;
 }
 
@@ -46,103 +41,110 @@ void sites__free(struct sites *s)
 {
 	if (!s)
 		return;
-	free(s->records);
-	free(s->pcs);
-	free(s->slots);
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->chunks[i] && !--s->chunks[i]->refs)
+			free(s->chunks[i]);
+	free(s->chunks);
+	stacks__put(s->stacks);
 	free(s);
 }
 
-/* The key is a hash already, but not one that is ours to trust. */
-static uint32_t *slot_of(const struct sites *s, uint32_t *slots, size_t nslots, uint64_t stack)
+struct sites *sites__fork(const struct sites *s)
 {
-	size_t i = (stack * 0x9e3779b97f4a7c15ull >> 32) & (nslots - 1);
+	struct sites *copy = malloc(sizeof(*copy));
 
-	while (slots[i] && s->records[slots[i]].stack != stack)
-		i = (i + 1) & (nslots - 1);
-	return &slots[i];
-}
-
-static int grow_slots(struct sites *s)
-{
-	size_t nslots = 2 * s->nslots;
-	uint32_t *slots;
-
-	if (2 * ((size_t)s->n + 1) <= s->nslots)
-		return 0;
-	slots = calloc(nslots, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	for (uint32_t id = 1; id < s->n; id++)
-		*slot_of(s, slots, nslots, s->records[id].stack) = id;
-	free(s->slots);
-	s->slots = slots;
-	s->nslots = nslots;
-	return 0;
-}
-
-static int grow_records(struct sites *s)
-{
-	uint32_t room = s->room + s->room / 2;
-	struct record *records;
-
-	if (s->n < s->room)
-		return 0;
-	records = realloc(s->records, room * sizeof(*records));
-	if (!records)
-		return -ENOMEM;
-	s->records = records;
-	s->room = room;
-	return 0;
-}
-
-static int grow_pcs(struct sites *s, uint32_t nframes)
-{
-	size_t room = s->pcs_room + s->pcs_room / 2 + nframes;
-	uint64_t *pcs;
-
-	if (s->npcs + nframes <= s->pcs_room)
-		return 0;
-	pcs = realloc(s->pcs, room * sizeof(*pcs));
-	if (!pcs)
-		return -ENOMEM;
-	s->pcs = pcs;
-	s->pcs_room = room;
-	return 0;
+	if (!copy)
+		return NULL;
+	*copy = (struct sites){
+	    .stacks = stacks__ref(s->stacks), .n = s->n, .serial = stacks__serial(s->stacks)};
+	copy->chunks = calloc(s->n ? s->n : 1, sizeof(struct chunk *));
+	if (!copy->chunks) {
+		copy->n = 0;
+		sites__free(copy);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < s->n; i++) {
+		copy->chunks[i] = s->chunks[i];
+		if (copy->chunks[i])
+			copy->chunks[i]->refs++;
+	}
+	return copy;
 }
 
 int sites__add(struct sites *s, uint64_t stack, uint32_t flags, uint32_t nframes,
 	       const uint64_t *pc)
 {
-	uint32_t *slot;
-
-	if (!stack)
-		return -EINVAL;
-	if (sites__find(s, stack))
-		return 0;
-	if (s->n > BLOCK_SITE_MAX)
-		return -ENOSPC;
-	if (grow_slots(s) || grow_records(s) || grow_pcs(s, nframes))
-		return -ENOMEM;
-	slot = slot_of(s, s->slots, s->nslots, stack);
-	*slot = s->n;
-	s->records[s->n++] = (struct record){
-	    .stack = stack, .first_pc = s->npcs, .nframes = nframes, .flags = flags};
-	if (nframes)
-		memcpy(s->pcs + s->npcs, pc, nframes * sizeof(*pc));
-	s->npcs += nframes;
-	return 0;
+	return stacks__add(s->stacks, stack, flags, nframes, pc);
 }
 
 uint32_t sites__find(const struct sites *s, uint64_t stack)
 {
-	return stack ? *slot_of(s, s->slots, s->nslots, stack) : SITES_UNKNOWN;
+	return stacks__find(s->stacks, stack);
+}
+
+static int grow(struct sites *s, uint32_t i)
+{
+	uint32_t n = i + 1 + i / 2;
+	struct chunk **chunks;
+
+	if (i < s->n)
+		return 0;
+	chunks = reallocarray(s->chunks, n, sizeof(struct chunk *));
+	if (!chunks)
+		return -ENOMEM;
+	memset(chunks + s->n, 0, (n - s->n) * sizeof(*chunks));
+	s->chunks = chunks;
+	s->n = n;
+	return 0;
+}
+
+static void disown(struct chunk *c, const struct sites *s)
+{
+	if (c->owner == s->serial)
+		return;
+	c->owner = s->serial;
+	for (uint32_t i = 0; i < CHUNK; i++)
+		for (int k = 0; k < SITES_KINDS; k++)
+			c->total[i][k].allocated_bytes = c->total[i][k].allocated_blocks = 0;
+}
+
+/* The sums of a site, to be changed; NULL where memory is out. */
+static struct site_total *own(struct sites *s, uint32_t id, enum report_kind kind)
+{
+	uint32_t i = id / CHUNK;
+	struct chunk *c, *old;
+
+	if (grow(s, i))
+		return NULL;
+	old = s->chunks[i];
+	c = old;
+	if (!old || old->refs > 1) {
+		c = malloc(sizeof(*c));
+		if (!c)
+			return NULL;
+		if (old) {
+			*c = *old;
+			old->refs--;
+		} else {
+			memset(c, 0, sizeof(*c));
+			c->owner = s->serial;
+		}
+		c->refs = 1;
+		s->chunks[i] = c;
+	}
+	disown(c, s);
+	return &c->total[id % CHUNK][kind];
 }
 
 void sites__change(struct sites *s, uint32_t id, enum report_kind kind, int64_t bytes,
 		   int64_t blocks)
 {
-	struct site_total *t = &s->records[id].total[kind];
+	struct site_total *t = own(s, id, kind);
 
+	if (!t) {
+		s->failed++;
+		return;
+	}
 	t->bytes += (uint64_t)bytes;
 	t->blocks += (uint64_t)blocks;
 }
@@ -150,37 +152,49 @@ void sites__change(struct sites *s, uint32_t id, enum report_kind kind, int64_t 
 void sites__allocated(struct sites *s, uint32_t id, enum report_kind kind, uint64_t bytes,
 		      uint64_t blocks)
 {
-	struct site_total *t = &s->records[id].total[kind];
+	struct site_total *t = own(s, id, kind);
 
+	if (!t) {
+		s->failed++;
+		return;
+	}
 	t->allocated_bytes += bytes;
 	t->allocated_blocks += blocks;
 }
 
+uint64_t sites__failed(const struct sites *s)
+{
+	return s->failed;
+}
+
 uint32_t sites__count(const struct sites *s)
 {
-	return s->n;
+	return stacks__count(s->stacks);
 }
 
-void sites__get(const struct sites *s, uint32_t id, struct site *out)
+void sites__stack(const struct sites *s, uint32_t id, struct stack *out)
 {
-	const struct record *r = &s->records[id];
-
-	*out = (struct site){
-	    .stack = r->stack,
-	    .pc = r->nframes ? s->pcs + r->first_pc : NULL,
-	    .nframes = r->nframes,
-	    .flags = r->flags,
-	};
-	memcpy(out->total, r->total, sizeof(out->total));
+	stacks__get(s->stacks, id, out);
 }
 
-const struct site_total *sites__total(const struct sites *s, uint32_t id, enum report_kind kind)
+struct site_total sites__total(const struct sites *s, uint32_t id, enum report_kind kind)
 {
-	return &s->records[id].total[kind];
+	const struct chunk *c = id / CHUNK < s->n ? s->chunks[id / CHUNK] : NULL;
+	struct site_total t = {0};
+
+	if (!c)
+		return t;
+	t = c->total[id % CHUNK][kind];
+	if (c->owner != s->serial)
+		t.allocated_bytes = t.allocated_blocks = 0;
+	return t;
 }
 
 size_t sites__memory(const struct sites *s)
 {
-	return sizeof(*s) + s->room * sizeof(*s->records) + s->pcs_room * sizeof(*s->pcs) +
-	       s->nslots * sizeof(*s->slots);
+	size_t sum = sizeof(*s) + s->n * sizeof(*s->chunks) + stacks__memory(s->stacks);
+
+	for (uint32_t i = 0; i < s->n; i++)
+		sum += s->chunks[i] ? sizeof(*s->chunks[i]) : 0;
+	return sum;
 }

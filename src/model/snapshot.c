@@ -24,26 +24,26 @@ static int by_bytes(const void *a, const void *b)
 	return (x->kind > y->kind) - (x->kind < y->kind);
 }
 
-static void count(struct snapshot_flagged *f, const struct site *site)
+static void count(struct snapshot_flagged *f, const struct sites *sites, uint32_t id)
 {
 	f->stacks++;
 	for (unsigned int kind = 0; kind < SITES_KINDS; kind++)
-		f->allocated_blocks += site->total[kind].allocated_blocks;
+		f->allocated_blocks += sites__total(sites, id, kind).allocated_blocks;
 }
 
 static void count_flags(const struct sites *sites, struct snapshot *s)
 {
 	for (uint32_t id = 0; id < sites__count(sites); id++) {
-		struct site site;
+		struct stack stack;
 		unsigned int flag;
 
-		sites__get(sites, id, &site);
-		if (!site.stack)
+		sites__stack(sites, id, &stack);
+		if (!stack.key)
 			continue;
-		count(&s->stacks, &site);
-		flag = (unsigned int)__builtin_ffs((int)site.flags);
+		count(&s->stacks, sites, id);
+		flag = (unsigned int)__builtin_ffs((int)stack.flags);
 		if (flag && flag <= HW_STACK_FLAGS)
-			count(&s->flagged[flag - 1], &site);
+			count(&s->flagged[flag - 1], sites, id);
 	}
 }
 
@@ -55,17 +55,17 @@ static size_t choose(const struct sites *sites, uint64_t min_bytes, struct rank 
 
 	for (uint32_t id = 0; id < sites__count(sites); id++) {
 		for (unsigned int kind = 0; kind < SITES_KINDS; kind++) {
-			const struct site_total *t = sites__total(sites, id, kind);
-			struct site site;
+			struct site_total t = sites__total(sites, id, kind);
+			struct stack stack;
 
-			if (!t->bytes && !t->blocks)
+			if (!t.bytes && !t.blocks)
 				continue;
 			s->sites_total++;
-			s->hidden_bytes += t->bytes;
-			if (t->bytes < min_bytes)
+			s->hidden_bytes += t.bytes;
+			if (t.bytes < min_bytes)
 				continue;
-			sites__get(sites, id, &site);
-			ranks[n++] = (struct rank){t->bytes, site.stack, id, kind};
+			sites__stack(sites, id, &stack);
+			ranks[n++] = (struct rank){t.bytes, stack.key, id, kind};
 		}
 	}
 	return n;
@@ -76,7 +76,7 @@ struct snapshot *sites__snapshot(const struct sites *sites, size_t top, uint64_t
 	struct snapshot sum = {0}, *s = NULL;
 	size_t n, npcs = 0, all = (size_t)SITES_KINDS * sites__count(sites);
 	struct rank *ranks = malloc(all * sizeof(*ranks));
-	struct site site;
+	struct stack stack;
 	uint64_t *pcs;
 
 	if (!ranks)
@@ -87,8 +87,8 @@ struct snapshot *sites__snapshot(const struct sites *sites, size_t top, uint64_t
 	if (top && n > top)
 		n = top;
 	for (size_t i = 0; i < n; i++) {
-		sites__get(sites, ranks[i].id, &site);
-		npcs += site.nframes;
+		sites__stack(sites, ranks[i].id, &stack);
+		npcs += stack.nframes;
 	}
 	/* One piece: it is handed to another thread, and freed as a whole. */
 	s = malloc(sizeof(*s) + n * sizeof(*s->sites) + npcs * sizeof(*pcs));
@@ -99,31 +99,43 @@ struct snapshot *sites__snapshot(const struct sites *sites, size_t top, uint64_t
 	s->sites = (struct snapshot_site *)(s + 1);
 	pcs = (uint64_t *)(s->sites + n);
 	for (size_t i = 0; i < n; i++) {
-		const struct site_total *t = &site.total[ranks[i].kind];
+		struct site_total t = sites__total(sites, ranks[i].id, ranks[i].kind);
 
-		sites__get(sites, ranks[i].id, &site);
+		sites__stack(sites, ranks[i].id, &stack);
 		s->sites[i] = (struct snapshot_site){
 		    .kind = ranks[i].kind,
-		    .bytes = t->bytes,
-		    .blocks = t->blocks,
-		    .allocated_bytes = t->allocated_bytes,
-		    .allocated_blocks = t->allocated_blocks,
-		    .flags = site.flags,
-		    .nframes = site.nframes,
+		    .bytes = t.bytes,
+		    .blocks = t.blocks,
+		    .allocated_bytes = t.allocated_bytes,
+		    .allocated_blocks = t.allocated_blocks,
+		    .flags = stack.flags,
+		    .nframes = stack.nframes,
 		    .pc = pcs,
-		    .stack = site.stack,
+		    .stack = stack.key,
 		    .site = ranks[i].id,
-		    .low = t->bytes,
-		    .high = t->bytes,
+		    .low = t.bytes,
+		    .high = t.bytes,
 		};
-		s->hidden_bytes -= t->bytes;
-		if (site.nframes)
-			memcpy(pcs, site.pc, site.nframes * sizeof(*pcs));
-		pcs += site.nframes;
+		s->hidden_bytes -= t.bytes;
+		if (stack.nframes)
+			memcpy(pcs, stack.pc, stack.nframes * sizeof(*pcs));
+		pcs += stack.nframes;
 	}
 out:
 	free(ranks);
 	return s;
+}
+
+void snapshot__cut(struct snapshot *s, size_t top, uint64_t min_bytes)
+{
+	size_t n = s->nsites;
+
+	if (top && n > top)
+		n = top;
+	while (n && s->sites[n - 1].bytes < min_bytes)
+		n--;
+	for (; s->nsites > n; s->nsites--)
+		s->hidden_bytes += s->sites[s->nsites - 1].bytes;
 }
 
 void snapshot__free(struct snapshot *s)

@@ -180,9 +180,65 @@ static json_t *cuts(const struct report_process *p)
 	return list;
 }
 
+static json_t *tree(const struct report_tree *t)
+{
+	const struct field fields[] = {
+	    {"alive", t->alive},
+	    {"ended", t->ended},
+	    {"forgotten", t->forgotten},
+	    {"rss_bytes", t->rss_bytes},
+	    {"private_bytes", t->private_bytes},
+	    {"outstanding_bytes", t->outstanding_bytes},
+	    {"outstanding_blocks", t->outstanding_blocks},
+	    {"held_bytes", t->held_bytes},
+	    {"in_use_bytes", t->in_use_bytes},
+	};
+	const struct field at_peak[] = {
+	    {"private_bytes", t->peak_private_bytes},
+	    {"rss_bytes", t->peak_rss_bytes},
+	};
+	json_t *o = json_object(), *peak = json_object(), *shares = json_array();
+
+	SET(o, fields);
+	SET(peak, at_peak);
+	json_object_set_new(peak, "seconds", json_real((double)t->peak_ns / 1e9));
+	json_object_set_new(peak, "pss_bytes",
+			    t->peak_pss_bytes ? count(t->peak_pss_bytes) : json_null());
+	for (size_t i = 0; i < t->nshares; i++) {
+		const struct report_share *s = &t->shares[i];
+		const struct field held[] = {
+		    {"pid", s->pid},
+		    {"private_bytes", s->private_bytes},
+		    {"rss_bytes", s->rss_bytes},
+		    {"pss_bytes", s->pss_bytes},
+		    {"outstanding_bytes", s->outstanding_bytes},
+		    {"held_bytes", s->held_bytes},
+		    {"in_use_bytes", s->in_use_bytes},
+		};
+		json_t *share = json_pack("{so}", "comm", text(s->comm));
+
+		SET(share, held);
+		json_array_append_new(shares, share);
+	}
+	json_object_set_new(peak, "processes", shares);
+	json_object_set_new(o, "peak", peak);
+	return o;
+}
+
+/* null where it runs, or its end was not seen; 128 and the signal where one ended it. */
+static json_t *exit_code(const struct report_process *p)
+{
+	if (!p->exited || !p->ended_ns)
+		return json_null();
+	return count(p->status & 0x7f ? 128 + (p->status & 0x7f) : p->status >> 8 & 0xff);
+}
+
 static json_t *process(const struct report_process *p)
 {
 	const struct field fields[] = {
+	    {"ppid", p->ppid},
+	    {"peak_rss_bytes", p->peak_rss_bytes},
+	    {"unfollowed_children", p->unfollowed},
 	    {"start_time", p->start_time},
 	    {"rss_bytes", p->rss_bytes},
 	    {"shared_bytes", p->shared_bytes},
@@ -217,6 +273,13 @@ static json_t *process(const struct report_process *p)
 	json_object_set_new(o, "overhead_percent", json_real(p->overhead_percent));
 	json_object_set_new(o, "overhead_worst_percent", json_real(p->overhead_worst_percent));
 	json_object_set_new(o, "windows", count(p->windows));
+	json_object_set_new(o, "seen_from", json_string(p->seen_from));
+	json_object_set_new(o, "late_seconds", json_real((double)p->late_ns / 1e9));
+	json_object_set_new(o, "began_seconds", json_real((double)p->began_ns / 1e9));
+	json_object_set_new(o, "ended_seconds",
+			    p->ended_ns ? json_real((double)p->ended_ns / 1e9) : json_null());
+	json_object_set_new(o, "exit_code", exit_code(p));
+	json_object_set_new(o, "pss_bytes", p->pss_bytes ? count(p->pss_bytes) : json_null());
 	json_object_set_new(o, "inspection_age_seconds", json_real(p->inspection_age));
 	json_object_set_new(o, "inspection_seconds", json_real(p->inspection_time));
 	json_object_set_new(o, "waterfall", waterfall(p));
@@ -235,9 +298,9 @@ json_t *json_report(const struct report *r)
 
 	for (size_t i = 0; i < r->nprocesses; i++)
 		json_array_append_new(processes, process(&r->processes[i]));
-	return json_pack("{si sf sf sb so}", "version", JSON_VERSION, "time",
+	return json_pack("{si sf sf sb so so}", "version", JSON_VERSION, "time",
 			 (double)r->time_ns / 1e9, "elapsed_seconds", (double)r->elapsed_ns / 1e9,
-			 "last", r->last, "processes", processes);
+			 "last", r->last, "tree", tree(&r->tree), "processes", processes);
 }
 
 int json_write(FILE *f, const struct report *r)

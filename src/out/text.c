@@ -10,17 +10,8 @@
 #include "base/units.h"
 #include "base/utf8.h"
 #include "model/report.h"
+#include "out/text_parts.h"
 #include "out/label.h"
-
-#define BOLD "\033[1m"
-#define DIM  "\033[2m"
-#define WARM "\033[33m"
-
-/* Lines are made whole, then cut to the width: so no escape sequence is ever cut. */
-struct text {
-	FILE *f;
-	const struct text_style *style;
-};
 
 /* Columns are counted in characters; a double-width one is rare enough here to be cut late. */
 static size_t cut(const char *line, unsigned int width)
@@ -33,7 +24,7 @@ static size_t cut(const char *line, unsigned int width)
 	return n;
 }
 
-static void put(const struct text *t, const char *attribute, const char *line)
+void text_put(const struct text *t, const char *attribute, const char *line)
 {
 	int n = (int)cut(line, t->style->width);
 
@@ -43,8 +34,7 @@ static void put(const struct text *t, const char *attribute, const char *line)
 		fprintf(t->f, "%.*s\n", n, line);
 }
 
-/* 1,234,567 */
-static const char *grouped(char buf[32], uint64_t n)
+const char *text_grouped(char buf[32], uint64_t n)
 {
 	char digits[24];
 	size_t len = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, n), k = 0;
@@ -70,75 +60,7 @@ static void amount(const struct text *t, const char *what, int64_t bytes, uint64
 	snprintf(signed_size, sizeof(signed_size), "%s%s", bytes < 0 ? "-" : "",
 		 size_format(size, magnitude));
 	snprintf(line, sizeof(line), "  %-36s %10s %8s  %s", what, signed_size, share, note);
-	put(t, NULL, line);
-}
-
-static void seen(const struct text *t, const struct report_process *p)
-{
-	static const struct {
-		const char *mode, *what;
-	} says[] = {
-	    {"large", "blocks over 1,032 bytes are seen; smaller ones are estimates"},
-	    {"sampled", "callsites are estimates, from windows in which every call is seen"},
-	    {"passive", "no call is seen now; callsites are estimates"}};
-	char line[256], n[32];
-	size_t i = 0;
-
-	if (!strcmp(p->user_probes, "none"))
-		return;
-	while (i < sizeof(says) / sizeof(*says) && strcmp(says[i].mode, p->mode))
-		i++;
-	snprintf(line, sizeof(line), "  overhead %.2f %% of its run time", p->overhead_percent);
-	put(t, DIM, line);
-	if (i == sizeof(says) / sizeof(*says))
-		return;
-	snprintf(line, sizeof(line), "  %s: %s (%s so far; --exact sees all)", p->mode,
-		 says[i].what, grouped(n, p->windows));
-	put(t, WARM, line);
-}
-
-/* The first line then, and not cut to the width: what was searched is the answer to why. */
-static void no_allocator(const struct text *t, const struct report_process *p)
-{
-	char comm[256], searched[1024 + 64];
-	bool passive = !strcmp(p->mode, "passive");
-
-	fprintf(t->f, "%" PRIu32 " (%s)  no known allocator in %s: %s%s%s\n", p->pid,
-		utf8_clean(comm, sizeof(comm), p->comm),
-		utf8_clean(searched, sizeof(searched), p->allocator.searched),
-		passive ? "its heap is not known" : "only its mappings are seen, by ",
-		passive ? "" : p->kernel_probes, p->exited ? "  [ended]" : "");
-}
-
-static void header(const struct text *t, const struct report_process *p)
-{
-	char line[8192], comm[256], exe[4200], from[256];
-
-	if (p->allocator.searched)
-		return no_allocator(t, p);
-	snprintf(line, sizeof(line), "%" PRIu32 " (%s)  %s%s", p->pid,
-		 utf8_clean(comm, sizeof(comm), p->comm), utf8_clean(exe, sizeof(exe), p->exe),
-		 p->exited ? "  [ended]" : "");
-	put(t, BOLD, line);
-	utf8_clean(from, sizeof(from), p->allocator.name);
-	if (!strcmp(p->user_probes, "none"))
-		snprintf(line, sizeof(line), "  %s %s, without probes", from,
-			 p->allocator.version ? p->allocator.version : "");
-	else
-		snprintf(line, sizeof(line), "  %s %s by %s, mappings by %s", from,
-			 p->allocator.version ? p->allocator.version : "", p->user_probes,
-			 p->kernel_probes);
-	put(t, DIM, line);
-	seen(t, p);
-	if (!strcmp(p->mode, "degraded")) {
-		char n[32];
-
-		snprintf(line, sizeof(line),
-			 "  %s: %s events lost; blocks may be missing, or shown though freed (see "
-			 "--ring-size)",
-			 p->mode, grouped(n, p->lost_events));
-		put(t, WARM, line);
-	}
+	text_put(t, NULL, line);
 }
 
 static void waterfall(const struct text *t, const struct report_process *p)
@@ -151,6 +73,8 @@ static void waterfall(const struct text *t, const struct report_process *p)
 	else if (p->nlines)
 		snprintf(note, sizeof(note), "of which");
 	amount(t, "RSS", (int64_t)rss, rss, note);
+	if (p->exited && p->peak_rss_bytes > rss)
+		amount(t, "highest RSS", (int64_t)p->peak_rss_bytes, 0, "");
 	if (!p->nlines)
 		amount(t, "shared (files, shmem)", (int64_t)p->shared_bytes, rss,
 		       "of RSS; it ended before the rest could be looked at");
@@ -182,12 +106,12 @@ static void allocator(const struct text *t, const struct report_allocator *a)
 			 size_format(s[1], a->in_use_bytes - a->tcache_bytes),
 			 size_format(s[2], a->free_bytes + a->tcache_bytes),
 			 size_format(s[3], a->resident_free_bytes), a->confidence);
-	put(t, NULL, line);
+	text_put(t, NULL, line);
 	if (a->mmapped_blocks) {
 		snprintf(line, sizeof(line), "  and %s in %s large block%s with a mapping each",
-			 size_format(s[4], a->mmapped_bytes), grouped(n, a->mmapped_blocks),
+			 size_format(s[4], a->mmapped_bytes), text_grouped(n, a->mmapped_blocks),
 			 a->mmapped_blocks == 1 ? "" : "s");
-		put(t, NULL, line);
+		text_put(t, NULL, line);
 	}
 }
 
@@ -197,7 +121,7 @@ static void ledger(const struct text *t, const struct report_process *p)
 	char note[128], n[32], size[SIZE_TEXT];
 
 	snprintf(note, sizeof(note), "%s blocks since the attach",
-		 grouped(n, p->outstanding_blocks));
+		 text_grouped(n, p->outstanding_blocks));
 	amount(t, "outstanding", (int64_t)p->outstanding_bytes, 0, note);
 	amount(t, "mapped by the program", (int64_t)p->mapped_bytes, 0, "since the attach");
 	if (p->older_freed_bytes)
@@ -206,8 +130,8 @@ static void ledger(const struct text *t, const struct report_process *p)
 	if (p->older_freed_blocks) {
 		/* Nobody said their sizes: what is left of them is a line of the waterfall. */
 		snprintf(note, sizeof(note), "  %-36s %10s %8s  from before the attach",
-			 "older blocks freed", grouped(n, p->older_freed_blocks), "");
-		put(t, NULL, note);
+			 "older blocks freed", text_grouped(n, p->older_freed_blocks), "");
+		text_put(t, NULL, note);
 	}
 	if (p->advised_bytes || p->mapped_reserved_bytes) {
 		snprintf(note, sizeof(note), "reserved without access: %s",
@@ -217,8 +141,8 @@ static void ledger(const struct text *t, const struct report_process *p)
 	if (p->repaired_blocks) {
 		snprintf(note, sizeof(note),
 			 "  %s blocks were free though no free was seen: mended",
-			 grouped(n, p->repaired_blocks));
-		put(t, NULL, note);
+			 text_grouped(n, p->repaired_blocks));
+		text_put(t, NULL, note);
 	}
 }
 
@@ -235,7 +159,7 @@ static void frame(const struct text *t, const struct report_frame *f, const char
 	}
 	snprintf(line, sizeof(line), "%s%s%s", indent, label_frame(function, sizeof(function), f),
 		 tail);
-	put(t, NULL, line);
+	text_put(t, NULL, line);
 }
 
 /* n frames under a head of 30 columns, which stands before the first of them. */
@@ -247,7 +171,7 @@ static void frames(const struct text *t, const struct report_frame *f, size_t n,
 
 	if (!shown) {
 		snprintf(line, sizeof(line), "%sunknown callsite", head);
-		put(t, NULL, line);
+		text_put(t, NULL, line);
 	}
 	for (size_t i = 0; i < shown; i++) {
 		frame(t, &f[i], head);
@@ -255,11 +179,11 @@ static void frames(const struct text *t, const struct report_frame *f, size_t n,
 	}
 	if (shown < n) {
 		snprintf(line, sizeof(line), "%30s... %zu more frames", "", n - shown);
-		put(t, DIM, line);
+		text_put(t, TEXT_DIM, line);
 	} else if (cut) {
 		snprintf(line, sizeof(line), "%30s... the stack could not be followed further%s%s",
 			 "", *cut ? ": " : "", cut);
-		put(t, DIM, line);
+		text_put(t, TEXT_DIM, line);
 	}
 }
 
@@ -268,7 +192,7 @@ static void site(const struct text *t, const struct report_site *s)
 	char head[64], size[SIZE_TEXT], n[32];
 
 	snprintf(head, sizeof(head), "%10s %11s  %s  ", size_format(size, s->bytes),
-		 grouped(n, s->blocks), s->kind == REPORT_HEAP ? "heap" : "map ");
+		 text_grouped(n, s->blocks), s->kind == REPORT_HEAP ? "heap" : "map ");
 	frames(t, s->frames, s->nframes, !s->truncated ? NULL : s->reason ? s->reason : "", head);
 }
 
@@ -284,8 +208,9 @@ static void cuts(const struct text *t, const struct report_process *p)
 						  : 0;
 
 		snprintf(line, sizeof(line), "  %-36s %10s %8s  %s, at %.1f %% of the allocations",
-			 i ? "" : "incomplete stacks", grouped(n, c->stacks), "", c->reason, part);
-		put(t, DIM, line);
+			 i ? "" : "incomplete stacks", text_grouped(n, c->stacks), "", c->reason,
+			 part);
+		text_put(t, TEXT_DIM, line);
 	}
 }
 
@@ -294,19 +219,19 @@ static void sites(const struct text *t, const struct report_process *p)
 	char line[256], size[SIZE_TEXT], n[32];
 
 	if (!p->nsites) {
-		put(t, NULL, "  nothing allocated since the attach is still held");
+		text_put(t, NULL, "  nothing allocated since the attach is still held");
 		return;
 	}
 	snprintf(line, sizeof(line), "%10s %11s  kind  callsite, innermost first", "bytes",
 		 "blocks");
-	put(t, BOLD, line);
+	text_put(t, TEXT_BOLD, line);
 	for (size_t i = 0; i < p->nsites; i++)
 		site(t, &p->sites[i]);
 	if (p->nsites < p->sites_total) {
 		snprintf(line, sizeof(line), "%10s in %s more callsites (see --top, --min-size)",
 			 size_format(size, p->hidden_bytes),
-			 grouped(n, p->sites_total - p->nsites));
-		put(t, DIM, line);
+			 text_grouped(n, p->sites_total - p->nsites));
+		text_put(t, TEXT_DIM, line);
 	}
 }
 
@@ -321,19 +246,19 @@ static void fragmentation(const struct text *t, const struct report_process *p)
 		return;
 	snprintf(line, sizeof(line),
 		 "fragmentation: %s pages are at least half free, and keep %s resident",
-		 grouped(n, p->sparse_pages), size_format(size, p->sparse_free_bytes));
-	put(t, BOLD, line);
+		 text_grouped(n, p->sparse_pages), size_format(size, p->sparse_free_bytes));
+	text_put(t, TEXT_BOLD, line);
 	snprintf(line, sizeof(line), "%10s %11s        whose live blocks stand there", "free",
 		 "pages");
-	put(t, NULL, line);
+	text_put(t, NULL, line);
 	for (size_t i = 0; i < p->npinned && i < 5; i++) {
 		const struct report_pinned *s = &p->pinned[i];
 
 		snprintf(head, sizeof(head), "%10s %11s        ", size_format(size, s->bytes),
-			 grouped(n, s->pages));
+			 text_grouped(n, s->pages));
 		if (s->blocks) {
 			snprintf(line, sizeof(line), "%s%s", head, s->blocks);
-			put(t, NULL, line);
+			text_put(t, NULL, line);
 		} else {
 			frames(t, s->frames, s->nframes, NULL, head);
 		}
@@ -347,15 +272,15 @@ static void advice(const struct text *t, const struct report_process *p)
 	for (size_t i = 0; i < p->nadvice; i++) {
 		snprintf(line, sizeof(line), "advice: up to %s by %s",
 			 size_format(size, p->advice[i].gives_back_bytes), p->advice[i].what);
-		put(t, BOLD, line);
+		text_put(t, TEXT_BOLD, line);
 		snprintf(line, sizeof(line), "  %s", p->advice[i].how);
-		put(t, NULL, line);
+		text_put(t, NULL, line);
 	}
 }
 
 static void process(const struct text *t, const struct report_process *p)
 {
-	header(t, p);
+	text_header(t, p);
 	waterfall(t, p);
 	allocator(t, &p->allocator);
 	if (strcmp(p->user_probes, "none")) {
@@ -367,6 +292,30 @@ static void process(const struct text *t, const struct report_process *p)
 	advice(t, p);
 }
 
+static uint64_t weight(const struct report_process *p)
+{
+	return p->peak_rss_bytes > p->outstanding_bytes ? p->peak_rss_bytes : p->outstanding_bytes;
+}
+
+/* Of many processes those are told in full that matter: the largest, in the order that they have.
+ */
+static void processes(const struct text *t, const struct report *r)
+{
+	size_t most = t->style->processes ? t->style->processes : r->nprocesses;
+
+	for (size_t i = 0; i < r->nprocesses; i++) {
+		size_t larger = 0;
+
+		for (size_t k = 0; k < r->nprocesses && larger < most && most < r->nprocesses; k++)
+			larger += weight(&r->processes[k]) > weight(&r->processes[i]) ||
+				  (weight(&r->processes[k]) == weight(&r->processes[i]) && k < i);
+		if (larger >= most)
+			continue;
+		fputc('\n', t->f);
+		process(t, &r->processes[i]);
+	}
+}
+
 int text_write(FILE *f, const struct report *r, const struct text_style *style)
 {
 	const struct text t = {.f = f, .style = style};
@@ -375,12 +324,10 @@ int text_write(FILE *f, const struct report *r, const struct text_style *style)
 	if (r->elapsed_ns) {
 		snprintf(line, sizeof(line), "heapwatch: %.1f s after the attach%s",
 			 (double)r->elapsed_ns / 1e9, r->last ? ", last report" : "");
-		put(&t, DIM, line);
+		text_put(&t, TEXT_DIM, line);
 	}
-	for (size_t i = 0; i < r->nprocesses; i++) {
-		fputc('\n', f);
-		process(&t, &r->processes[i]);
-	}
+	text_tree(&t, r);
+	processes(&t, r);
 	fputc('\n', f);
 	return ferror(f) ? -EIO : 0;
 }

@@ -8,9 +8,10 @@
 struct report;
 
 struct text_style {
-	unsigned int width;  /* columns; 0: no limit */
-	int colour;	     /* ANSI sequences are welcome */
-	unsigned int frames; /* frames per callsite at most; 0: all */
+	unsigned int width;	/* columns; 0: no limit */
+	int colour;		/* ANSI sequences are welcome */
+	unsigned int frames;	/* frames per callsite at most; 0: all */
+	unsigned int processes; /* told in full at most, the largest; 0: all */
 };
 
 /* Write r to f.  Returns 0 or -EIO. */

@@ -160,6 +160,7 @@ static void *close_trials(void *trials)
 
 int probes__new(const struct probes_config *config, struct probes **out)
 {
+	static const char *const life[] = {"hw_fork", "hw_exec", "hw_exit"};
 	struct probes *p = calloc(1, sizeof(*p));
 	int err;
 
@@ -180,10 +181,8 @@ int probes__new(const struct probes_config *config, struct probes **out)
 	}
 	if (!err)
 		err = rings__open(p->rings);
-	if (!err)
-		err = attach_named(p, "hw_exec");
-	if (!err)
-		err = attach_named(p, "hw_exit");
+	for (size_t i = 0; i < sizeof(life) / sizeof(*life) && !err; i++)
+		err = attach_named(p, life[i]);
 	if (!err)
 		err = attach_syscalls(p, config->kernel);
 	if (!err)
@@ -241,9 +240,9 @@ int probes__attach(struct probes *p, pid_t pid, const char *path, const struct t
 	return err;
 }
 
-int probes__arm(struct probes *p, pid_t pid, unsigned int ring)
+int probes__arm(struct probes *p, pid_t pid, unsigned int ring, int follow)
 {
-	struct hw_proc proc = {.ring = ring};
+	struct hw_proc proc = {.ring = ring, .flags = follow ? HW_PROC_FOLLOW : 0};
 	unsigned int key = (unsigned int)pid;
 	int fd = bpf_map__fd(p->skel->maps.hw_procs);
 
@@ -259,6 +258,15 @@ void probes__detach(struct probes *p, pid_t pid)
 
 	attach__drop(p->attach, pid);
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.hw_procs), &key);
+}
+
+void probes__forget(struct probes *p, pid_t pid)
+{
+	struct hw_proc now;
+
+	links__drop(p->links, pid);
+	if (!probes__counters(p, pid, &now) && (now.flags & HW_PROC_GONE))
+		probes__detach(p, pid);
 }
 
 int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out)

@@ -38,15 +38,20 @@ enum user_kind probes__user(const struct probes *p);
 enum kernel_kind probes__kernel(const struct probes *p);
 
 /*
- * Put probes on the functions of one ELF file, for one process.  path is what the kernel is to
- * open.  Nothing is recorded until probes__arm.  Logs a failure; -ESRCH (the process has ended) and
- * -ENOENT (path is gone) are not logged.
+ * Put probes on the functions of one ELF file, for one process; pid 0: for whoever maps the file,
+ * who pays for the trap, watched or not.  path is what the kernel is to open.  Nothing is recorded
+ * until probes__arm.  Logs a failure; -ESRCH (the process has ended) and -ENOENT (path is gone) are
+ * not logged.
  */
 int probes__attach(struct probes *p, pid_t pid, const char *path, const struct target *target);
-/* Start to record pid's events: after its probes are all in place, so that no half is seen. */
-int probes__arm(struct probes *p, pid_t pid, unsigned int ring);
+/* Start to record pid's events: after its probes are all in place, so that no half is seen.
+ * follow: its children are armed at their fork. */
+int probes__arm(struct probes *p, pid_t pid, unsigned int ring, int follow);
 /* Take its probes away and forget it. */
 void probes__detach(struct probes *p, pid_t pid);
+/* Of one that has ended: take its probes away, and free its place unless another process has its
+ * pid already. */
+void probes__forget(struct probes *p, pid_t pid);
 /* The kernel's counters of a process; -ENOENT where it is not armed. */
 int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out);
 

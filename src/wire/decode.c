@@ -25,10 +25,11 @@ static const struct {
     [HW_VM_REMAP_BEGIN] = {"vm_remap_begin", sizeof(struct hw_vm_range)},
     [HW_VM_REMAP_END] = {"vm_remap_end", sizeof(struct hw_vm_remap)},
     [HW_VM_ADVISE] = {"vm_advise", sizeof(struct hw_vm_advise)},
-    [HW_PROC_EXEC] = {"proc_exec", sizeof(struct hw_proc_event)},
-    [HW_PROC_EXIT] = {"proc_exit", sizeof(struct hw_proc_event)},
+    [HW_PROC_EXEC] = {"proc_exec", sizeof(struct hw_proc_exec)},
+    [HW_PROC_EXIT] = {"proc_exit", sizeof(struct hw_proc_exit)},
     [HW_LEVEL] = {"level", sizeof(struct hw_level)},
     [HW_CODE] = {"code", sizeof(struct hw_code)},
+    [HW_PROC_FORK] = {"proc_fork", sizeof(struct hw_proc_fork)},
 };
 
 static bool is_block(uint64_t addr)
@@ -93,6 +94,10 @@ static bool well_formed(const union wire_event *ev, size_t len)
 		return ev->vm_brk->brk < USER_END;
 	case HW_VM_REMAP_END:
 		return is_remap(ev->vm_remap);
+	case HW_PROC_EXEC:
+		return !ev->exec->comm[HW_COMM - 1] && !ev->exec->path[HW_EXEC_PATH - 1];
+	case HW_PROC_FORK:
+		return ev->fork->child && ev->fork->child != ev->hdr->tgid;
 	case HW_VM_ADVISE:
 		return is_range(ev->vm_advise->addr, ev->vm_advise->len);
 	case HW_LEVEL:

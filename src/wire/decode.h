@@ -23,7 +23,9 @@ union wire_event {
 	const struct hw_vm_brk *vm_brk;
 	const struct hw_vm_remap *vm_remap;
 	const struct hw_vm_advise *vm_advise;
-	const struct hw_proc_event *proc;
+	const struct hw_proc_exec *exec;
+	const struct hw_proc_exit *exit;
+	const struct hw_proc_fork *fork;
 	const struct hw_level *level;
 	const struct hw_code *code;
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz_decode: bytes as records.  The input is a row of records, each after a byte that says how
- * many words it has; what passes the decoder is applied to a process's ledger, whose sums must
- * hold.
+ * many words it has; what passes the decoder is applied to the ledgers of a process and of its
+ * children, whose sums must hold.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -44,26 +44,15 @@ static void feed(struct processes *ps, const uint8_t *data, size_t len)
 	free(record);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check(const struct process *p)
 {
-	struct processes *ps = processes__new();
-	struct ledger *l = ledger__new(0);
 	uint64_t bytes = 0, blocks = 0, mapped = 0;
 	struct snapshot *s;
 
-	must(ps && l && !processes__add(ps, 1, l));
-	while (size) {
-		size_t len = data[0] % 80 * 8u;
-
-		data++;
-		size--;
-		if (len > size)
-			len = size;
-		feed(ps, data, len);
-		data += len;
-		size -= len;
-	}
-	s = ledger__snapshot(processes__find(ps, 1)->ledger, 0, 0);
+	must(p != NULL && !p->ledger == p->exited);
+	if (p->exited)
+		return;
+	s = ledger__snapshot(p->ledger, 0, 0);
 	must(s != NULL);
 	for (size_t i = 0; i < s->nsites; i++) {
 		if (s->sites[i].kind == REPORT_MAP) {
@@ -76,6 +65,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(bytes == s->outstanding_bytes && blocks == s->outstanding_blocks);
 	must(mapped == s->mappings.bytes[MAPPING_PROGRAM]);
 	snapshot__free(s);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct processes *ps = processes__new();
+	struct ledger *l = ledger__new(0);
+	uint32_t id;
+
+	must(ps && l && !processes__add(ps, 1, l, &id));
+	while (size) {
+		size_t len = data[0] % 80 * 8u;
+
+		data++;
+		size--;
+		if (len > size)
+			len = size;
+		feed(ps, data, len);
+		data += len;
+		size -= len;
+	}
+	for (id = 1; id <= processes__last(ps); id++)
+		check(processes__get(ps, id));
 	processes__free(ps);
 	return 0;
 }

@@ -83,8 +83,12 @@ static void test_ranges(void **state)
 	assert_int_equal(DECODE(hw_vm_remap, HW_VM_REMAP_END, .addr = TOP - 1, .len = 2), -EBADMSG);
 	assert_int_equal(DECODE(hw_vm_advise, HW_VM_ADVISE, .addr = 4096, .len = 4096), 0);
 	assert_int_equal(DECODE(hw_vm_advise, HW_VM_ADVISE, .addr = 1, .len = TOP), -EBADMSG);
-	assert_int_equal(DECODE(hw_proc_event, HW_PROC_EXEC), 0);
-	assert_int_equal(DECODE(hw_proc_event, HW_PROC_EXIT), 0);
+	assert_int_equal(DECODE(hw_proc_exec, HW_PROC_EXEC), 0);
+	assert_int_equal(DECODE(hw_proc_exit, HW_PROC_EXIT), 0);
+	assert_int_equal(DECODE(hw_proc_exec, HW_PROC_EXEC, .comm = "0123456789abcdef"), -EBADMSG);
+	assert_int_equal(DECODE(hw_proc_fork, HW_PROC_FORK, .child = 7), 0);
+	assert_int_equal(DECODE(hw_proc_fork, HW_PROC_FORK, .child = 1), -EBADMSG);
+	assert_int_equal(DECODE(hw_proc_fork, HW_PROC_FORK, .child = 0), -EBADMSG);
 }
 
 static void test_stacks(void **state)
@@ -119,9 +123,9 @@ static void test_stacks(void **state)
 static void test_sizes(void **state)
 {
 	static const uint16_t sizes[HW_KIND_END] = {
-	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 24, 24, 24, 424,
+	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 296, 104, 24, 424, 32,
 	};
-	uint64_t words[16];
+	uint64_t words[38];
 
 	(void)state;
 	for (uint16_t kind = 0; kind < HW_KIND_END + 2; kind++)
@@ -130,10 +134,12 @@ static void test_sizes(void **state)
 			bool right = kind && kind < HW_KIND_END && len == sizes[kind];
 
 			/* The word 4096 is an address, a length and a key; nframes are 0 in it. */
-			for (size_t i = 0; i < 16; i++)
+			for (size_t i = 0; i < 38; i++)
 				words[i] = 4096;
 			if (kind == HW_STACK || kind == HW_LEVEL)
 				words[kind == HW_STACK ? 3 : 2] = 0;
+			else if (kind == HW_PROC_FORK)
+				words[3] = 1; /* a child of its own */
 			h->kind = kind;
 			h->size = len;
 			assert_int_equal(decode(words, len), right ? 0 : -EBADMSG);

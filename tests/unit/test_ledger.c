@@ -260,8 +260,9 @@ static void test_proc_ignored(void **state)
 
 	(void)state;
 	alloc(l, P, 101, A);
-	APPLY(l, hw_proc_event, HW_PROC_EXEC, .status = 0);
-	APPLY(l, hw_proc_event, HW_PROC_EXIT, .status = 9);
+	APPLY(l, hw_proc_exec, HW_PROC_EXEC, .start = 1);
+	APPLY(l, hw_proc_exit, HW_PROC_EXIT, .status = 9);
+	APPLY(l, hw_proc_fork, HW_PROC_FORK, .child = 8);
 	expect(l, 101, 1, 0, 0, 0);
 	s = ledger__snapshot(l, 0, 0);
 	assert_int_equal(s->events, 3);

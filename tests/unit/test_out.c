@@ -74,6 +74,13 @@ static const struct report_advice advice[] = {
 
 static const struct report_process process = {
     .pid = 4711,
+    .ppid = 4703,
+    .seen_from = "late",
+    .late_ns = 2500000,
+    .began_ns = 500000000,
+    .unfollowed = 3,
+    .peak_rss_bytes = 30971520,
+    .pss_bytes = 19971520,
     .start_time = 1234567,
     .comm = "a\xff(b)",
     .exe = "/usr/bin/churn",
@@ -130,7 +137,26 @@ static const struct report_process process = {
     .hidden_bytes = 2048,
 };
 
+static const struct report_share shares[] = {
+    {4711, "churn", 18874368, 20971520, 19971520, 10200547, 1708032, 1537384},
+};
+
 static const struct report report = {
+    .tree = {.alive = 1,
+	     .ended = 5,
+	     .forgotten = 7,
+	     .rss_bytes = 20971520,
+	     .private_bytes = 18874368,
+	     .outstanding_bytes = 10200547,
+	     .outstanding_blocks = 1012,
+	     .held_bytes = 1708032,
+	     .in_use_bytes = 1537384,
+	     .peak_ns = 1500000000,
+	     .peak_private_bytes = 18874369,
+	     .peak_rss_bytes = 20971521,
+	     .peak_pss_bytes = 19971520,
+	     .nshares = 1,
+	     .shares = shares},
     .time_ns = 1700000000500000000,
     .elapsed_ns = 2500000000,
     .last = true,

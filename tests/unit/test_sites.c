@@ -17,15 +17,15 @@ static const uint64_t pcs[] = {0x401009, 0x40200b, 0x40300d, 0x404011, 0x405013}
 static void test_unknown(void **state)
 {
 	struct sites *s = sites__new();
-	struct site site;
+	struct stack site;
 
 	(void)state;
 	assert_non_null(s);
 	assert_int_equal(sites__count(s), 1);
 	assert_int_equal(sites__find(s, 0), SITES_UNKNOWN);
 	assert_int_equal(sites__find(s, 0xdeadbeef), SITES_UNKNOWN);
-	sites__get(s, SITES_UNKNOWN, &site);
-	assert_int_equal(site.stack, 0);
+	sites__stack(s, SITES_UNKNOWN, &site);
+	assert_int_equal(site.key, 0);
 	assert_int_equal(site.nframes, 0);
 	assert_null(site.pc);
 	assert_int_equal(sites__add(s, 0, 0, 1, pcs), -EINVAL);
@@ -37,7 +37,7 @@ static void test_unknown(void **state)
 static void test_frames(void **state)
 {
 	struct sites *s = sites__new();
-	struct site site;
+	struct stack site;
 	uint32_t id;
 
 	(void)state;
@@ -50,15 +50,15 @@ static void test_frames(void **state)
 
 	id = sites__find(s, 1009);
 	assert_int_not_equal(id, SITES_UNKNOWN);
-	sites__get(s, id, &site);
-	assert_int_equal(site.stack, 1009);
+	sites__stack(s, id, &site);
+	assert_int_equal(site.key, 1009);
 	assert_int_equal(site.flags, HW_STACK_NOFRAME);
 	assert_int_equal(site.nframes, 3);
 	assert_memory_equal(site.pc, pcs, 3 * sizeof(pcs[0]));
-	sites__get(s, sites__find(s, 1013), &site);
-	assert_int_equal(site.stack, 1013);
+	sites__stack(s, sites__find(s, 1013), &site);
+	assert_int_equal(site.key, 1013);
 	assert_int_equal(site.nframes, 0);
-	sites__get(s, sites__find(s, 1019), &site);
+	sites__stack(s, sites__find(s, 1019), &site);
 	assert_int_equal(site.flags, HW_STACK_FULL);
 	assert_int_equal(site.nframes, 2);
 	assert_memory_equal(site.pc, pcs + 3, 2 * sizeof(pcs[0]));
@@ -68,7 +68,7 @@ static void test_frames(void **state)
 static void test_totals(void **state)
 {
 	struct sites *s = sites__new();
-	const struct site_total *heap, *map;
+	struct site_total heap, map;
 	uint32_t id;
 
 	(void)state;
@@ -82,14 +82,14 @@ static void test_totals(void **state)
 	sites__change(s, SITES_UNKNOWN, REPORT_HEAP, 11, 1);
 	heap = sites__total(s, id, REPORT_HEAP);
 	map = sites__total(s, id, REPORT_MAP);
-	assert_int_equal(heap->bytes, 9);
-	assert_int_equal(heap->blocks, 1);
-	assert_int_equal(heap->allocated_bytes, 2003);
-	assert_int_equal(heap->allocated_blocks, 5);
-	assert_int_equal(map->bytes, 0);
-	assert_int_equal(map->blocks, 0);
-	assert_int_equal(map->allocated_bytes, 0);
-	assert_int_equal(sites__total(s, SITES_UNKNOWN, REPORT_HEAP)->bytes, 11);
+	assert_int_equal(heap.bytes, 9);
+	assert_int_equal(heap.blocks, 1);
+	assert_int_equal(heap.allocated_bytes, 2003);
+	assert_int_equal(heap.allocated_blocks, 5);
+	assert_int_equal(map.bytes, 0);
+	assert_int_equal(map.blocks, 0);
+	assert_int_equal(map.allocated_bytes, 0);
+	assert_int_equal(sites__total(s, SITES_UNKNOWN, REPORT_HEAP).bytes, 11);
 	sites__free(s);
 }
 
@@ -98,7 +98,7 @@ static void test_many(void **state)
 {
 	const uint32_t n = 20011;
 	struct sites *s = sites__new();
-	struct site site;
+	struct stack site;
 
 	(void)state;
 	for (uint32_t i = 1; i <= n; i++) {
@@ -108,12 +108,12 @@ static void test_many(void **state)
 	}
 	assert_int_equal(sites__count(s), n + 1);
 	for (uint32_t i = 1; i <= n; i++) {
-		sites__get(s, sites__find(s, i & 1 ? i : (uint64_t)i << 40), &site);
+		sites__stack(s, sites__find(s, i & 1 ? i : (uint64_t)i << 40), &site);
 		assert_int_equal(site.nframes, 1 + i % 2);
 		assert_int_equal(site.pc[0], i);
 		assert_int_equal(site.pc[site.nframes - 1], i % 2 ? ~(uint64_t)i : i);
 	}
-	assert_in_range(sites__memory(s), 80 * n, 400 * n);
+	assert_in_range(sites__memory(s), 44 * n, 400 * n);
 	sites__free(s);
 }
 

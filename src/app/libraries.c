@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/libraries.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Prefixes of file names, up to the version. */
+static const char *const allocators[] = {"libc.so.",	"libc.musl-",  "ld-musl-",
+					 "libjemalloc", "libtcmalloc", "libmimalloc"};
+
+static bool is_allocator(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++)
+		if (!strncmp(name, allocators[i], strlen(allocators[i])))
+			return true;
+	return false;
+}
+
+static void add(struct libraries *l, const char *path)
+{
+	char *real = l->n < LAUNCH_MAX_FILES ? realpath(path, NULL) : NULL;
+
+	if (!real)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->path[i], real)) {
+			free(real);
+			return;
+		}
+	l->path[l->n++] = real;
+}
+
+/* The loader's cache has a format of its own; ldconfig reads it: "NAME (FLAGS) => PATH". */
+static void add_cached(struct libraries *l)
+{
+	FILE *f = popen("PATH=/sbin:/usr/sbin:$PATH ldconfig -p 2>/dev/null", "re");
+	char line[PATH_MAX + 256], *path;
+
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		path = strstr(line, "=> ");
+		line[strcspn(line, "\n")] = 0;
+		if (path && is_allocator(path + 3))
+			add(l, path + 3);
+	}
+	pclose(f);
+}
+
+static void add_preloaded(struct libraries *l)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	char *list = preload ? strdup(preload) : NULL, *rest = list, *path;
+
+	while (rest && (path = strsep(&rest, " :")))
+		if (strchr(path, '/'))
+			add(l, path);
+	free(list);
+}
+
+static void add_command(struct libraries *l, const char *command)
+{
+	const char *path = getenv("PATH");
+	char *list, *rest, *dir;
+
+	if (strchr(command, '/')) {
+		add(l, command);
+		return;
+	}
+	rest = list = strdup(path ? path : "/bin:/usr/bin");
+	while (rest && (dir = strsep(&rest, ":"))) {
+		char file[PATH_MAX];
+
+		snprintf(file, sizeof(file), "%s/%s", *dir ? dir : ".", command);
+		if (!access(file, X_OK)) {
+			add(l, file);
+			break;
+		}
+	}
+	free(list);
+}
+
+void libraries_find(struct libraries *l, const char *command)
+{
+	l->n = 0;
+	add_command(l, command);
+	add_preloaded(l);
+	add_cached(l);
+	add(l, "/lib/ld-musl-x86_64.so.1");
+}
+
+void libraries_free(struct libraries *l)
+{
+	while (l->n)
+		free(l->path[--l->n]);
+}

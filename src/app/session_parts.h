@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* session_parts.h: what a session is made of.  Private to session.c and session_report.c. */
+#ifndef APP_SESSION_PARTS_H
+#define APP_SESSION_PARTS_H
+
+#include "app/covered.h"
+#include "app/session.h"
+#include "app/watched.h"
+
+struct build;
+struct governor;
+struct tree;
+
+struct session {
+	struct session_config config;
+	struct probes *probes;
+	struct drain *drain;
+	struct governor *governor;
+	struct names *names;
+	struct tables *tables;
+	struct watch_tools tools; /* the four above, for watched.h */
+	struct covered covered;
+	struct tree *tree;
+	struct build *build; /* of the last report */
+	struct watched **watched;
+	size_t nwatched, room;
+	size_t ended;
+	uint32_t last_id; /* children up to this one are known */
+	unsigned int next_ring;
+	int epoll_fd, notify_fd;
+	uint64_t start_ns, next_sample_ns;
+};
+
+/* Takes w over: into the list, or freed.  -ENOMEM. */
+int session_keep(struct session *s, struct watched *w);
+/* Out of the list and out of memory; what it has in the kernel is gone already, and so is the last
+ * report. */
+void session_remove(struct session *s, size_t i);
+/* Poll this descriptor too. */
+int session_poll(struct session *s, int fd);
+
+#endif

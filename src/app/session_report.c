@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/* session_report.c: following what watched processes do, and telling it. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "app/build.h"
+#include "app/drain.h"
+#include "app/governor.h"
+#include "app/session_parts.h"
+#include "app/tree.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "model/codes.h"
+#include "model/ledger.h"
+#include "symbol/names.h"
+
+/* Memory is read no more often than this: 20 us for each process. */
+#define SAMPLE_NS      10000000ull
+#define SAMPLE_EACH_NS 1000000ull
+
+/* Ended processes that stay in the report. */
+#define ENDED_MAX 2000
+
+/* A pidfd stays readable: it is taken out once that was seen. */
+static void reap(struct session *s, struct watched *w)
+{
+	if (!w->exited || w->pidfd < 0)
+		return;
+	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, w->pidfd, NULL);
+	close(w->pidfd);
+	w->pidfd = -1;
+	s->ended++;
+}
+
+static const struct watched *of_id(const struct session *s, uint32_t id)
+{
+	for (size_t i = s->nwatched; i-- > 0;)
+		if (s->watched[i]->id == id)
+			return s->watched[i];
+	return NULL;
+}
+
+/* Children get their numbers from the drain. */
+static int adopt(struct session *s)
+{
+	uint32_t last = drain__last(s->drain);
+	struct drain_state life;
+	struct watched *w;
+	int err = 0;
+
+	for (; s->last_id < last && !err; s->last_id++) {
+		uint32_t id = s->last_id + 1;
+
+		if (of_id(s, id) || drain__state(s->drain, id, &life))
+			continue;
+		err = watched__child(id, &life, of_id(s, life.parent), &w);
+		if (!err && w->pidfd >= 0) {
+			err = session_poll(s, w->pidfd);
+			governor__prepare(s->governor, w->pid);
+			governor__add(s->governor, w->pid);
+		}
+		if (!err)
+			err = session_keep(s, w);
+	}
+	return err;
+}
+
+/* A tree may have any number of processes in its time. */
+static void forget_oldest(struct session *s)
+{
+	while (s->ended > ENDED_MAX)
+		for (size_t i = 0; i < s->nwatched; i++)
+			if (s->watched[i]->exited && !s->watched[i]->launched) {
+				session_remove(s, i);
+				tree__forget(s->tree);
+				break;
+			}
+}
+
+static int add_final(struct session *s, struct watched *w);
+
+/* What was there before has to be told from what is not seen any more, so the first look is at
+ * once; and samples are looked at soon after they were taken, before what is freed is used again.
+ */
+static void check_sampled(struct session *s, struct watched *w)
+{
+	struct governor_state g;
+
+	if (governor__state(s->governor, w->pid, &g) || !g.changed)
+		return;
+	inspection_update(&w->inspection, s->drain, w->modules, !w->inspection.sampling.have_older);
+}
+
+static int refresh(struct session *s)
+{
+	int err = adopt(s);
+
+	for (size_t i = 0; i < s->nwatched && !err; i++) {
+		struct watched *w = s->watched[i];
+
+		if (w->exited)
+			continue;
+		watched__refresh(w, &s->tools);
+		reap(s, w);
+		if (!w->exited) {
+			check_sampled(s, w);
+			continue;
+		}
+		err = add_final(s, w);
+		governor__drop(s->governor, w->pid);
+	}
+	if (s->ended > ENDED_MAX) {
+		build__free(s->build);
+		s->build = NULL;
+		forget_oldest(s);
+	}
+	return err;
+}
+
+int session__step(struct session *s)
+{
+	uint64_t times;
+
+	if (read(s->notify_fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
+		return -errno;
+	session__sample(s);
+	return refresh(s);
+}
+
+void session__sample(struct session *s)
+{
+	uint64_t now = clock_now_ns();
+
+	if (now < s->next_sample_ns)
+		return;
+	tree__sample(s->tree, s->watched, s->nwatched);
+	s->next_sample_ns = now + SAMPLE_NS + s->nwatched * SAMPLE_EACH_NS;
+}
+
+static void log_counters(const struct watched *w, const struct drain_state *state,
+			 const struct hw_proc *c)
+{
+	log_debug("%d: produced %llu, received %llu, lost %llu", w->pid,
+		  (unsigned long long)c->produced, (unsigned long long)state->received,
+		  (unsigned long long)c->lost);
+	if (c->broken || c->nothread)
+		log_debug("%d: %llu calls without their other half, %llu not followed (see "
+			  "--max-threads)",
+			  w->pid, (unsigned long long)c->broken, (unsigned long long)c->nothread);
+}
+
+static void learn_codes(struct session *s)
+{
+	struct codes *c = drain__codes(s->drain);
+
+	for (size_t i = 0; c && i < codes__count(c); i++)
+		if (names__learn(s->names, codes__at(c, i)))
+			log_debug("a Python function more than names are kept of");
+	codes__free(c);
+}
+
+/* Where not every call was seen, what was is not the truth, and not the order of the largest. */
+static struct snapshot *take_snapshot(struct session *s, struct watched *w,
+				      struct drain_state *state)
+{
+	const struct sampling *sampling = &w->inspection.sampling;
+	struct snapshot *snap;
+
+	if (!sampling->told)
+		return drain__snapshot(s->drain, w->id, s->config.top, s->config.min_size, state);
+	snap = drain__snapshot(s->drain, w->id, 0, 0, state);
+	if (snap)
+		estimates_apply(&sampling->estimates, snap, s->config.top, s->config.min_size);
+	return snap;
+}
+
+static int make_built(struct session *s, struct watched *w, bool last, struct built **out)
+{
+	struct governor_state governor = {0};
+	struct hw_proc counters = {0};
+	struct drain_state state;
+	struct snapshot *snap;
+	int err;
+
+	/* Counters after the snapshot: a loss in between is told too early, never too late. */
+	snap = take_snapshot(s, w, &state);
+	if (!snap)
+		return -ENOMEM;
+	governor__state(s->governor, w->pid, &governor);
+	learn_codes(s);
+	if (state.exited) {
+		snapshot__cut(snap, s->config.top, s->config.min_size);
+		counters = state.counters;
+	}
+	if (!counters.produced)
+		probes__counters(s->probes, w->pid, &counters);
+	if (last || state.exited)
+		log_counters(w, &state, &counters);
+	w->outstanding = snap->outstanding_bytes;
+	err = built__new(
+	    s->names,
+	    &(struct build_input){.watched = w,
+				  .snapshot = snap,
+				  .state = &state,
+				  .counters = &counters,
+				  .governor = &governor,
+				  .user_probes = s->config.share < 0
+						     ? "none"
+						     : user_kind_name(probes__user(s->probes)),
+				  .kernel_probes = kernel_kind_name(probes__kernel(s->probes)),
+				  .start_ns = s->start_ns,
+				  .covered = w->launched || (s->covered.n && !w->attached_ns)},
+	    out);
+	snapshot__free(snap);
+	return err;
+}
+
+/* The last report of one that has ended: names are looked up once. */
+static int add_final(struct session *s, struct watched *w)
+{
+	int err = w->built ? 0 : make_built(s, w, true, &w->built);
+
+	inspection_free(&w->inspection);
+	inspection_init(&w->inspection, w->pid);
+	return err;
+}
+
+static int add_process(struct session *s, struct build *b, struct watched *w, bool last)
+{
+	struct built *built = w->built;
+	int err;
+
+	if (!built) {
+		inspection_update(&w->inspection, s->drain, w->modules,
+				  last && inspection_is_cheap(&w->inspection));
+		err = make_built(s, w, last, &built);
+		if (err)
+			return err;
+	}
+	build__add(b, built, !w->built);
+	return 0;
+}
+
+static int make_report(struct session *s, bool last)
+{
+	int err;
+
+	build__free(s->build);
+	s->build = NULL;
+	drain__sync(s->drain);
+	err = refresh(s);
+	if (err)
+		return err;
+	session__sample(s);
+	s->build = build__new(s->nwatched);
+	err = s->build ? 0 : -ENOMEM;
+	for (size_t i = 0; i < s->nwatched && !err; i++)
+		err = add_process(s, s->build, s->watched[i], last);
+	return err;
+}
+
+const struct report *session__report(struct session *s, bool last)
+{
+	int err = make_report(s, last);
+	uint64_t bad = drain__bad(s->drain);
+
+	if (last && bad)
+		log_warn("%llu malformed records were dropped; please report this",
+			 (unsigned long long)bad);
+	if (err) {
+		log_error("cannot make a report: %s", strerror(-err));
+		return NULL;
+	}
+	return build__finish(s->build, s->tree, clock_now_ns() - s->start_ns, last);
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/watched.h"
+#include "base/clock.h"
+
+/* Processes that are named at the peak. */
+#define SHARES 64
+
+#define PSS_EVERY_NS 1000000000ull
+#define PSS_MAX	     (8ull << 30)
+
+struct tree {
+	uint64_t start_ns, pss_ns; /* of the last PSS */
+	uint64_t pss_private;	   /* private_bytes when it was read */
+	struct report_tree sums;
+	struct report_share shares[SHARES];
+	char comm[SHARES][64];
+};
+
+struct tree *tree__new(uint64_t start_ns)
+{
+	struct tree *t = calloc(1, sizeof(*t));
+
+	if (t)
+		t->start_ns = start_ns;
+	return t;
+}
+
+void tree__free(struct tree *t)
+{
+	free(t);
+}
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static uint64_t private_of(const struct watched *w)
+{
+	return minus(w->memory.rss_bytes, w->memory.shared_bytes);
+}
+
+static int by_private(const void *a, const void *b)
+{
+	const struct watched *const *x = a, *const *y = b;
+	uint64_t p = private_of(*x), q = private_of(*y);
+
+	return p != q ? (p < q ? 1 : -1) : ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
+}
+
+/* Those alive, by what they have of their own. */
+static struct watched **ranked(struct watched *const *watched, size_t n, size_t *alive)
+{
+	struct watched **all = calloc(n ? n : 1, sizeof(struct watched *));
+
+	*alive = 0;
+	for (size_t i = 0; all && i < n; i++)
+		if (!watched[i]->exited)
+			all[(*alive)++] = watched[i];
+	if (all)
+		qsort(all, *alive, sizeof(struct watched *), by_private);
+	return all;
+}
+
+static void share(struct tree *t, size_t i, const struct watched *w)
+{
+	const struct explain *e = &w->inspection.explain;
+	bool told = w->inspection.done && e->has_glibc;
+
+	snprintf(t->comm[i], sizeof(t->comm[i]), "%s", w->stat.comm);
+	t->shares[i] = (struct report_share){
+	    .pid = (uint32_t)w->pid,
+	    .comm = t->comm[i],
+	    .private_bytes = private_of(w),
+	    .rss_bytes = w->memory.rss_bytes,
+	    .pss_bytes = w->peak_pss,
+	    .outstanding_bytes = w->outstanding,
+	    .held_bytes = told ? e->state.sum.system + e->state.mmapped_bytes : 0,
+	    .in_use_bytes = told ? e->state.sum.in_use + e->state.mmapped_bytes : 0,
+	};
+}
+
+static void read_pss(struct tree *t, struct watched **all, size_t alive, uint64_t now)
+{
+	if (now - t->pss_ns < PSS_EVERY_NS ||
+	    t->sums.peak_private_bytes < t->pss_private + t->pss_private / 20 ||
+	    t->sums.peak_rss_bytes > PSS_MAX)
+		return;
+	t->sums.peak_pss_bytes = 0;
+	for (size_t i = 0; i < alive; i++) {
+		if (procfs_pss(all[i]->pid, &all[i]->peak_pss))
+			all[i]->peak_pss = 0;
+		t->sums.peak_pss_bytes += all[i]->peak_pss;
+	}
+	t->pss_ns = now;
+	t->pss_private = t->sums.peak_private_bytes;
+}
+
+void tree__sample(struct tree *t, struct watched *const *watched, size_t n)
+{
+	uint64_t private = 0, rss = 0, now = clock_now_ns();
+	struct watched **all;
+	size_t alive;
+
+	for (size_t i = 0; i < n; i++) {
+		if (watched[i]->exited)
+			continue;
+		watched__sample(watched[i]);
+		private += private_of(watched[i]);
+		rss += watched[i]->memory.rss_bytes;
+	}
+	if (private <= t->sums.peak_private_bytes)
+		return;
+	all = ranked(watched, n, &alive);
+	if (!all)
+		return;
+	t->sums.peak_ns = now - t->start_ns;
+	t->sums.peak_private_bytes = private;
+	t->sums.peak_rss_bytes = rss;
+	read_pss(t, all, alive, now);
+	t->sums.nshares = alive < SHARES ? alive : SHARES;
+	for (size_t i = 0; i < t->sums.nshares; i++)
+		share(t, i, all[i]);
+	free(all);
+}
+
+const struct report_tree *tree__report(struct tree *t, const struct report_process *processes,
+				       size_t n)
+{
+	struct report_tree *s = &t->sums;
+
+	s->alive = s->ended = 0;
+	s->rss_bytes = s->private_bytes = s->outstanding_bytes = s->outstanding_blocks = 0;
+	s->held_bytes = s->in_use_bytes = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct report_process *p = &processes[i];
+		const struct report_allocator *a = &p->allocator;
+
+		if (p->exited) {
+			s->ended++;
+			continue;
+		}
+		s->alive++;
+		s->rss_bytes += p->rss_bytes;
+		s->private_bytes += minus(p->rss_bytes, p->shared_bytes);
+		s->outstanding_bytes += p->outstanding_bytes;
+		s->outstanding_blocks += p->outstanding_blocks;
+		if (a->told) {
+			s->held_bytes += a->system_bytes + a->mmapped_bytes;
+			s->in_use_bytes += a->in_use_bytes + a->mmapped_bytes;
+		}
+	}
+	s->shares = t->shares;
+	return s;
+}
+
+void tree__forget(struct tree *t)
+{
+	t->sums.forgotten++;
+}
