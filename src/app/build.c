@@ -138,6 +138,7 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	p->overhead_percent = in->governor->percent;
 	p->overhead_worst_percent = in->governor->worst;
 	p->windows = in->governor->windows;
+	p->probe_ns = in->governor->cost_ns;
 	p->outstanding_bytes = s->outstanding_bytes;
 	p->outstanding_blocks = s->outstanding_blocks;
 	p->older_freed_bytes = s->older_freed_bytes;

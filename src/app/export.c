@@ -201,12 +201,11 @@ int exporter__tick(struct exporter *e)
 		show_all(e);
 		r = watcher__report(e->watcher);
 		if (r)
-			err =
-			    export_account(e->groups, e->callsites, r, watcher__hit_ns(e->watcher));
+			err = export_account(e->groups, e->callsites, r);
 		if (!err)
 			err = render(e, r);
 		if (r)
-			watcher__settle(e->watcher, r, clock_now_ns());
+			watcher__settle(e->watcher, r);
 	}
 	http__reap(e->http, clock_now_ns());
 	if (err)

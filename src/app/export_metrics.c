@@ -2,7 +2,9 @@
 #include "app/export_metrics.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "app/command.h"
@@ -15,7 +17,7 @@
 #include "out/callsites.h"
 #include "out/http.h"
 
-static void count_up(struct groups *g, const struct report_process *p, double hit_ns)
+static void count_up(struct groups *g, const struct report_process *p)
 {
 	const struct {
 		enum group_counter counter;
@@ -25,14 +27,25 @@ static void count_up(struct groups *g, const struct report_process *p, double hi
 	    {GROUP_LOST, p->lost_events},
 	    {GROUP_REPAIRED, p->repaired_blocks},
 	    {GROUP_HITS, p->probe_hits},
-	    {GROUP_PROBE_NS, (uint64_t)((double)p->probe_hits * hit_ns)},
+	    {GROUP_PROBE_NS, p->probe_ns},
 	};
 
 	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
 		groups__count_up(g, p->pid, p->start_time, counters[i].counter, counters[i].value);
 }
 
-int export_account(struct groups *g, struct callsites *c, const struct report *r, double hit_ns)
+static const char *const modes[GROUP_MODES] = {"exact", "degraded", "large", "sampled", "passive"};
+
+static enum group_mode mode_of(const char *mode)
+{
+	size_t i = 0;
+
+	while (i + 1 < GROUP_MODES && strcmp(modes[i], mode))
+		i++;
+	return i;
+}
+
+int export_account(struct groups *g, struct callsites *c, const struct report *r)
 {
 	int err = 0;
 
@@ -40,10 +53,11 @@ int export_account(struct groups *g, struct callsites *c, const struct report *r
 		const struct report_process *p = &r->processes[i];
 		struct group *to = groups__of(g, p->pid, p->start_time);
 
-		count_up(g, p, hit_ns);
+		count_up(g, p);
 		if (!to || p->exited)
 			continue;
 		to->watched++;
+		to->modes[mode_of(p->mode)]++;
 		to->was_watched = true;
 		to->outstanding += p->outstanding_bytes;
 		to->outstanding_blocks += p->outstanding_blocks;
@@ -101,6 +115,8 @@ static void counters(struct metrics *m, const struct group *g, bool events)
 	metrics__add(m, METRIC_PROBE_SECONDS, (double)c[GROUP_PROBE_NS] / 1e9, name);
 	if (!g->watched)
 		return;
+	for (size_t i = 0; i < GROUP_MODES; i++)
+		metrics__add(m, METRIC_MODES, g->modes[i], name, modes[i]);
 	metrics__add(m, METRIC_OUTSTANDING, (double)g->outstanding, name);
 	metrics__add(m, METRIC_OUTSTANDING_BLOCKS, (double)g->outstanding_blocks, name);
 	metrics__add(m, METRIC_OUTSTANDING_MAPPED, (double)g->outstanding_mapped, name);
@@ -145,7 +161,8 @@ void export_self(struct metrics *m, const struct groups *g, const struct export_
 	metrics__add(m, METRIC_WATCH_WITHDRAWN, (double)watch.withdrawn);
 	metrics__add(m, METRIC_WATCH_WITHDRAWALS, (double)watch.withdrawals);
 	metrics__add(m, METRIC_OVERHEAD, watch.worst);
-	metrics__add(m, METRIC_OVERHEAD_LIMIT, self->options->max_overhead);
+	metrics__add(m, METRIC_OVERHEAD_LIMIT,
+		     self->options->max_overhead > 0 ? self->options->max_overhead : INFINITY);
 	metrics__add(m, METRIC_TICKS, (double)machine->tick);
 	metrics__add(m, METRIC_TICK_DURATION, (double)machine->took_ns / 1e9);
 	metrics__add(m, METRIC_RENDER_DURATION, (double)self->render_ns / 1e9);

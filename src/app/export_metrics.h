@@ -17,8 +17,8 @@ struct report;
 struct watcher;
 
 /* Add each process's counters and outstanding figures to its group, its callsites to c (whose names
- * of groups are those of g).  hit_ns: what a probe hit costs.  0 or -ENOMEM. */
-int export_account(struct groups *g, struct callsites *c, const struct report *r, double hit_ns);
+ * of groups are those of g).  0 or -ENOMEM. */
+int export_account(struct groups *g, struct callsites *c, const struct report *r);
 
 /* What the exporter knows about itself. */
 struct export_self {

@@ -32,7 +32,8 @@ static const char help[] =
     "  -w, --watch KEY=PATTERN   processes, now and later; KEY is comm, exe, cmdline, cgroup,\n"
     "                            unit or user; several words must all match\n"
     "      --max-watched N       at once (16)\n"
-    "      --max-overhead PCT    of a process's run time; take its probes away above (1%)\n"
+    "      --max-overhead PCT    of a process's run time (1%): above, less or nothing of its\n"
+    "                            malloc is seen for a while;  --exact: no limit\n"
     "  -t, --top N               callsites exported per group (10)\n"
     "How (see 'heapwatch doctor')\n"
     "      --system-probes KIND  auto, fentry, kprobe, tracepoint or none: for the counters of\n"
@@ -50,6 +51,7 @@ enum {
 	OPT_PSS,
 	OPT_MAX_WATCHED,
 	OPT_MAX_OVERHEAD,
+	OPT_EXACT,
 	OPT_SYSTEM,
 	OPT_USER,
 	OPT_KERNEL,
@@ -69,6 +71,7 @@ static const struct option long_options[] = {
     {"watch", required_argument, NULL, 'w'},
     {"max-watched", required_argument, NULL, OPT_MAX_WATCHED},
     {"max-overhead", required_argument, NULL, OPT_MAX_OVERHEAD},
+    {"exact", no_argument, NULL, OPT_EXACT},
     {"top", required_argument, NULL, 't'},
     {"system-probes", required_argument, NULL, OPT_SYSTEM},
     {"user-probes", required_argument, NULL, OPT_USER},
@@ -213,6 +216,9 @@ static int parse_one(int c, struct export_options *o)
 		return parse_count("--max-watched", 1, 256, &o->max_watched);
 	case OPT_MAX_OVERHEAD:
 		return parse_percent(&o->max_overhead);
+	case OPT_EXACT:
+		o->max_overhead = 0;
+		return 0;
 	case 't':
 		return parse_count("--top", 1, 1000, &o->top);
 	case OPT_SYSTEM:

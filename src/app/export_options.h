@@ -18,7 +18,7 @@ struct export_options {
 	size_t nwatches;
 	enum groups_by by;
 	size_t max_groups, max_watched, top;
-	double max_overhead; /* 0.01: 1 % */
+	double max_overhead; /* 0.01: 1 %; 0: no limit */
 	uint64_t interval_ns, expire_ns;
 	bool pss;
 	bool list_metrics, help;

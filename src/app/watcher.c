@@ -5,14 +5,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "app/export_options.h"
 #include "app/session.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "inspect/machine_sampler.h"
-#include "model/allowance.h"
 #include "model/machine.h"
 #include "model/report.h"
 #include "model/rules.h"
@@ -28,9 +26,10 @@ struct one {
 	uint32_t pid;
 	uint64_t start_time;
 	char comm[64]; /* a program of another name is tried anew */
-	enum { WAITING, WATCHED, FAILED, WITHDRAWN } state;
+	enum { WAITING, WATCHED, FAILED } state;
 	uint64_t retry_ns, pause_ns; /* FAILED */
-	struct allowance allowance;
+	bool reduced;	   /* its probes see less than every call, because of their cost */
+	double overhead;   /* share of its run time */
 	bool wanted, seen; /* in this round */
 };
 
@@ -39,7 +38,6 @@ struct watcher {
 	struct sampler *sampler;
 	struct session *session;
 	enum user_kind kind;
-	double hit_ns;
 	struct one *all;
 	size_t n, room, watched;
 	uint64_t withdrawals;
@@ -66,18 +64,6 @@ void watcher__free(struct watcher *w)
 	free(w);
 }
 
-/* A hit: half of an entry and a return, since most calls have both. */
-static double measure(enum user_kind kind)
-{
-	struct feature_costs costs = {0};
-	int err = feature_costs(kind, &costs);
-
-	if (!err && costs.entry_return > 0)
-		return costs.entry_return / 2;
-	log_warn("the cost of a probe could not be measured; 1 us is taken for it");
-	return 1000;
-}
-
 int watcher__start(struct watcher *w)
 {
 	const struct export_options *o = w->options;
@@ -85,17 +71,14 @@ int watcher__start(struct watcher *w)
 						   .ring_bytes = o->ring_bytes,
 						   .rings = RINGS,
 						   .threads = THREADS,
-						   .processes = (unsigned int)o->max_watched + 16}};
-	int err;
+						   .processes = (unsigned int)o->max_watched + 16},
+					.share = o->max_overhead};
 
 	if (w->session)
 		return 0;
 	w->kind = o->user == USER_AUTO ? feature_best_user(NULL) : o->user;
 	config.probes.user = w->kind;
-	err = session__new(&config, &w->session);
-	if (!err)
-		w->hit_ns = measure(w->kind);
-	return err;
+	return session__new(&config, &w->session);
 }
 
 int watcher__fd(const struct watcher *w)
@@ -143,8 +126,7 @@ static void detach(struct watcher *w, struct one *one)
 
 static void attach(struct watcher *w, struct one *one, uint64_t now_ns)
 {
-	if (one->state == WATCHED || (one->state == FAILED && now_ns < one->retry_ns) ||
-	    (one->state == WITHDRAWN && !allowance_over(&one->allowance, now_ns)))
+	if (one->state == WATCHED || (one->state == FAILED && now_ns < one->retry_ns))
 		return;
 	if (w->watched == w->options->max_watched) {
 		if (!w->full)
@@ -164,7 +146,8 @@ static void attach(struct watcher *w, struct one *one, uint64_t now_ns)
 	}
 	one->state = WATCHED;
 	w->watched++;
-	allowance_begin(&one->allowance, now_ns);
+	one->reduced = false;
+	one->overhead = 0;
 	sampler__watch(w->sampler, one->pid, true);
 }
 
@@ -215,64 +198,47 @@ const struct report *watcher__report(struct watcher *w)
 	return w->watched ? session__report(w->session, false) : NULL;
 }
 
-static uint64_t run_time(uint32_t pid)
+/* The session's governor has decided already; it is for us to tell. */
+static void note_mode(struct watcher *w, struct one *one, const struct report_process *p)
 {
-	struct timespec t;
-	clockid_t clock;
+	bool reduced = strcmp(p->mode, "exact") != 0 && strcmp(p->mode, "degraded") != 0;
 
-	if (clock_getcpuclockid((pid_t)pid, &clock) || clock_gettime(clock, &t))
-		return 0;
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void judge(struct watcher *w, struct one *one, uint64_t hits, uint64_t now_ns)
-{
-	struct allowance_input in = {.now_ns = now_ns,
-				     .run_ns = run_time(one->pid),
-				     .cost_ns = (uint64_t)((double)hits * w->hit_ns)};
-
-	if (!allowance_step(&one->allowance, w->options->max_overhead, &in))
+	one->overhead = p->overhead_percent / 100;
+	if (reduced == one->reduced)
 		return;
-	detach(w, one);
-	one->state = WITHDRAWN;
+	one->reduced = reduced;
+	if (!reduced) {
+		log_note("%u (%s) has all its probes again", one->pid, one->comm);
+		return;
+	}
 	w->withdrawals++;
-	log_warn("probes withdrawn from %u (%s): they took %.1f %% of its run time, more than "
-		 "--max-overhead %g%%; next try in %llu s",
-		 one->pid, one->comm, one->allowance.share * 100, w->options->max_overhead * 100,
-		 (unsigned long long)((one->allowance.until_ns - now_ns) / 1000000000u));
+	log_warn("probes withdrawn from %u (%s), for all of them take more than --max-overhead "
+		 "%g%% of its run time: %s; it is tried again from time to time",
+		 one->pid, one->comm, w->options->max_overhead * 100, p->mode);
 }
 
-struct verdict {
-	uint32_t pid;
-	uint64_t start_time, hits;
-	bool exited;
-};
-
-void watcher__settle(struct watcher *w, const struct report *r, uint64_t now_ns)
+void watcher__settle(struct watcher *w, const struct report *r)
 {
-	struct verdict *all = calloc(r->nprocesses + 1, sizeof(*all));
-	size_t n = all ? r->nprocesses : 0;
+	size_t n = 0;
+	struct one **ended = calloc(r->nprocesses + 1, sizeof(struct one *));
 
-	/* The first detach takes the report away. */
-	for (size_t i = 0; i < n; i++)
-		all[i] = (struct verdict){.pid = r->processes[i].pid,
-					  .start_time = r->processes[i].start_time,
-					  .hits = r->processes[i].probe_hits,
-					  .exited = r->processes[i].exited};
-	for (size_t i = 0; i < n; i++) {
-		struct one *one = find(w, all[i].pid, all[i].start_time);
+	for (size_t i = 0; ended && i < r->nprocesses; i++) {
+		const struct report_process *p = &r->processes[i];
+		struct one *one = find(w, p->pid, p->start_time);
 
 		if (!one || one->state != WATCHED)
 			continue;
-		if (!all[i].exited) {
-			judge(w, one, all[i].hits, now_ns);
-			continue;
-		}
-		log_note("%u (%s) has ended", one->pid, one->comm);
-		detach(w, one);
-		*one = w->all[--w->n];
+		if (p->exited)
+			ended[n++] = one;
+		else
+			note_mode(w, one, p);
 	}
-	free(all);
+	/* The first detach takes the report away. */
+	for (size_t i = 0; i < n; i++) {
+		log_note("%u (%s) has ended", ended[i]->pid, ended[i]->comm);
+		detach(w, ended[i]);
+	}
+	free(ended);
 }
 
 void watcher__state(const struct watcher *w, struct watcher_state *out)
@@ -284,13 +250,10 @@ void watcher__state(const struct watcher *w, struct watcher_state *out)
 		const struct one *one = &w->all[i];
 
 		out->failed += one->state == FAILED || one->state == WAITING;
-		out->withdrawn += one->state == WITHDRAWN;
-		if (one->state == WATCHED && one->allowance.load > out->worst)
-			out->worst = one->allowance.load;
+		if (one->state != WATCHED)
+			continue;
+		out->withdrawn += one->reduced;
+		if (one->overhead > out->worst)
+			out->worst = one->overhead;
 	}
-}
-
-double watcher__hit_ns(const struct watcher *w)
-{
-	return w->hit_ns;
 }

@@ -33,17 +33,17 @@ void watcher__follow(struct watcher *w, const struct machine *m, const struct ru
 
 /* A report of those that are watched; NULL: there are none, or no memory (logged). */
 const struct report *watcher__report(struct watcher *w);
-/* Once that report was used, which is gone then: detach from who has ended or costs too much. */
-void watcher__settle(struct watcher *w, const struct report *r, uint64_t now_ns);
+/* Once that report was used, which is gone then: detach from who has ended; tell of whom the
+ * session's governor (governor.h) does not let every call be seen any more, or does again. */
+void watcher__settle(struct watcher *w, const struct report *r);
 
 struct watcher_state {
-	size_t watched, failed, withdrawn;
-	uint64_t withdrawals; /* so far */
-	double worst;	      /* the largest share of one processor spent in probes of a process */
+	size_t watched, failed;
+	size_t withdrawn;	 /* of those watched: not every call is seen, because of the cost */
+	uint64_t withdrawals;	 /* so far */
+	double worst;		 /* the largest share of its run time that a process is in probes */
 	const char *user_probes; /* "session", ...; "none" without a session */
 };
 void watcher__state(const struct watcher *w, struct watcher_state *out);
-/* What one probe hit costs here, ns. */
-double watcher__hit_ns(const struct watcher *w);
 
 #endif

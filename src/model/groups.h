@@ -44,6 +44,16 @@ enum group_counter {
 	GROUP_COUNTERS,
 };
 
+/* What of malloc is seen of a watched process: report_process.mode. */
+enum group_mode {
+	GROUP_EXACT,
+	GROUP_DEGRADED,
+	GROUP_LARGE,
+	GROUP_SAMPLED,
+	GROUP_PASSIVE,
+	GROUP_MODES,
+};
+
 struct group {
 	const char *name;
 	uint32_t processes;
@@ -54,7 +64,7 @@ struct group {
 	uint64_t system, in_use, free, resident_free, mapped; /* system: mmapped blocks included */
 	double growth;					      /* bytes per second */
 	/* Of watched processes; for groups__watched. */
-	uint32_t watched;
+	uint32_t watched, modes[GROUP_MODES];
 	bool was_watched; /* once, since it is known */
 	uint64_t outstanding, outstanding_blocks, outstanding_mapped;
 	uint64_t counters[GROUP_COUNTERS];

@@ -69,9 +69,18 @@ static const struct metric_family families[METRIC_COUNT] = {
     /* What the probes say of the processes that are watched. */
     [METRIC_WATCHED] = {"heapwatch_group_watched_processes", METRIC_GAUGE, "",
 			"Processes with probes in their allocator.", GROUP},
+    [METRIC_MODES] =
+	{"heapwatch_group_watch_modes",
+	 METRIC_GAUGE,
+	 "",
+	 "Watched processes by what of malloc is seen within --max-overhead: exact (every "
+	 "call), degraded (the same, but events were lost), large (blocks beyond the "
+	 "thread cache), sampled, passive (nothing).",
+	 {"group", "mode"}},
     [METRIC_OUTSTANDING] = {"heapwatch_group_outstanding_bytes", METRIC_GAUGE, "bytes",
 			    "Bytes that watched processes asked malloc for since the attach and "
-			    "did not free yet.",
+			    "did not free yet; see heapwatch_group_watch_modes for how they are "
+			    "known.",
 			    GROUP},
     [METRIC_OUTSTANDING_BLOCKS] = {"heapwatch_group_outstanding_blocks", METRIC_GAUGE, "",
 				   "The blocks of heapwatch_group_outstanding_bytes.", GROUP},
@@ -94,7 +103,7 @@ static const struct metric_family families[METRIC_COUNT] = {
 			   "Times that a watched process ran into a probe.", GROUP},
     [METRIC_PROBE_SECONDS] = {"heapwatch_group_probe_seconds", METRIC_COUNTER, "seconds",
 			      "Time that watched processes spent in probes: hits times the cost of "
-			      "one, measured at the start (an estimate).",
+			      "one (an estimate).",
 			      GROUP},
     [METRIC_CALLSITE_BYTES] = {"heapwatch_callsite_outstanding_bytes",
 			       METRIC_GAUGE,
@@ -152,13 +161,13 @@ static const struct metric_family families[METRIC_COUNT] = {
     [METRIC_OVERHEAD] = {"heapwatch_overhead_ratio",
 			 METRIC_GAUGE,
 			 "",
-			 "Time in probes over the last interval, of the watched process that has "
-			 "most of it, as a share of that interval on one processor (an estimate).",
+			 "Time in probes over ten seconds, of the watched process that has most of "
+			 "it, as a share of its run time without them (an estimate).",
 			 {NULL}},
     [METRIC_OVERHEAD_LIMIT] = {"heapwatch_overhead_limit_ratio",
 			       METRIC_GAUGE,
 			       "",
-			       "The share at which probes are withdrawn (--max-overhead).",
+			       "The most of it that is permitted (--max-overhead; +Inf: no limit).",
 			       {NULL}},
     [METRIC_TICKS] =
 	{"heapwatch_ticks", METRIC_COUNTER, "", "Times that the machine was looked at.", {NULL}},

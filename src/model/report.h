@@ -165,7 +165,8 @@ struct report_process {
 	/* What the probes took, of what it would have run without them, in the last ten seconds;
 	 * and the most that it was over any ten, the first second apart. */
 	double overhead_percent, overhead_worst_percent;
-	uint64_t windows; /* in which every call was seen, of mode "sampled" */
+	uint64_t probe_ns; /* that they took in all: an estimate */
+	uint64_t windows;  /* in which every call was seen, of mode "sampled" */
 };
 
 /* Who held how much at the tree's peak. */

@@ -15,7 +15,7 @@ import urllib.request
 import harness
 from harness import Failed, Fixture, check, equal
 
-NOT_LIMITED = ("--max-overhead", "100%")
+NOT_LIMITED = ("--exact",)
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
