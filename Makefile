@@ -205,6 +205,7 @@ bench: all fixtures $(BENCHES)
 	$(Q)$(BUILD)/bench/bench_ledger
 	$(Q)$(BUILD)/bench/bench_drain $(BUILD)/bench/flood.bpf.o
 	$(Q)$(PYTHON) tests/bench/bench.py $(BUILD)
+	$(Q)$(PYTHON) tests/bench/export.py $(BUILD)
 
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: all

@@ -150,8 +150,8 @@ static const struct metric_family families[METRIC_COUNT] = {
 	{"heapwatch_watch_withdrawn_processes",
 	 METRIC_GAUGE,
 	 "",
-	 "Processes whose probes are withdrawn for a while because they cost "
-	 "more than --max-overhead.",
+	 "Watched processes of which not every call is seen, or none, because "
+	 "that would cost more than --max-overhead.",
 	 {NULL}},
     [METRIC_WATCH_WITHDRAWALS] = {"heapwatch_watch_withdrawals",
 				  METRIC_COUNTER,
