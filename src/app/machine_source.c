@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "app/machine_source.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,9 @@
 /* Callsites named between two readings of the counters: a name may cost milliseconds. */
 #define NAMES_MOST 4
 
+/* What names knows of files and strings grows: after so many callsites it is begun anew. */
+#define NAMED_MOST 100
+
 /* Callsites that a page shows. */
 #define MAPPINGS_MOST 200
 
@@ -30,7 +34,7 @@ struct machine_source {
 	struct sampler_source sampler;
 	struct sampler_events *events;
 	size_t room;
-	unsigned int named;
+	unsigned int named, named_since;
 };
 
 static int read_events(void *arg, const struct sampler_events **out, size_t *n);
@@ -81,6 +85,18 @@ const struct sampler_source *machine_source__sampler(const struct machine_source
 	return &s->sampler;
 }
 
+static void forget_names(struct machine_source *s)
+{
+	struct names *fresh = names__new(NAMES_FILES);
+
+	if (!fresh)
+		return;
+	names__free(s->names);
+	s->names = fresh;
+	s->named_since = 0;
+	malloc_trim(0);
+}
+
 static int read_events(void *arg, const struct sampler_events **out, size_t *n)
 {
 	struct machine_source *s = arg;
@@ -88,7 +104,10 @@ static int read_events(void *arg, const struct sampler_events **out, size_t *n)
 	int err;
 
 	pthread_mutex_lock(&s->lock);
+	s->named_since += s->named;
 	s->named = 0;
+	if (s->named_since > NAMED_MOST)
+		forget_names(s);
 	err = system__read(s->system, &p, n);
 	if (!err && *n > s->room) {
 		free(s->events);
@@ -212,6 +231,7 @@ bool machine_source__mappings(struct machine_source *s, uint32_t pid, struct are
 		to[i].nframes = to[i].frames ? frames : 0;
 		free(named);
 		*n = i + 1;
+		s->named_since++;
 	}
 	pthread_mutex_unlock(&s->lock);
 	modules__free(m);

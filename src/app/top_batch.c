@@ -56,7 +56,7 @@ static int show_all(struct sampler *s, const struct machine_rows *rows, const st
 {
 	size_t n = machine_rows__count(rows), used = 0;
 	uint32_t *pids = calloc(n + 1, sizeof(*pids));
-	struct sampler_shown shown = {.pids = pids};
+	struct sampler_shown shown = {.pids = pids, .names = !o->columns_chosen};
 	int err;
 
 	if (!pids)
@@ -65,8 +65,10 @@ static int show_all(struct sampler *s, const struct machine_rows *rows, const st
 		if (!machine_rows__at(rows, i)->group)
 			pids[used++] = machine_rows__at(rows, i)->process->pid;
 	shown.n = used;
-	for (size_t i = 0; i < o->columns.n; i++)
+	for (size_t i = 0; i < o->columns.n; i++) {
 		shown.pss |= o->columns.v[i] == COLUMN_PSS;
+		shown.names |= o->columns.v[i] == COLUMN_CALLSITE;
+	}
 	err = sampler__show(s, &shown);
 	free(pids);
 	return err;

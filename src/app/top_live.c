@@ -89,12 +89,25 @@ static void make_rows(struct live *l)
 		machine_rows__make(l->rows, l->machine, &l->list.order, &l->list.folds);
 }
 
+/* Names cost time and memory: only for who sees them. */
+static bool shows_callsites(const struct live *l)
+{
+	struct machine_columns columns;
+
+	list_columns(&l->list, l->machine, cells__width(l->cells), &columns);
+	for (size_t i = 0; i < columns.n; i++)
+		if (columns.v[i] == COLUMN_CALLSITE)
+			return true;
+	return false;
+}
+
 /* Ask for the next look: what is on the screen is looked at more closely. */
 static void request(struct live *l)
 {
 	int room = list_room(&l->list, cells__height(l->cells)), n = 0;
 	uint32_t *pids = calloc((size_t)room + 1, sizeof(*pids));
-	struct sampler_shown shown = {.pids = pids, .pss = l->list.pss};
+	struct sampler_shown shown = {
+	    .pids = pids, .pss = l->list.pss, .names = shows_callsites(l)};
 
 	if (!pids)
 		return;

@@ -44,7 +44,7 @@ struct sampler {
 
 	uint32_t *shown;
 	size_t nshown;
-	bool want_pss;
+	bool want_pss, want_names;
 	uint32_t focus;
 
 	uint64_t sample, times[MACHINE_HISTORY];
@@ -110,6 +110,7 @@ int sampler__show(struct sampler *s, const struct sampler_shown *shown)
 	s->shown = pids;
 	s->nshown = shown->n;
 	s->want_pss = shown->pss;
+	s->want_names = shown->names;
 	s->focus = shown->focus;
 	return 0;
 }
@@ -261,7 +262,8 @@ static void read_events(struct sampler *s)
 		else
 			/* Nothing was seen of it so far: its first event counts as a rate. */
 			take_events(r, &(struct sampler_events){0}, 0);
-		if (r->shown && r->site && r->site != r->named_site && source->name &&
+		if (s->want_names && r->shown && r->site && r->site != r->named_site &&
+		    source->name &&
 		    source->name(source->arg, r->pid, r->site, r->callsite, sizeof(r->callsite)))
 			r->named_site = r->site;
 	}

@@ -67,6 +67,7 @@ struct sampler_shown {
 	const uint32_t *pids;
 	size_t n;
 	bool pss;	/* read smaps_rollup of them, by turns */
+	bool names;	/* name their callsites */
 	uint32_t focus; /* its history is wanted; 0: none */
 };
 int sampler__show(struct sampler *s, const struct sampler_shown *shown);

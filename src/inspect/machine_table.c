@@ -16,8 +16,8 @@
 
 /* stat of those that are not on the screen is read every so many ticks, what hardly changes every
  * so many. */
-#define STAT_EVERY 5
-#define SLOW_EVERY 30
+#define STAT_EVERY 10
+#define SLOW_EVERY 60
 
 /* Descriptors that are left to others. */
 #define SPARE_FDS 512

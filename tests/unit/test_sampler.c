@@ -310,7 +310,8 @@ static void kernel_side(void **state)
 	assert_int_equal(p->callsite_bytes, 19);
 	/* Names are asked for of what is on the screen only. */
 	assert_string_equal(p->callsite, "");
-	sampler__show(s, &(struct sampler_shown){.pids = (const uint32_t[]){12}, .n = 1});
+	sampler__show(
+	    s, &(struct sampler_shown){.pids = (const uint32_t[]){12}, .n = 1, .names = true});
 	events[1].mmaps += 14;
 	events[1].brks -= 2;
 	p = &sampler__tick(s, 3 * SECOND)->processes[1];
