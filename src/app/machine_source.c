@@ -47,7 +47,7 @@ struct machine_source *machine_source__new(void)
 	if (!s)
 		return NULL;
 	pthread_mutex_init(&s->lock, NULL);
-	s->sampler = (struct sampler_source){.kind = "", .reason = "", .arg = s};
+	s->sampler = (struct sampler_source){.kind = "", .reason = "starting", .arg = s};
 	return s;
 }
 
@@ -163,7 +163,8 @@ static void tell(const struct report_frame *frames, size_t n, char *buf, size_t 
 	module = best->module ? strrchr(best->module, '/') : NULL;
 	module = module ? module + 1 : best->module ? best->module : "?";
 	/* Within libc it is malloc, whose own functions have no names, by mmap or by brk. */
-	if (!strncmp(module, "libc.so", 7) && (!best->function || strstr(best->function, "sbrk")))
+	if (!strncmp(module, "libc.so", 7) &&
+	    (!best->function || strstr(best->function, "sbrk") || strstr(best->function, "malloc")))
 		snprintf(buf, len, "malloc");
 	else if (best->function)
 		snprintf(buf, len, "%s (%s)", best->function, module);

@@ -241,22 +241,25 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Is it one of ours?  Help is of all commands. */
+static bool is_own(const char *arg)
+{
+	size_t len = strcspn(arg, "=");
+
+	if (arg[1] != '-')
+		return arg[1] && strchr("bnjiItuKv", arg[1]);
+	for (const struct option *o = long_options; o->name; o++)
+		if (strlen(o->name) == len - 2 && !strncmp(o->name, arg + 2, len - 2))
+			return o->val != 'h';
+	return false;
+}
+
 bool top_is_meant(int argc, char **argv)
 {
-	static const char *const own[] = {"-b",	      "--batch",  "--columns", "--sort",
-					  "--csv",    "--tree",	  "--group",   "--user",
-					  "--filter", "--no-bpf", "--text",    "--kernel-threads"};
-
-	if (argc == 1)
-		return true;
-	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
-		for (size_t k = 0; k < sizeof(own) / sizeof(*own); k++) {
-			size_t len = strcspn(argv[i], "=");
-
-			if (len == strlen(own[k]) && !strncmp(argv[i], own[k], len))
-				return true;
-		}
-	return false;
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] == '-' && !is_own(argv[i]))
+			return false;
+	return argc == 1 || argv[1][0] == '-';
 }
 
 int command_top(int argc, char **argv)
@@ -270,6 +273,8 @@ int command_top(int argc, char **argv)
 		print_help();
 		return 0;
 	}
+	/* Figures for programs are not for a screen. */
+	o.batch |= o.format != BATCH_TEXT;
 	/* Into a file or a pipe it can only print. */
 	if (!terminal && !o.batch) {
 		o.batch = true;

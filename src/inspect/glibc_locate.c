@@ -2,13 +2,36 @@
 #include "inspect/glibc_locate.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "inspect/glibc_cache.h"
 #include "inspect/glibc_find.h"
 #include "inspect/procfs.h"
 #include "model/modules.h"
+
+/* Of a process of our own user's the very inode may not be had, but its name, if it still has it.
+ */
+static int open_by_name(pid_t pid, const struct module *m)
+{
+	char path[4096 + 32];
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && st.st_ino == m->inode && major(st.st_dev) == m->dev_major &&
+	    minor(st.st_dev) == m->dev_minor)
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
 
 static int try_file(pid_t pid, const struct module *m, struct glibc_cache *cache, struct glibc *g,
 		    unsigned int *minor)
@@ -17,6 +40,8 @@ static int try_file(pid_t pid, const struct module *m, struct glibc_cache *cache
 	uint64_t bias;
 	int fd = procfs_open_mapping(pid, m->start, m->end), err;
 
+	if ((fd == -EPERM || fd == -EACCES) && !m->deleted)
+		fd = open_by_name(pid, m);
 	if (fd < 0)
 		return fd;
 	err = cache ? glibc_cache__find(cache, fd, &f) : glibc_find(fd, &f);
