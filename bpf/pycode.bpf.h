@@ -173,6 +173,7 @@ static __noinline bool hw_py_write(struct hw_ctx *c, __u64 id)
 /* The length of a str and its first 32 characters, as far as they never change. */
 static __always_inline __u64 hw_py_mix_str(struct hw_thread *t, __u64 hash, __u64 str)
 {
+	t->text[4] = 0;
 	if (bpf_probe_read_user(t->text, sizeof(t->text), (void *)(str + HW_PY_LENGTH)))
 		return hash;
 	hash = hw_mix(hash, t->text[0]);
@@ -188,7 +189,8 @@ static __always_inline __u64 hw_py_mix_str(struct hw_thread *t, __u64 hash, __u6
  * The id of a code object.  Its memory can be freed and become another one: the id is of what it
  * points to as well.  From 3.12 on co_version (word 11 with co_nfreevars) tells any two apart;
  * before, the loop `exec("def f%d()...")` can make two whose words are all the same: so the
- * characters of its names are part of it.
+ * characters of its name are part of it, and of the file's where the name is one that many have:
+ * "<module>", "<lambda>".
  */
 static __always_inline __u64 hw_py_id(struct hw_ctx *c, __u64 code)
 {
@@ -206,7 +208,8 @@ static __always_inline __u64 hw_py_id(struct hw_ctx *c, __u64 code)
 		id = hw_mix(id, t->object[11]);
 	} else {
 		id = hw_py_mix_str(t, id, name);
-		id = hw_py_mix_str(t, id, file);
+		if ((t->text[4] & 0xff) == '<')
+			id = hw_py_mix_str(t, id, file);
 	}
 	return id & HW_PC_CODE_MASK;
 }

@@ -80,7 +80,11 @@ static __always_inline int hw_mmap_exit(__u64 ret)
 	e->stack = stack;
 	e->flags = flags;
 	e->pad = 0;
-	hw_submit(e, ring, sizeof(*e));
+	/* Until the daemon has read its tables, stacks end in a new file's code. */
+	if ((flags & (HW_VM_FILE | HW_VM_EXEC)) == (HW_VM_FILE | HW_VM_EXEC))
+		bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	else
+		hw_submit(e, ring, sizeof(*e));
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "heapwatch/unwind.h"
 #include "unwind/python.h"
@@ -82,7 +83,9 @@ static int take_pages(struct tables *t, uint32_t n, uint32_t *first)
 		f->inode = 0;
 		return 0;
 	}
-	t->crowded++;
+	if (!t->crowded++)
+		log_warn("there is no room for more unwind tables: in files that come from now on "
+			 "stacks are followed by frame pointers only");
 	return -ENOSPC;
 }
 
@@ -195,7 +198,8 @@ static void take_python(struct hw_space *space, const struct hw_python *python, 
 int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges, size_t n)
 {
 	struct user *u = user_of(t, pid), before;
-	uint32_t key = (uint32_t)pid;
+	uint32_t key = (uint32_t)pid, known = t->nfiles;
+	uint64_t start = clock_now_ns();
 
 	if (!u)
 		return -ENOMEM;
@@ -224,7 +228,12 @@ int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges,
 		take_python(&t->space, &t->files[k].python, to->bias);
 	}
 	release(t, &before);
-	return bpf_map_update_elem(t->spaces_fd, &key, &t->space, BPF_ANY) ? -errno : 0;
+	if (bpf_map_update_elem(t->spaces_fd, &key, &t->space, BPF_ANY))
+		return -errno;
+	log_debug("%d: code in %u of %zu ranges, %u files read in %.1f ms; tables of %.1f MiB", pid,
+		  t->space.n, n, t->nfiles - known, (double)(clock_now_ns() - start) / 1e6,
+		  (double)t->next_page * sizeof(struct hw_row_page) / (1 << 20));
+	return 0;
 }
 
 void tables__drop(struct tables *t, pid_t pid)

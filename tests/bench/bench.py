@@ -101,6 +101,83 @@ def under_heapwatch(loop, pairs, depth, seen):
     return ns
 
 
+PYTHON = """
+import sys, time
+def calls(depth, n):
+    if depth > 1:
+        return calls(depth - 1, n)
+    t = time.perf_counter()
+    for i in range(n):
+        bytearray(600)
+    return (time.perf_counter() - t) / n * 1e9
+for line in sys.stdin:
+    n, depth, _ = map(int, line.split())
+    print(calls(depth, n), flush=True)
+"""
+
+
+class PythonLoop(Loop):
+    """Allocates and frees a bytearray under so many Python functions."""
+
+    def __init__(self):
+        self.p = subprocess.Popen(["/usr/bin/python3", "-c", PYTHON], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
+        self.run(1000, 1)
+
+
+def python():
+    for depth in (1, 10, 30):
+        loop, empty, hw, seen = PythonLoop(), [], [], []
+        for _ in range(ROUNDS):
+            empty.append(under_empty(loop, 30000, depth))
+            hw.append(under_heapwatch(loop, 30000, depth, seen))
+        loop.end()
+        print("python3, %2d functions deep: %.0f ns a pair under empty probes, %.0f under heapwatch: %.2f"
+              % (depth, statistics.median(empty), statistics.median(hw),
+                 statistics.median(h / e for h, e in zip(hw, empty))))
+
+
+MODULES = """
+import ctypes, glob, sys
+sys.stdin.readline()
+for name in %s:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        pass
+print('ready', flush=True)
+sys.stdin.readline()
+"""
+
+
+def tables():
+    """How long the tables take for python3 itself, for a large library and for many that it loads:
+    until then stacks that lead through them are marked as incomplete."""
+    for what, names in (("libLLVM", "glob.glob('/usr/lib/x86_64-linux-gnu/libLLVM-*.so.1')[:1]"),
+                        ("100 libraries", "sorted(glob.glob('/usr/lib/x86_64-linux-gnu/lib*.so.*'),"
+                                          " key=len)[:200:2]")):
+        p = subprocess.Popen(["/usr/bin/python3", "-c", MODULES % names], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        time.sleep(0.5)
+        h = subprocess.Popen([HW, "-p", str(p.pid), "-v", "--json", "--interval", "100ms"], text=True,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        said = []
+        for line in h.stderr:
+            said += [line.split("debug: ")[1].strip()] if "code in " in line else []
+            if "watching" in line:
+                break
+        p.stdin.write("\n")
+        p.stdin.flush()
+        p.stdout.readline()
+        time.sleep(1)
+        h.send_signal(signal.SIGINT)
+        said += [line.split("debug: ")[1].strip() for line in h.stderr if "code in " in line]
+        print("tables, %s: %s" % (what, "; then ".join(
+            s.split(": ", 1)[1] for s in said if ", 0 files" not in s)))
+        p.kill()
+        p.wait()
+
+
 def explain(pid):
     r = subprocess.run([HW, "explain", "-p", str(pid), "--json"], stdout=subprocess.PIPE, text=True)
     return json.loads(r.stdout)["processes"][0]
@@ -184,6 +261,8 @@ def main():
     print("daemon under the loop: %.0f %% of a core at %.2f M events/s (%.2f us an event), RSS %.1f MiB" %
           (100 * med("cpu"), med("rate") / 1e6, med("us_per_event"), med("rss") / 2**20))
     print("lost events over all rounds: %d" % sum(s["lost"] for s in seen))
+    python()
+    tables()
     walks()
 
 

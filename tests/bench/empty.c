@@ -38,8 +38,8 @@ static int attach(pid_t pid, const char *path, const struct target *t, struct fe
 		int is_free = t->fns[i].fn == HW_FN_FREE;
 		uint64_t offset = t->fns[i].place.offset, cookie = 0;
 		struct multi_spec spec = {
-		    .prog_fd = bpf_program__fd(is_free ? entry->progs.hw_t_uprobe
-						       : session->progs.hw_t_session),
+		    .prog_fd = bpf_program__fd(is_free ? entry->progs.hw_t_empty
+						       : session->progs.hw_t_empty),
 		    .attach_type = is_free ? MULTI_ATTACH : MULTI_ATTACH_SESSION,
 		    .path = path,
 		    .pid = pid,
@@ -57,8 +57,8 @@ int main(int argc, char **argv)
 {
 	pid_t pid = argc > 1 ? atoi(argv[1]) : 0;
 	struct modules *m = modules__new();
-	struct feature_bpf *session = load("hw_t_session", MULTI_ATTACH_SESSION);
-	struct feature_bpf *entry = load("hw_t_uprobe", MULTI_ATTACH);
+	struct feature_bpf *session = load("hw_t_empty", MULTI_ATTACH_SESSION);
+	struct feature_bpf *entry = load("hw_t_empty", MULTI_ATTACH);
 	static struct target t;
 	char path[128], byte;
 
