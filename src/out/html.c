@@ -25,7 +25,7 @@ struct frame_key {
 	int64_t label, file, line, module;
 };
 
-#define SITE_VALUES 3 /* bytes, blocks, bytes ever allocated */
+#define SITE_VALUES 4 /* bytes, blocks, bytes ever allocated, whether they are estimated */
 
 struct html_site {
 	int64_t *stack; /* its frames' numbers, leaf first, after how many; what ends it */
@@ -181,7 +181,8 @@ static void add_sites(struct html *h, int64_t process, const struct report_proce
 {
 	for (size_t i = 0; i < p->nsites && !h->err; i++) {
 		const struct report_site *s = &p->sites[i];
-		const uint64_t now[SITE_VALUES] = {s->bytes, s->blocks, s->allocated_bytes};
+		const uint64_t now[SITE_VALUES] = {s->bytes, s->blocks, s->allocated_bytes,
+						   s->estimated};
 		int64_t id;
 		struct html_site *x = site_of(h, process, s, &id);
 
@@ -245,9 +246,10 @@ static void add_process(struct html *h, const struct report_process *p)
 	put(f, (int64_t)p->outstanding_bytes);
 	put(f, (int64_t)p->mapped_bytes);
 	put(f, (int64_t)p->lost_events);
+	put(f, text(h, p->mode));
 }
 
-/* [elapsed in ms, [0, per process 9 numbers], [0, per site 4 numbers: changes]] */
+/* [elapsed in ms, [0, per process 10 numbers], [0, per site 5 numbers: changes]] */
 int html__add(struct html *h, const struct report *r)
 {
 	FILE *f = h->instants_f;

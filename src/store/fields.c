@@ -52,6 +52,9 @@ static const struct field process_list[] = {
     F(report_process, hidden_bytes, FIELD_U64),
     F(report_process, stacks, FIELD_U64),
     F(report_process, allocated_blocks, FIELD_U64),
+    F(report_process, overhead_percent, FIELD_DOUBLE),
+    F(report_process, overhead_worst_percent, FIELD_DOUBLE),
+    F(report_process, windows, FIELD_U64),
 };
 
 static const struct field allocator_list[] = {

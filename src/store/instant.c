@@ -152,6 +152,9 @@ static int add_site(struct instant *i, size_t k, struct report_process *p)
 	s->blocks = i->least ? i->least[k][1] : i->values[k][1];
 	s->allocated_bytes = i->values[k][2];
 	s->allocated_blocks = i->values[k][3];
+	s->estimated = i->values[k][4];
+	s->low = s->bytes + i->values[k][5];
+	s->high = s->bytes + i->values[k][6];
 	p->nsites++;
 	return 0;
 }

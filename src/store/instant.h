@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * instant.h: the report of any recorded tick, made again: equal to the one that was recorded, so
- * that all that takes a report takes a recording.  Going forward costs what changed in between;
+ * instant.h: the report of any recorded tick, made again: equal to the one that was recorded
+ * (but for the callsites' growth, which two instants tell), so that all that takes a report takes a
+ * recording.  Going forward costs what changed in between;
  * going back starts from the first tick.
  */
 #ifndef STORE_INSTANT_H

@@ -114,9 +114,10 @@ static int encode_sites(struct recorder *r, struct kept *k, uint64_t process,
 	for (size_t i = 0; i < p->nsites; i++) {
 		const struct report_site *s = &p->sites[i];
 
-		now[i] = (struct changes_site){
-		    dictionary__site(r->dictionary, process, k->exe, s),
-		    {s->bytes, s->blocks, s->allocated_bytes, s->allocated_blocks}};
+		now[i] = (struct changes_site){dictionary__site(r->dictionary, process, k->exe, s),
+					       {s->bytes, s->blocks, s->allocated_bytes,
+						s->allocated_blocks, s->estimated,
+						s->low - s->bytes, s->high - s->bytes}};
 		sorted = sorted && (!i || now[i - 1].number < now[i].number);
 	}
 	if (!sorted)

@@ -100,6 +100,9 @@ static void ev_sites(struct evolving *e, int p)
 		}
 		if (ev_random(e, 5) == 0)
 			s->blocks = s->bytes = 0;
+		s->estimated = k % 7 == 3;
+		s->low = s->bytes - (s->estimated ? s->bytes / 3 : 0);
+		s->high = s->bytes + (s->estimated ? (uint64_t)k : 0);
 		if (s->blocks)
 			e->shown[p][n++] = *s;
 	}
@@ -161,6 +164,8 @@ static const struct report *ev_next(struct evolving *e)
 			q->shared_bytes = ev_random(e, q->rss_bytes + 2);
 			q->outstanding_bytes = ev_random(e, 1 << 20);
 			q->events += ev_random(e, 1000);
+			q->overhead_percent = (double)ev_random(e, 1000) / 3;
+			q->windows += ev_random(e, 3);
 			q->lost_events += ev_random(e, 100) == 0;
 			q->mode = q->lost_events ? "degraded" : "exact";
 			q->inspection_age = (double)ev_random(e, 1000) / 7;

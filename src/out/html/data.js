@@ -28,10 +28,11 @@ class Recording {
     this.sites = raw.sites.map(([process, kind, stack]) => ({ process, kind, stack }));
     this.times = raw.instants.map(i => i[0] / 1000);
     this.changes = raw.instants.map(i => i[2]);
-    this.rows = raw.instants.map(i => this.makeRows(i[1]));
+    this.rows = raw.instants.map(i => this.makeRows(i[1], text));
     this.bytes = new Float64Array(this.sites.length);
     this.blocks = new Float64Array(this.sites.length);
     this.allocated = new Float64Array(this.sites.length);
+    this.estimated = new Int8Array(this.sites.length);
     this.at = -1;
     this.peak = 0;
     this.totals = this.rows.map(rows => this.sum([...rows.values()]));
@@ -40,12 +41,13 @@ class Recording {
       this.rows.reduce((most, rows) => Math.max(most, rows.get(p)?.private ?? 0), 0));
   }
 
-  makeRows(list) {
+  makeRows(list, text) {
     const rows = new Map();
-    for (let i = 1; i < list.length; i += 9) {
-      const [process, exited, rss, shared, held, inUse, outstanding, mapped, lost] = list.slice(i, i + 9);
+    for (let i = 1; i < list.length; i += 10) {
+      const [process, exited, rss, shared, held, inUse, outstanding, mapped, lost, mode] =
+        list.slice(i, i + 10);
       const live = exited ? 0 : 1;
-      rows.set(process, { process, exited, lost, rss: rss * live, shared: shared * live,
+      rows.set(process, { process, exited, lost, mode: text(mode), rss: rss * live, shared: shared * live,
         private: Math.max(0, rss - shared) * live, held: held < 0 ? null : held * live,
         inUse: inUse < 0 ? null : inUse * live, outstanding: outstanding * live, mapped: mapped * live,
         left: exited ? outstanding + mapped : 0 });
@@ -63,10 +65,11 @@ class Recording {
   }
 
   apply(list, sign) {
-    for (let i = 1; i < list.length; i += 4) {
+    for (let i = 1; i < list.length; i += 5) {
       this.bytes[list[i]] += sign * list[i + 1];
       this.blocks[list[i]] += sign * list[i + 2];
       this.allocated[list[i]] += sign * list[i + 3];
+      this.estimated[list[i]] += sign * list[i + 4];
     }
   }
 
@@ -89,7 +92,7 @@ class Recording {
       if (process !== null && this.sites[s].process !== process) continue;
       const bytes = this.bytes[s] - (before ? before[0][s] : 0);
       const blocks = this.blocks[s] - (before ? before[1][s] : 0);
-      if (bytes || blocks) out.push({ site: this.sites[s], bytes, blocks });
+      if (bytes || blocks) out.push({ site: this.sites[s], bytes, blocks, estimated: this.estimated[s] });
     }
     return out.sort((a, b) => Math.abs(b.bytes) - Math.abs(a.bytes));
   }

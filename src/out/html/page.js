@@ -121,7 +121,8 @@ class Page {
       swatch.style.background = this.chart.colour(row.process);
       const cells = keys.map(k => make('td', 'n', row.exited ? '' : row[k] === null ? '?'
         : s.base === null ? size(row[k]) : signed(row[k] - (base?.[k] ?? 0))));
-      const exe = make('span', 'where', ' ' + r.processes[row.process].exe + (row.exited ? ' (ended)' : ''));
+      const exe = make('span', 'where', ' ' + r.processes[row.process].exe + (row.exited ? ' (ended)' : ''),
+        row.mode === 'exact' ? '' : ` [${row.mode}]`);
       return line(row.process, [swatch, this.name(row.process), exe],
         [...cells, make('td', 'n', size(r.peaks[row.process]))], row.exited ? 'ended' : '');
     });
@@ -136,7 +137,7 @@ class Page {
     $('sites').tHead.replaceChildren(make('tr', '', ...heads.map((h, i) => make('th', i < 2 ? 'n' : '', h))));
     const tone = n => 'n' + (compare ? n > 0 ? ' grow' : n < 0 ? ' shrink' : '' : '');
     $('sites').tBodies[0].replaceChildren(...held.slice(0, this.rows).map(h => make('tr', '',
-      make('td', tone(h.bytes), compare ? signed(h.bytes) : size(h.bytes)),
+      make('td', tone(h.bytes), (h.estimated ? '\u2248 ' : '') + (compare ? signed(h.bytes) : size(h.bytes))),
       make('td', 'n', (compare && h.blocks > 0 ? '+' : '') + count(h.blocks)),
       make('td', '', h.site.kind ? 'map' : 'heap'),
       ...(s.process === null ? [make('td', '', this.name(h.site.process))] : []),
