@@ -96,7 +96,7 @@ static int failed(struct record *x, int err)
 	log_error("%s: %s; it holds %llu ticks, up to this one", x->own.output, strerror(-err),
 		  (unsigned long long)recorder__ticks(x->recorder));
 	x->failed = true;
-	return err;
+	return x->options->command ? 0 : err;
 }
 
 static int keep(void *arg, const struct report *r)
@@ -265,8 +265,9 @@ int command_record(int argc, char **argv)
 		return fputs(help, stdout) < 0;
 	}
 	code = 2;
-	if (!o.npids)
-		log_error("what is to be recorded? heapwatch record -o FILE -p PID (see --help)");
+	if (!o.npids && !o.comm && !o.cgroup && !o.command)
+		log_error("what is to be recorded? heapwatch record -o FILE -p PID, or -- COMMAND "
+			  "(see --help)");
 	else if (o.interval_ns < 100000000)
 		log_error("--interval takes 100ms or more here");
 	else

@@ -55,6 +55,15 @@ static const struct field process_list[] = {
     F(report_process, overhead_percent, FIELD_DOUBLE),
     F(report_process, overhead_worst_percent, FIELD_DOUBLE),
     F(report_process, windows, FIELD_U64),
+    F(report_process, ppid, FIELD_U32),
+    F(report_process, status, FIELD_U32),
+    F(report_process, seen_from, FIELD_NAME),
+    F(report_process, late_ns, FIELD_U64),
+    F(report_process, began_ns, FIELD_U64),
+    F(report_process, ended_ns, FIELD_U64),
+    F(report_process, unfollowed, FIELD_U64),
+    F(report_process, peak_rss_bytes, FIELD_U64),
+    F(report_process, pss_bytes, FIELD_U64),
 };
 
 static const struct field allocator_list[] = {
@@ -105,7 +114,32 @@ static const struct field cut_list[] = {
     F(report_cut, allocated_blocks, FIELD_U64),
 };
 
+static const struct field tree_list[] = {
+    F(report_tree, alive, FIELD_SIZE),
+    F(report_tree, ended, FIELD_SIZE),
+    F(report_tree, forgotten, FIELD_U64),
+    F(report_tree, rss_bytes, FIELD_U64),
+    F(report_tree, private_bytes, FIELD_U64),
+    F(report_tree, outstanding_bytes, FIELD_U64),
+    F(report_tree, outstanding_blocks, FIELD_U64),
+    F(report_tree, held_bytes, FIELD_U64),
+    F(report_tree, in_use_bytes, FIELD_U64),
+    F(report_tree, peak_ns, FIELD_U64),
+    F(report_tree, peak_private_bytes, FIELD_U64),
+    F(report_tree, peak_rss_bytes, FIELD_U64),
+    F(report_tree, peak_pss_bytes, FIELD_U64),
+};
+
+static const struct field share_list[] = {
+    F(report_share, pid, FIELD_U32),	       F(report_share, comm, FIELD_NAME),
+    F(report_share, private_bytes, FIELD_U64), F(report_share, rss_bytes, FIELD_U64),
+    F(report_share, pss_bytes, FIELD_U64),     F(report_share, outstanding_bytes, FIELD_U64),
+    F(report_share, held_bytes, FIELD_U64),    F(report_share, in_use_bytes, FIELD_U64),
+};
+
 LIST(fields_report, report_list);
+LIST(fields_tree, tree_list);
+LIST(fields_share, share_list);
 LIST(fields_process, process_list);
 LIST(fields_allocator, allocator_list);
 LIST(fields_arena, arena_list);

@@ -34,8 +34,8 @@ struct fields {
 	size_t n;
 };
 
-extern const struct fields fields_report, fields_process, fields_allocator, fields_arena,
-    fields_line, fields_pinned, fields_advice, fields_cut;
+extern const struct fields fields_report, fields_tree, fields_share, fields_process,
+    fields_allocator, fields_arena, fields_line, fields_pinned, fields_advice, fields_cut;
 
 /* Texts to numbers and back: 0 is NULL. */
 typedef uint64_t (*fields_number_fn)(void *arg, const char *text);

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "model/report.h"
 #include "store/changes.h"
-#include "store/fields.h"
 #include "store/recording_parts.h"
 #include "store/schema.h"
 #include "store/state.h"
@@ -190,11 +189,10 @@ static int build(struct instant *i)
 {
 	const struct state_library library = {recording__text, recording__stack, i->recording};
 	struct recording *r = i->recording;
-	struct words_reader reader = {.from = &i->state};
 	struct report_process *processes, **where;
 	struct recording_tally tally;
 	int err = recording_tally_read(&i->state, &tally);
-	size_t *count;
+	size_t *count, used;
 
 	arena__free(i->arena);
 	i->arena = arena__new();
@@ -218,10 +216,11 @@ static int build(struct instant *i)
 	}
 	if (!err)
 		err = add_sites(i, where, count);
-	fields_get(&fields_report, &i->report, &reader, recording__text, r);
+	if (!err)
+		err = state_decode_report(&i->state, &library, i->arena, &i->report, &used);
 	i->report.nprocesses = tally.nprocesses;
 	i->report.processes = processes;
-	return err ? err : reader.bad ? -EBADMSG : 0;
+	return err;
 }
 
 /* What is wrong is said here, once. */

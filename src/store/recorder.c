@@ -8,7 +8,6 @@
 #include "model/report.h"
 #include "store/changes.h"
 #include "store/dictionary.h"
-#include "store/fields.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/state.h"
@@ -173,8 +172,20 @@ static int write_sample(struct recorder *r, uint64_t process, const struct repor
 	return rows__sample(r->rows, &s);
 }
 
+/* Of a program that its parent does not run: what was forked for it, and exec'd before the tick. */
+static bool is_another_program(const struct report *report, const struct report_process *p)
+{
+	for (size_t i = 0; p->ppid && p->exe && i < report->nprocesses; i++) {
+		const struct report_process *parent = &report->processes[i];
+
+		if (parent->pid == p->ppid && parent->exe)
+			return strcmp(parent->exe, p->exe) != 0;
+	}
+	return false;
+}
+
 static int write_process(struct recorder *r, uint64_t process, const struct report_process *p,
-			 uint64_t time_ns)
+			 const struct report *report)
 {
 	uint64_t exe = dictionary__text(r->dictionary, p->exe ? p->exe : "");
 	struct kept *k = kept_of(r, process);
@@ -188,8 +199,8 @@ static int write_process(struct recorder *r, uint64_t process, const struct repo
 	if (p->exited && !new)
 		state.inspection_age = k->age;
 	k->age = state.inspection_age;
-	if (k->exe && k->exe != exe)
-		err = rows__mark(r->rows, time_ns, process, p->exe ? p->exe : "");
+	if (k->exe ? k->exe != exe : is_another_program(report, p))
+		err = rows__mark(r->rows, report->time_ns, process, p->exe ? p->exe : "");
 	k->exe = exe;
 	r->bytes.len = r->sites.len = r->scratch.n = 0;
 	state_encode(&state, r->dictionary, &r->scratch);
@@ -203,16 +214,11 @@ static int write_process(struct recorder *r, uint64_t process, const struct repo
 	return err;
 }
 
-static uint64_t number(void *arg, const char *text)
-{
-	return dictionary__text(arg, text);
-}
-
 /* What the tick itself says, but for the totals. */
 static void encode_tick(struct recorder *r, const struct report *report)
 {
 	r->tick.n = 0;
-	fields_put(&fields_report, report, &r->tick, number, r->dictionary);
+	state_encode_report(report, r->dictionary, &r->tick);
 	words__add(&r->tick, report->nprocesses);
 	for (size_t i = 0; i < report->nprocesses; i++)
 		words__add(&r->tick, dictionary__process(r->dictionary, &report->processes[i]));
@@ -249,7 +255,7 @@ int recorder__tick(struct recorder *r, const struct report *report)
 
 		err = dictionary__error(r->dictionary);
 		if (!err)
-			err = write_process(r, process, p, report->time_ns);
+			err = write_process(r, process, p, report);
 	}
 	if (!err) {
 		encode_tick(r, report);

@@ -9,21 +9,40 @@
 #include "store/recording_parts.h"
 #include "store/schema.h"
 
+/* As many words as the first of them says. */
+static void skip(struct words_reader *r)
+{
+	uint64_t n = words__take(r);
+
+	if (n > r->from->n - r->at)
+		r->bad = true;
+	else
+		r->at += n;
+}
+
+/* state_encode_report's part of a tick's words. */
+static void skip_report(struct words_reader *r)
+{
+	uint64_t shares;
+
+	skip(r);
+	skip(r);
+	shares = words__take(r);
+	for (uint64_t i = 0; i < shares && !r->bad; i++)
+		skip(r);
+}
+
 int recording_tally_read(const struct words *state, struct recording_tally *out)
 {
 	struct words_reader r = {.from = state};
-	uint64_t n = words__take(&r);
 
-	if (r.bad || n > state->n - r.at)
+	skip_report(&r);
+	if (r.bad || r.at == state->n)
 		return -EBADMSG;
-	r.at += n;
-	out->fields = r.at;
-	n = words__take(&r);
-	if (r.bad || n > state->n - r.at)
-		return -EBADMSG;
-	out->nprocesses = n;
+	out->nprocesses = words__take(&r);
 	out->processes = state->w + r.at;
-	r.at += n;
+	r.at--;
+	skip(&r);
 	out->samples = words__take(&r);
 	for (int t = 0; t < DICTIONARY_TABLES + 1; t++) {
 		out->totals[t].rows = words__take(&r);

@@ -39,7 +39,6 @@ struct recording {
 
 /* A tick's words (schema.h). */
 struct recording_tally {
-	size_t fields; /* words of the report's own fields, from the first on */
 	size_t nprocesses;
 	const uint64_t *processes; /* numbers, in the words */
 	uint64_t samples;

@@ -39,6 +39,15 @@ void state_encode(const struct report_process *p, struct dictionary *d, struct w
 	put_list(&fields_cut, p->cuts, p->ncuts, sizeof(*p->cuts), d, out);
 }
 
+void state_encode_report(const struct report *r, struct dictionary *d, struct words *out)
+{
+	const struct report_tree *t = &r->tree;
+
+	fields_put(&fields_report, r, out, number, d);
+	fields_put(&fields_tree, t, out, number, d);
+	put_list(&fields_share, t->shares, t->nshares, sizeof(*t->shares), d, out);
+}
+
 struct decoder {
 	struct words_reader r;
 	const struct state_library *library;
@@ -113,4 +122,17 @@ int state_decode(const struct words *from, const struct state_library *library, 
 	if (!x.err && (x.r.bad || x.r.at != from->n))
 		x.err = -EBADMSG;
 	return x.err;
+}
+
+int state_decode_report(const struct words *from, const struct state_library *library,
+			struct arena *a, struct report *r, size_t *used)
+{
+	struct decoder x = {.r = {.from = from}, .library = library, .arena = a};
+	struct report_tree *t = &r->tree;
+
+	fields_get(&fields_report, r, &x.r, library->text, library->arg);
+	fields_get(&fields_tree, t, &x.r, library->text, library->arg);
+	t->shares = take_list(&x, &fields_share, sizeof(*t->shares), &t->nshares);
+	*used = x.r.at;
+	return x.err ? x.err : x.r.bad ? -EBADMSG : 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* state.h: a process of a report, its sites left out, as an array of words and back.  Pure. */
+/*
+ * state.h: a process of a report, its sites left out, as an array of words and back; and what a
+ * report says of all of them.  Pure.
+ */
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
@@ -9,12 +12,15 @@
 
 struct arena;
 struct dictionary;
+struct report;
 struct report_frame;
 struct report_process;
 struct words;
 
 /* Append p to out.  An error of memory is the dictionary's or out's to tell. */
 void state_encode(const struct report_process *p, struct dictionary *d, struct words *out);
+
+void state_encode_report(const struct report *r, struct dictionary *d, struct words *out);
 
 struct state_stack {
 	const struct report_frame *frames; /* leaf first */
@@ -34,5 +40,8 @@ struct state_library {
  * -ENOMEM. */
 int state_decode(const struct words *from, const struct state_library *library, struct arena *a,
 		 struct report_process *p);
+/* *used: how many of the words that took, from the first on; others follow. */
+int state_decode_report(const struct words *from, const struct state_library *library,
+			struct arena *a, struct report *r, size_t *used);
 
 #endif

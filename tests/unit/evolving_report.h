@@ -30,6 +30,7 @@ struct evolving {
 	struct report_line lines[EV_PROCESSES][3];
 	struct report_pinned pinned[EV_PROCESSES][3];
 	struct report_advice advice;
+	struct report_share shares[3];
 	struct report_process all[EV_PROCESSES], in[EV_PROCESSES];
 	struct report report;
 };
@@ -61,6 +62,8 @@ static void ev_init(struct evolving *e, uint64_t seed)
 						    .user_probes = "session",
 						    .kernel_probes = "fentry",
 						    .mode = "exact",
+						    .seen_from = p ? "fork" : "attach",
+						    .ppid = p ? 1000 : 0,
 						    .waterfall = e->lines[p],
 						    .pinned = e->pinned[p],
 						    .advice = &e->advice};
@@ -166,6 +169,8 @@ static const struct report *ev_next(struct evolving *e)
 			q->events += ev_random(e, 1000);
 			q->overhead_percent = (double)ev_random(e, 1000) / 3;
 			q->windows += ev_random(e, 3);
+			q->pss_bytes = ev_random(e, 1 << 20);
+			q->status = 256;
 			q->lost_events += ev_random(e, 100) == 0;
 			q->mode = q->lost_events ? "degraded" : "exact";
 			q->inspection_age = (double)ev_random(e, 1000) / 7;
@@ -181,7 +186,16 @@ static const struct report *ev_next(struct evolving *e)
 		e->in[0] = e->in[1];
 		e->in[1] = first;
 	}
-	e->report = (struct report){.time_ns = 1700000000000000000ull + e->tick * 100000007ull,
+	for (size_t i = 0; i < 3; i++)
+		e->shares[i] =
+		    (struct report_share){1000 + (uint32_t)i, "app", e->tick, 5, 6, 7, 8, 9};
+	e->report = (struct report){.tree = {.alive = n,
+					     .ended = e->tick,
+					     .peak_ns = e->tick / 9,
+					     .peak_pss_bytes = ev_random(e, 99),
+					     .nshares = e->tick % 4,
+					     .shares = e->shares},
+				    .time_ns = 1700000000000000000ull + e->tick * 100000007ull,
 				    .elapsed_ns = e->tick * 100000007ull,
 				    .last = e->tick == 99,
 				    .nprocesses = n,
