@@ -27,7 +27,10 @@ int watched_refuse(pid_t pid, int err)
 		break;
 	case -EACCES:
 	case -EPERM:
-		log_error("process %d may not be looked at: run as root (sudo heapwatch ...)", pid);
+		log_error("process %d may not be looked at: %s", pid,
+			  geteuid() ? "run as root (sudo heapwatch ...)"
+				    : "not even by root, for it has privileges that we lack, or a "
+				      "security module forbids it");
 		break;
 	default:
 		log_error("process %d: %s", pid, strerror(-err));

@@ -35,6 +35,10 @@
 #define TCACHE_2_30 \
 	.tcache_bins = 64, .tcache_count_bytes = 2, .tcache_entries = 0x80, .tcache_size = 0x280
 
+#define TCACHE_2_42                                                                               \
+	.tcache_bins = 76, .tcache_count_bytes = 2, .tcache_entries = 0x98, .tcache_size = 0x2f8, \
+	.tcache_left = true
+
 /* clang-format off */
 static const struct glibc_layout layouts[] = {
 	{.from = 26, .to = 26, STATE_2_26, PAR_2_26, TCACHE_2_26},
@@ -42,8 +46,8 @@ static const struct glibc_layout layouts[] = {
 	{.from = 30, .to = 31, STATE_2_27, PAR_2_26, TCACHE_2_30},
 	{.from = 32, .to = 34, STATE_2_27, PAR_2_26, TCACHE_2_30, .mangled = true},
 	{.from = 35, .to = 41, STATE_2_27, PAR_2_35, TCACHE_2_30, .mangled = true},
-	{.from = 42, .to = 42, STATE_2_27, PAR_2_35, .mangled = true},
-	{.from = 43, .to = 43, STATE_2_43, PAR_2_43, .mangled = true},
+	{.from = 42, .to = 42, STATE_2_27, PAR_2_35, TCACHE_2_42, .mangled = true},
+	{.from = 43, .to = 43, STATE_2_43, PAR_2_43, TCACHE_2_42, .mangled = true},
 };
 /* clang-format on */
 

@@ -27,9 +27,11 @@ struct glibc_layout {
 	/* heap_info: the arena of a heap that was mapped lies behind it */
 	uint16_t heap_header;
 
-	/* tcache_perthread_struct; bins 0: its layout is not known here */
+	/* tcache_perthread_struct */
 	uint16_t tcache_bins, tcache_count_bytes, tcache_entries, tcache_size;
-	bool mangled; /* fastbins' and tcache's links are XORed with their address >> 12 */
+	bool tcache_left; /* it counts what still fits, not what is there; bins from 64 on are of
+			     mixed sizes */
+	bool mangled;	  /* fastbins' and tcache's links are XORed with their address >> 12 */
 };
 
 /* The layout of glibc 2.minor, or NULL where it is not known. */

@@ -179,14 +179,23 @@ int glibc_bins(const struct glibc *g, const struct glibc_arena *a, const void *s
 	return torn;
 }
 
-static int one_entry(const struct glibc *g, uint64_t e, uint64_t size, unsigned int count,
-		     struct glibc_chunks *out)
-{
-	for (; count && e; count--) {
-		struct links l;
-		int err = e & 15 ? -EAGAIN : read_links(g, e - 16, &l);
+/* The bins of one size each; behind them, from 2.42 on, such of a range. */
+#define TCACHE_SMALL 64u
 
-		if (!err && (l.size & ~GLIBC_SIZE_BITS) != size)
+/* Follow a bin to its end: how many entries, at most max; -EAGAIN: it is none. */
+static int one_entry(const struct glibc *g, uint64_t e, unsigned int bin, unsigned int max,
+		     size_t *room, struct glibc_chunks *out)
+{
+	unsigned int n = 0;
+
+	for (; e; n++) {
+		struct links l;
+		int err = e & 15 || n == max || !*room ? -EAGAIN : read_links(g, e - 16, &l);
+		uint64_t size = err ? 0 : l.size & ~GLIBC_SIZE_BITS;
+
+		*room -= *room != 0;
+		if (!err && (bin < TCACHE_SMALL ? size != (bin + 2) * 16u
+						: size < (TCACHE_SMALL + 2) * 16u || size & 15))
 			err = -EAGAIN;
 		if (!err)
 			err = glibc_chunks_add(out, e - 16, size, GLIBC_TCACHE);
@@ -194,31 +203,45 @@ static int one_entry(const struct glibc *g, uint64_t e, uint64_t size, unsigned 
 			return err;
 		e = reveal(g, e, l.fd);
 	}
-	return count || e ? -EAGAIN : 0;
+	return (int)n;
 }
 
-int glibc_tcache(const struct glibc *g, const void *content, struct glibc_chunks *out)
+/* Does a bin that holds n say so?  From 2.42 on it says how many more fit: in all bins together
+ * with those that are there the same, or none where the bin is not used. */
+static bool fits(const struct glibc_layout *l, unsigned int said, unsigned int n,
+		 unsigned int *capacity)
+{
+	if (!l->tcache_left)
+		return said == n;
+	if (!*capacity)
+		*capacity = said + n;
+	return said + n == *capacity || (!said && !n);
+}
+
+int glibc_tcache(const struct glibc *g, const void *content, size_t *room, struct glibc_chunks *out)
 {
 	const struct glibc_layout *l = g->layout;
 	const unsigned char *counts = content;
+	unsigned int capacity = 0;
 	size_t before = out->n;
 
 	for (unsigned int i = 0; i < l->tcache_bins; i++) {
 		uint64_t e = word(content, l->tcache_entries + 8 * i);
-		unsigned int count = counts[i];
-		int err;
+		unsigned int said = counts[i];
+		int n = 0;
 
 		if (l->tcache_count_bytes == 2)
-			count = counts[2 * i] | (unsigned int)counts[2 * i + 1] << 8;
+			said = counts[2 * i] | (unsigned int)counts[2 * i + 1] << 8;
 		/* Any other data of that size fails here, or at the chunks that it points to. */
-		if (!e != !count || count > TCACHE_COUNT_MAX) {
+		if (l->tcache_left ? capacity > TCACHE_COUNT_MAX : !e != !said)
+			n = -EAGAIN;
+		if (e && !n)
+			n = one_entry(g, e, i, l->tcache_left ? TCACHE_COUNT_MAX : said, room, out);
+		if (n >= 0 && !fits(l, said, (unsigned int)n, &capacity))
+			n = -EAGAIN;
+		if (n < 0) {
 			out->n = before;
-			return 0;
-		}
-		err = one_entry(g, e, (i + 2) * 16, count, out);
-		if (err) {
-			out->n = before;
-			return err == -ENOMEM ? err : 0;
+			return n == -ENOMEM ? n : 0;
 		}
 	}
 	return (int)(out->n - before);

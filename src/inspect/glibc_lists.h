@@ -35,9 +35,11 @@ int glibc_bins(const struct glibc *g, const struct glibc_arena *a, const void *s
 
 /*
  * If `content` (layout->tcache_size bytes from behind a chunk's header) is a thread's cache, append
- * what it holds and return how many; 0: it is none, or is empty; -ENOMEM.
+ * what it holds and return how many; 0: it is none, or is empty; -ENOMEM.  *room: how many entries
+ * may be looked at yet, in all: a hostile heap can look like a million caches of lists without end.
  */
-int glibc_tcache(const struct glibc *g, const void *content, struct glibc_chunks *out);
+int glibc_tcache(const struct glibc *g, const void *content, size_t *room,
+		 struct glibc_chunks *out);
 
 /* Read a->addr's arena anew; the full walk's fields become 0.  0, -ENODATA (implausible), ... */
 int glibc_arena_read(const struct glibc *g, struct glibc_arena *a);

@@ -26,9 +26,11 @@ struct walk {
 	struct heap *now; /* under way */
 	struct glibc_heap reader;
 	uint64_t walked; /* bytes of chunks, all heaps */
+	uint64_t system; /* of all arenas: a cache holds blocks of any */
 	/* Sorted; the next are those at or behind the chunk under way.  tcache: after the walk. */
 	struct glibc_chunks fast, tcache;
 	size_t next_fast, next_tcache;
+	size_t tcache_room; /* entries that may be looked at */
 	const struct glibc_visitor *v;
 };
 
@@ -90,7 +92,7 @@ static int look_for_tcache(struct walk *w, const struct glibc_chunk *c)
 	if (!l->tcache_bins || c->size != ((l->tcache_size + 8u + 15) & ~15u) ||
 	    !glibc_heap_peek(&w->reader, c->addr + 16, content, l->tcache_size))
 		return 0;
-	n = glibc_tcache(w->g, content, &w->tcache);
+	n = glibc_tcache(w->g, content, &w->tcache_room, &w->tcache);
 	return n < 0 ? n : 0;
 }
 
@@ -231,6 +233,8 @@ static int walk_arena(struct walk *w, int last)
 	if (err || !a->system)
 		return err;
 	w->fast.n = w->tcache.n = 0;
+	/* More than this is in no cache: blocks of them are small, and threads have a heap too. */
+	w->tcache_room = 4096 + w->system / 256;
 	fast = glibc_fastbins(w->g, a, before, w->reader.deadline_ns, &w->fast);
 	if (fast && fast != -EAGAIN)
 		return fast;
@@ -296,7 +300,7 @@ static void add_up(struct glibc_state *s)
 int glibc_walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
 	       const struct glibc_visitor *v, struct glibc_state *state)
 {
-	struct walk w = {.g = g, .pages = pages, .v = v};
+	struct walk w = {.g = g, .pages = pages, .v = v, .system = state->sum.system};
 	int err = glibc_heap_init(&w.reader, g, budget_ns ? clock_now_ns() + budget_ns : 0);
 
 	for (size_t i = 0; i < state->narenas && !err; i++) {

@@ -335,6 +335,18 @@ for name in ("cycle", "wild", "absurd"):
 
 
 @test
+def test_hostile_caches():
+    """What only looks like threads' caches takes no time, and is what it is: blocks in use."""
+    p = Heaps("caches")
+    began = time.monotonic()
+    r = explain(p.pid)
+    check(time.monotonic() - began < 5, "it took %.1f s" % (time.monotonic() - began))
+    equal((r["allocator"]["confidence"], r["allocator"]["tcache_bytes"]), ("exact", 0), "confidence "
+          "and bytes in caches")
+    check(line_of(r, "live blocks") > 20011 * 656, "%s" % r["waterfall"])
+
+
+@test
 def test_repair():
     """Frees that were lost are not leaks for long."""
     p = Heaps("burst")

@@ -85,7 +85,9 @@ static void make_tcache(struct image *i, unsigned char *content, unsigned char *
 	const struct glibc_layout *l = i->g.layout;
 
 	/* One chunk of 0x60 bytes: bin 4. */
-	content[4 * l->tcache_count_bytes] = 1;
+	for (unsigned int b = 0; l->tcache_left && b < 64; b++)
+		content[b * l->tcache_count_bytes] = 16;
+	content[4 * l->tcache_count_bytes] = l->tcache_left ? 15 : 1;
 	put(content + l->tcache_entries + 8 * 4, address(entry));
 	put(entry, mangle(i, entry, 0));
 }
