@@ -4,14 +4,12 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 
 import harness
-from harness import (Failed, Lines, Watch, check, equal, heapwatch, main, need, of_site, scratch,
-                     skip, start)
+from harness import (Lines, Watch, check, equal, heapwatch, main, need, of_site, scratch, start)
 
 TESTS = {}
 
@@ -242,137 +240,6 @@ def test_python_malloc():
     explained(r, p.pid)
     equal(line_of(r, "python's object arenas (pymalloc)"), 0, "arenas")
     check(300007 * (64 + 32 + 64) * 0.95 < line_of(r, "live blocks"), "%s" % r["waterfall"])
-
-
-class Heaps:
-    """A fixture with a heap that is hard to read; xml: what it says before it is ready."""
-
-    def __init__(self, mode):
-        self.p = start([os.path.join(harness.BUILD, "fixtures/heaps"), mode],
-                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid, self.lines = self.p.pid, Lines(self.p.stdout)
-        while self.lines.next("ready") not in ("ready", None):
-            pass
-        equal(self.lines.seen[-1], "ready", "the fixture's last line")
-        self.xml = "\n".join(self.lines.seen[:-1])
-
-    def tell(self):
-        self.p.stdin.write("\n")
-        self.p.stdin.flush()
-
-
-@test
-def test_over_4_gib():
-    p = Heaps("big")
-    r = explain(p.pid)
-    a = r["allocator"]
-    explained(r, p.pid)
-    equal(a["confidence"], "exact", "confidence")
-    # 47009 blocks of 100016 bytes with their headers; each third is free.
-    equal(a["in_use_bytes"] // 100016, 47009 - 15670, "blocks in use")
-    check(a["system_bytes"] > 47009 * 100016, "system is %d" % a["system_bytes"])
-    check(r["rss_bytes"] < 1 << 30, "looking at it made it resident: %d" % r["rss_bytes"])
-
-
-@test
-def test_large_and_aligned():
-    """Blocks with a mapping each are known by address, also where they were moved within it."""
-    p = Heaps("aligned")
-    w = Watch(p.pid)
-    p.tell()
-    equal(p.lines.next("full"), "full", "the fixture's line")
-    r = looked_at(w)
-    equal((r["outstanding_blocks"], r["outstanding_bytes"]), (7, 7 * 1000003), "outstanding")
-    equal(line_of(r, "live blocks seen, by callsite"), 7 * 1000003, "live blocks seen")
-    equal(r["allocator"]["mmapped_blocks"], 7, "blocks with a mapping each")
-    w.end_exactly()
-
-
-@test
-def test_foreign_sbrk():
-    """The sums are right; what no chunk told has a line of its own."""
-    p = Heaps("foreign")
-    r = explain(p.pid)
-    heap = figures(re.search(r"<heap nr=.*?</heap>", p.xml, re.S)[0])
-    a = r["allocator"]
-    equal((a["system_bytes"], a["free_bytes"]), (heap["current"], free_of(heap)), "system and free")
-    explained(r, p.pid)
-    check(line_of(r, "malloc's heaps, where no walk went") > 1998 // 2 * 1009, "%s" % r["waterfall"])
-    check(line_of(r, "allocator overhead") < 64 << 10, "%s" % r["waterfall"])
-
-
-@test
-def test_torn():
-    p = Heaps("busy")
-    seen = {"exact": 0, "estimated": 0, "unknown": 0}
-    for _ in range(50):
-        r = explain(p.pid)
-        a = r["allocator"]
-        seen[a["confidence"]] += 1
-        check(0 <= a["in_use_bytes"] <= a["system_bytes"] < 256 << 20, "%s" % a)
-        equal(a["in_use_bytes"] + a["free_bytes"], a["system_bytes"], "in use and free")
-        if a["confidence"] != "unknown":
-            # 4 * 1009 blocks of 2,060 bytes on average, and of 4,096 at most.
-            check(4 * 1009 * 1500 < a["in_use_bytes"] < 4 * 1009 * 4500, "%s" % a)
-    check(seen["unknown"] < 25, "confidences are %s" % seen)
-    equal(p.p.poll(), None, "the target's exit code")
-
-
-def hostile(mode):
-    p = Heaps(mode)
-    began = time.monotonic()
-    r = explain(p.pid)
-    took = time.monotonic() - began
-    check(took < 5, "it took %.1f s" % took)
-    equal(r["allocator"]["confidence"], "unknown", "confidence of a broken heap")
-    a = r["allocator"]
-    equal(a["free_bytes"] + a["in_use_bytes"], a["system_bytes"], "in use and free")
-    check(line_of(r, "malloc's heaps, in use or free") > 0, "%s" % r["waterfall"])
-
-
-for name in ("cycle", "wild", "absurd"):
-    TESTS["test_hostile[%s]" % name] = lambda name=name: hostile(name)
-
-
-@test
-def test_hostile_caches():
-    """What only looks like threads' caches takes no time, and is what it is: blocks in use."""
-    p = Heaps("caches")
-    began = time.monotonic()
-    r = explain(p.pid)
-    check(time.monotonic() - began < 5, "it took %.1f s" % (time.monotonic() - began))
-    equal((r["allocator"]["confidence"], r["allocator"]["tcache_bytes"]), ("exact", 0), "confidence "
-          "and bytes in caches")
-    check(line_of(r, "live blocks") > 20011 * 656, "%s" % r["waterfall"])
-
-
-@test
-def test_repair():
-    """Frees that were lost are not leaks for long."""
-    p = Heaps("burst")
-    w = Watch(p.pid, "--ring-size", "64K")
-    p.tell()
-    equal(p.lines.next("full"), "full", "the fixture's line")
-    r = w.process()
-    equal((r["outstanding_blocks"], r["lost_events"]), (10007, 0), "blocks, and events lost")
-    # While heapwatch stands still its ring of 64 KiB takes 2,048 frees of 32 bytes at most.
-    harness.stop(w.p.pid)
-    p.tell()
-    equal(p.lines.next("freed"), "freed", "the fixture's line")
-    w.p.send_signal(signal.SIGCONT)
-    r = w.process()
-    lost = r["lost_events"]
-    check(lost >= 10007 - 2048, "only %d were lost" % lost)
-    deadline = time.monotonic() + 20
-    while r["outstanding_blocks"]:
-        check(time.monotonic() < deadline, "after 20 s %d blocks are still held, %d mended" % (
-            r["outstanding_blocks"], r["repaired_blocks"]))
-        r = w.process()
-    equal((r["outstanding_bytes"], r["mode"]), (0, "degraded"), "bytes and mode")
-    # What was lost are frees, and the few times that the heap shrank.
-    check(lost - 5 <= r["repaired_blocks"] <= lost, "%d mended of %d" % (
-        r["repaired_blocks"], lost))
-    w.end()
 
 
 @test
