@@ -91,8 +91,7 @@ static struct page_data *page_data_new(enum page_watch watch, const char *why)
 		arena__free(a);
 		return NULL;
 	}
-	*d = (struct page_data){
-	    .arena = a, .watch = watch, .hits_share = -1, .why = arena__string(a, why)};
+	*d = (struct page_data){.arena = a, .watch = watch, .why = arena__string(a, why)};
 	if (!d->why)
 		d->why = "";
 	return d;

@@ -10,18 +10,13 @@
 #include "app/session.h"
 #include "base/clock.h"
 #include "model/report_copy.h"
-#include "probe/feature.h"
-#include "probe/kinds.h"
 #include "tui/page.h"
 
 struct top_watch {
 	struct session *session;
 	uint64_t start_ns;
-	/* For the rate of hits. */
-	uint64_t last_ns, last_hits;
-	/* ns that a hit costs the process, measured on ourselves; below 0: not known. */
-	double hit_ns;
-	bool measured;
+	pid_t pid;
+	uint64_t last_ns, last_hits; /* for the rate of hits */
 };
 
 int top_watch__new(const struct session_config *config, pid_t pid, struct top_watch **out,
@@ -38,7 +33,7 @@ int top_watch__new(const struct session_config *config, pid_t pid, struct top_wa
 		return err;
 	}
 	w->start_ns = w->last_ns = clock_now_ns();
-	w->hit_ns = -1;
+	w->pid = pid;
 	*out = w;
 	return 0;
 }
@@ -63,34 +58,23 @@ void top_watch__step(struct top_watch *w)
 	session__step(w->session);
 }
 
-static void measure(struct top_watch *w, const char *kind_name)
-{
-	struct feature_costs costs;
-
-	w->measured = true;
-	for (enum user_kind k = USER_SESSION; k < USER_KINDS; k++)
-		/* Entry and return are two hits. */
-		if (!strcmp(kind_name, user_kind_name(k)) && !feature_costs(k, &costs))
-			w->hit_ns = costs.entry_return / 2;
-}
-
 void top_watch__report(struct top_watch *w, struct page_data *d)
 {
 	const struct report *r = session__report(w->session, false);
+	const struct report_process *p = NULL;
 	uint64_t now = clock_now_ns();
-	const struct report_process *p = r && r->nprocesses ? r->processes : NULL;
-	double seconds = (double)(now - w->last_ns) / 1e9;
 
+	for (size_t i = 0; r && i < r->nprocesses; i++)
+		if (r->processes[i].pid == (uint32_t)w->pid)
+			p = &r->processes[i];
 	if (!p)
 		return;
 	d->process = report_copy(d->arena, p);
 	d->elapsed = (double)(now - w->start_ns) / 1e9;
-	d->hits_rate =
-	    p->probe_hits > w->last_hits ? (double)(p->probe_hits - w->last_hits) / seconds : 0;
+	if (p->probe_hits > w->last_hits)
+		d->hits_rate =
+		    (double)(p->probe_hits - w->last_hits) / ((double)(now - w->last_ns) / 1e9);
+	d->overhead = p->overhead_percent;
 	w->last_ns = now;
 	w->last_hits = p->probe_hits;
-	if (!w->measured)
-		measure(w, p->user_probes);
-	if (w->hit_ns >= 0)
-		d->hits_share = d->hits_rate * w->hit_ns / 1e9;
 }

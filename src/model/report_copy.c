@@ -98,6 +98,7 @@ struct report_process *report_copy(struct arena *a, const struct report_process 
 		return NULL;
 	p->comm = string(&c, p->comm);
 	p->exe = string(&c, p->exe);
+	p->seen_from = string(&c, p->seen_from);
 	p->user_probes = string(&c, p->user_probes);
 	p->kernel_probes = string(&c, p->kernel_probes);
 	p->mode = string(&c, p->mode);

@@ -28,9 +28,9 @@ struct page_data {
 	const struct report_process *process; /* NULL: it ended before it could be looked at */
 	const char *why; /* why something is missing, for a line of the page; "" */
 	enum page_watch watch;
-	double elapsed;	   /* seconds since the attach */
-	double hits_rate;  /* of probes, a second */
-	double hits_share; /* of one core, that they take; below 0: not known */
+	double elapsed;	  /* seconds since the attach */
+	double hits_rate; /* of probes, a second */
+	double overhead;  /* percent of the process's run time that they take, lately */
 	bool has_mappings;
 	size_t nmappings;
 	const struct page_mapping *mappings; /* by bytes, largest first */

@@ -33,13 +33,8 @@ static void draw_watch(const struct page_view *v, struct cells *c, int y, int x)
 		style = STYLE_BAD;
 	} else if (d && d->watch == PAGE_WATCHING) {
 		style = STYLE_GOOD;
-		if (d->hits_share >= 0)
-			snprintf(text, sizeof(text),
-				 "watched %.0f s: %.0f hits/s, %.1f%% of a core", d->elapsed,
-				 d->hits_rate, 100 * d->hits_share);
-		else
-			snprintf(text, sizeof(text), "watched %.0f s: %.0f hits/s", d->elapsed,
-				 d->hits_rate);
+		snprintf(text, sizeof(text), "watched %.0f s: %.0f hits/s, overhead %.1f%%",
+			 d->elapsed, d->hits_rate, d->overhead);
 	} else if (d) {
 		snprintf(text, sizeof(text), "%s", words[d->watch]);
 	}

@@ -158,7 +158,8 @@ void page_callsites(struct page_body *b, const struct page_state *s, const struc
 		const struct report_site *site = &p->sites[order.v[i]];
 		int64_t by = page_change(s, site);
 
-		machine_bytes_text(size, (double)site->bytes);
+		snprintf(size, sizeof(size), "%s%.16s", site->estimated ? "~" : "",
+			 machine_bytes_text(held, (double)site->bytes));
 		snprintf(change, sizeof(change), "%s%.16s", by > 0 ? "+" : "",
 			 machine_bytes_text(held, (double)by));
 		if (s->marked)

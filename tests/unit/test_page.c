@@ -28,9 +28,36 @@ static const struct report_frame other_frames[] = {
 
 /* Its parts are copied from here, so that a test may change them. */
 static struct report_site sites[] = {
-    {REPORT_HEAP, 11, 50 << 20, 1000, 60 << 20, 1100, false, 3, leak_frames, NULL},
-    {REPORT_MAP, 13, 8 << 20, 2, 8 << 20, 2, true, 2, other_frames, "no rule for this code"},
-    {REPORT_HEAP, 13, 1 << 10, 7, 2 << 10, 14, false, 2, other_frames, NULL},
+    {.kind = REPORT_HEAP,
+     .stack = 11,
+     .bytes = 50 << 20,
+     .blocks = 1000,
+     .allocated_bytes = 60 << 20,
+     .allocated_blocks = 1100,
+     .truncated = false,
+     .nframes = 3,
+     .frames = leak_frames,
+     .reason = NULL},
+    {.kind = REPORT_MAP,
+     .stack = 13,
+     .bytes = 8 << 20,
+     .blocks = 2,
+     .allocated_bytes = 8 << 20,
+     .allocated_blocks = 2,
+     .truncated = true,
+     .nframes = 2,
+     .frames = other_frames,
+     .reason = "no rule for this code"},
+    {.kind = REPORT_HEAP,
+     .stack = 13,
+     .bytes = 1 << 10,
+     .blocks = 7,
+     .allocated_bytes = 2 << 10,
+     .allocated_blocks = 14,
+     .truncated = false,
+     .nframes = 2,
+     .frames = other_frames,
+     .reason = NULL},
 };
 static const struct report_arena arenas[] = {
     {0x7f0000000c60, true, 1, 73 << 20, 73 << 20, 16 << 20, 57 << 20, 55 << 20, 53 << 20, "exact"},
@@ -56,6 +83,7 @@ static struct report_process process_of(void)
 	    .pid = 41,
 	    .comm = "import",
 	    .exe = "/usr/bin/import",
+	    .seen_from = "attach",
 	    .user_probes = "session",
 	    .kernel_probes = "fentry",
 	    .mode = "exact",
@@ -112,7 +140,7 @@ static void open_page(struct bench *b, int width, int height)
 				  .watch = PAGE_WATCHING,
 				  .elapsed = 17.4,
 				  .hits_rate = 84092,
-				  .hits_share = 0.1181,
+				  .overhead = 11.81,
 				  .has_mappings = true,
 				  .nmappings = 2,
 				  .mappings = mappings};
@@ -308,6 +336,8 @@ static void copy(void **state)
 	assert_non_null(to);
 	memset((char *)from->comm, 'x', 6);
 	assert_string_equal(to->comm, "import");
+	assert_string_equal(to->seen_from, "attach");
+	assert_ptr_not_equal(to->seen_from, from->seen_from);
 	assert_ptr_not_equal(to->sites, sites);
 	assert_int_equal(to->nsites, 3);
 	assert_string_equal(to->sites[0].frames[0].function, "keep_record");
