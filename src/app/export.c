@@ -12,6 +12,7 @@
 #include "app/export_metrics.h"
 #include "app/export_pages.h"
 #include "app/export_render.h"
+#include "app/limits.h"
 #include "app/machine_source.h"
 #include "app/privileges.h"
 #include "app/watcher.h"
@@ -226,6 +227,7 @@ static int make(struct exporter *e)
 	if (!e->source)
 		return -ENOMEM;
 	options.source = machine_source__sampler(e->source);
+	limits_raise_files();
 	err = sampler__new(&options, &e->sampler);
 	if (err) {
 		log_error("cannot read /proc: %s", strerror(-err));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "app/export_profile.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "model/groups.h"
 #include "model/report.h"
 #include "model/report_kept.h"
+#include "out/delta.h"
 #include "out/page.h"
 #include "out/pprof.h"
 
@@ -70,7 +72,7 @@ void profile__put(struct profile *p)
 	free(p);
 }
 
-static bool cut_end(const char *path, size_t *len)
+static bool cut_end(const char *path, size_t *len, bool *allocs)
 {
 	static const char *const ends[] = {"/debug/pprof/heap", "/debug/pprof/allocs"};
 
@@ -81,6 +83,7 @@ static bool cut_end(const char *path, size_t *len)
 		if (*len <= n || strcmp(path + *len - n, ends[i]))
 			continue;
 		*len -= n;
+		*allocs = i;
 		return true;
 	}
 	return false;
@@ -93,7 +96,7 @@ bool profile_target(const char *path, struct profile_target *out)
 	char *end;
 
 	*out = (struct profile_target){0};
-	if (!cut_end(path, &len))
+	if (!cut_end(path, &len, &out->allocs))
 		return false;
 	if (!strncmp(path, "/pid/", 5) && path[5] >= '1' && path[5] <= '9') {
 		pid = strtoul(path + 5, &end, 10);
@@ -122,33 +125,47 @@ unsigned int profile__count(const struct profile *p, const struct profile_target
 	return n;
 }
 
+/* Those of the target, in *r, whose array the caller frees.  alive: NULL, or only those in it. */
+static bool choose(const struct profile *p, const struct profile_target *target,
+		   const struct report *alive, struct report *r)
+{
+	struct report_process *chosen = calloc(processes(p) + 1, sizeof(*chosen));
+	size_t n = 0;
+
+	if (!chosen)
+		return false;
+	for (size_t i = 0; i < processes(p); i++) {
+		const struct report_process *one = &report_kept__report(p->copy)->processes[i];
+
+		if (is_of(p, i, target) && (!alive || delta_find(alive, one)))
+			chosen[n++] = *one;
+	}
+	if (p->copy)
+		*r = *report_kept__report(p->copy);
+	r->processes = chosen;
+	r->nprocesses = n;
+	return true;
+}
+
 struct page *profile__page(const struct profile *p, const struct profile_target *target,
 			   const struct profile *before)
 {
-	struct report_process *chosen = calloc(processes(p) + 1, sizeof(*chosen));
-	struct report r = {.processes = chosen};
+	struct report r = {.processes = NULL}, earlier = {.processes = NULL};
 	char *body = NULL;
 	size_t len;
-	FILE *f;
-	int err;
+	FILE *f = NULL;
+	int err = -ENOMEM;
 
-	if (!chosen || !p->copy) {
-		free(chosen);
-		return NULL;
-	}
-	r = *report_kept__report(p->copy);
-	r.processes = chosen;
-	r.nprocesses = 0;
-	for (size_t i = 0; i < processes(p); i++)
-		if (is_of(p, i, target))
-			chosen[r.nprocesses++] = report_kept__report(p->copy)->processes[i];
-	f = open_memstream(&body, &len);
-	err = f ? pprof_write(f, &r,
-			      before && before->copy ? report_kept__report(before->copy) : NULL)
-		: -1;
-	if (f)
+	/* What has ended meanwhile, or was never asked for, would be told as freed. */
+	if (choose(p, target, NULL, &r) && (!before || choose(before, target, &r, &earlier)))
+		f = open_memstream(&body, &len);
+	if (f) {
+		err = pprof_write(f, &r, before ? &earlier : NULL,
+				  target->allocs ? PPROF_ALLOC_SPACE : PPROF_INUSE_SPACE);
 		fclose(f);
-	free(chosen);
+	}
+	free((void *)r.processes);
+	free((void *)earlier.processes);
 	if (!err)
 		return page__new("application/octet-stream", body, len);
 	free(body);

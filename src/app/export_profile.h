@@ -21,6 +21,7 @@ void profile__put(struct profile *p);
 struct profile_target {
 	uint32_t pid; /* 0: by group */
 	char group[256];
+	bool allocs; /* what is shown first: what was ever allocated, not what is held */
 };
 
 /* "/pid/N/debug/pprof/heap", "/group/NAME/debug/pprof/allocs"; NAME may have slashes. */

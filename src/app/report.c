@@ -159,7 +159,7 @@ static int write_one(FILE *f, const struct report_options *o, struct recording *
 	case FORMAT_FOLDED:
 		return folded_write(f, now, before);
 	case FORMAT_PPROF:
-		return pprof_write(f, now, before);
+		return pprof_write(f, now, before, PPROF_INUSE_SPACE);
 	case FORMAT_INFO:
 		return report_info_write(f, r);
 	case FORMAT_HTML:

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/limits.h"
 #include "app/top.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -230,17 +230,6 @@ static int parse(int argc, char **argv, struct top_options *o)
 	return 0;
 }
 
-/* A descriptor is kept for each process. */
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= 65536)
-		return;
-	limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* Is it one of ours?  Help is of all commands. */
 static bool is_own(const char *arg)
 {
@@ -280,7 +269,7 @@ int command_top(int argc, char **argv)
 		o.batch = true;
 		o.iterations = o.iterations ? o.iterations : 1;
 	}
-	raise_file_limit();
+	limits_raise_files();
 	if (o.kernel != KERNEL_NONE && !geteuid())
 		feature_tracefs();
 	return (o.batch ? top_batch(&o) : top_live(&o)) ? 1 : 0;

@@ -322,7 +322,8 @@ static int write_gzip(FILE *f, const uint8_t *data, size_t len)
 	return fflush(f) || ferror(f) || zerr != Z_STREAM_END ? -EIO : 0;
 }
 
-static int pack(struct builder *b, FILE *f, const struct report *r, const struct report *before)
+static int pack(struct builder *b, FILE *f, const struct report *r, const struct report *before,
+		enum pprof_first first)
 {
 	static const char *const types[VALUES][2] = {{"alloc_objects", "count"},
 						     {"alloc_space", "bytes"},
@@ -345,7 +346,8 @@ static int pack(struct builder *b, FILE *f, const struct report *r, const struct
 	p.period = 1; /* every call is seen */
 	p.time_nanos = (int64_t)r->time_ns;
 	p.duration_nanos = (int64_t)(r->elapsed_ns - (before ? before->elapsed_ns : 0));
-	p.default_sample_type = string(b, "inuse_space");
+	p.default_sample_type =
+	    string(b, first == PPROF_ALLOC_SPACE ? "alloc_space" : "inuse_space");
 	p.n_sample = b->nsamples;
 	p.sample = b->samples;
 	set_mappings(b, &p);
@@ -364,7 +366,8 @@ static int pack(struct builder *b, FILE *f, const struct report *r, const struct
 	return err;
 }
 
-int pprof_write(FILE *f, const struct report *r, const struct report *before)
+int pprof_write(FILE *f, const struct report *r, const struct report *before,
+		enum pprof_first first)
 {
 	struct builder b = {.arena = arena__new(),
 			    .strings = intern__new(),
@@ -382,7 +385,7 @@ int pprof_write(FILE *f, const struct report *r, const struct report *before)
 		if (!delta_find(r, &before->processes[i]))
 			add_process(&b, NULL, &before->processes[i]);
 	if (!b.err)
-		b.err = pack(&b, f, r, before);
+		b.err = pack(&b, f, r, before, first);
 	free(b.samples);
 	free(b.extents);
 	intern__free(b.locations);

@@ -74,21 +74,23 @@ def promtool_accepts_both_formats():
 @test
 def pprof_reads_profiles():
     go = need("go")
-    f = Named("hw-pprof")
-    e = Exporter("--watch", "comm=hw-pprof", *NOT_LIMITED)
+    f, other = Named("hw-pprof"), Named("hw-other")
+    e = Exporter("--watch", "comm=hw-pprof", "--watch", "comm=hw-other", *NOT_LIMITED)
     watched(e, "hw-pprof")
+    watched(e, "hw-other")
     truth = f.run("family")
+    other.run("threads")
     e.settled()
     at = os.path.join(harness.scratch(), "profile")
 
-    def flat(path, sample):
+    def flat(path, *sample):
         """Function -> value, as `go tool pprof -top` says."""
         status, headers, body = e.get(path)
         equal((status, headers["Content-Type"]), (200, "application/octet-stream"), path)
         with open(at, "wb") as out:
             out.write(body)
-        r = subprocess.run([go, "tool", "pprof", "-top", "-unit=B", "-nodecount=1000", "-nodefraction=0",
-                            "-sample_index=" + sample, at], stdout=subprocess.PIPE,
+        r = subprocess.run([go, "tool", "pprof", "-top", "-unit=B", "-nodecount=1000",
+                            "-nodefraction=0", *sample, at], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT,
                            env={**os.environ, "HOME": os.path.dirname(at)})
         equal(r.returncode, 0, "go tool pprof: " + r.stderr)
@@ -96,7 +98,8 @@ def pprof_reads_profiles():
         return {name: int(value) for value, name in rows}
 
     for path in ("/pid/%d/debug/pprof/heap" % f.pid, "/group/hw-pprof/debug/pprof/allocs"):
-        held, made = flat(path, "inuse_space"), flat(path, "alloc_space")
+        held, made = (flat(path, "-sample_index=" + s) for s in ("inuse_space", "alloc_space"))
+        equal(flat(path), made if path.endswith("allocs") else held, "what is shown first")
         for want in truth["sites"]:
             if want["blocks"]:
                 equal(held.get(want["function"], 0), want["bytes"], want["function"])
@@ -111,7 +114,10 @@ def pprof_reads_profiles():
     equal(query.wait(harness.TIMEOUT), 0, "the one that waits")
     e.get = lambda path: (200, {"Content-Type": "application/octet-stream"},
                           open(path, "rb").read())
-    made = flat(at + ".delta", "alloc_space")
+    # Another process that is watched is none of its business.
+    held = flat(at + ".delta", "-sample_index=inuse_space")
+    check(min(held.values()) >= 0, "somebody holds less: %s" % held)
+    made = flat(at + ".delta", "-sample_index=alloc_space")
     for want in second["sites"]:
         if want["blocks"]:
             equal(made.get(want["function"], 0), want["allocated_bytes"], "what changed")

@@ -28,7 +28,7 @@ static Pprof__Profile *profile(const struct report *r, const struct report *befo
 	FILE *f = open_memstream(&gz, &len);
 
 	assert_non_null(raw);
-	assert_int_equal(pprof_write(f, r, before), 0);
+	assert_int_equal(pprof_write(f, r, before, PPROF_INUSE_SPACE), 0);
 	fclose(f);
 	assert_int_equal(inflateInit2(&z, 15 + 16), Z_OK);
 	z.next_in = (void *)gz;
@@ -216,7 +216,7 @@ static void test_full_disk(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	assert_int_equal(pprof_write(f, &report_1, NULL), -EIO);
+	assert_int_equal(pprof_write(f, &report_1, NULL, PPROF_INUSE_SPACE), -EIO);
 	fclose(f);
 }
 
