@@ -43,7 +43,7 @@ SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h $(BUILD)
 TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
-BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain
+BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain $(BUILD)/bench/crowd $(BUILD)/bench/syscalls
 
 .PHONY: all deb demo test test-unit test-bpf fuzz fuzz-run check bench install clean help deps fixtures
 all: $(BUILD)/heapwatch
@@ -161,7 +161,7 @@ $(BUILD)/fixtures/%: tests/fixtures/%.c
 	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -fno-omit-frame-pointer \
 		-fno-optimize-sibling-calls -MMD -MP -o $@ $< -lpthread
 
-$(BUILD)/bench/pair: tests/bench/pair.c
+$(BUILD)/bench/pair $(BUILD)/bench/crowd $(BUILD)/bench/syscalls: $(BUILD)/bench/%: tests/bench/%.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -fno-builtin -fno-omit-frame-pointer -o $@ $<
@@ -206,6 +206,7 @@ bench: all fixtures $(BENCHES)
 	$(Q)$(BUILD)/bench/bench_drain $(BUILD)/bench/flood.bpf.o
 	$(Q)$(PYTHON) tests/bench/bench.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/export.py $(BUILD)
+	$(Q)$(PYTHON) tests/bench/top.py $(BUILD)
 
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: all

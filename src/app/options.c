@@ -16,6 +16,7 @@
 static const char help[] =
     "Usage: heapwatch [OPTION...] -p PID[,PID...]      running processes and their children\n"
     "       heapwatch [OPTION...] -- COMMAND [ARG...]  a command, from its first instruction\n"
+    "       heapwatch [top] [OPTION...]                every process, see heapwatch top --help\n"
     "       heapwatch explain -p PID[,PID...] [--json]\n"
     "       heapwatch doctor\n"
     "\n"
