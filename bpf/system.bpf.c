@@ -123,7 +123,7 @@ static __always_inline __u64 hw_frames(const struct hw_call *c, struct hw_site *
 			break;
 		}
 #else
-	s->pc[n++] = c->regs->regs[30];
+	s->pc[n++] = PT_REGS_RET(c->regs);
 #endif
 	/* Code without frame pointers has anything in that register. */
 	for (__u32 i = n; i < HW_SITE_FRAMES; i++) {

@@ -3,6 +3,8 @@
 """top.py BUILD: what the system-wide view costs: its own CPU and memory beside 500 and 1,000
 ordinary processes, the time to its first screen, what others pay.  Others' share is a ratio: the same
 loop with the view and without, in turn; the median of the rounds."""
+import atexit
+import fcntl
 import glob
 import os
 import pty
@@ -14,7 +16,6 @@ import subprocess
 import sys
 import termios
 import time
-import fcntl
 
 BUILD = sys.argv[1] if len(sys.argv) > 1 else "build"
 HW, CROWD, PAIR, SYSCALLS = (os.path.join(BUILD, p) for p in (
@@ -73,6 +74,7 @@ class Top:
 class Crowd:
     def __init__(self, n):
         self.p = subprocess.Popen([CROWD, str(n)], stdout=subprocess.PIPE, text=True)
+        atexit.register(self.p.kill)
         self.p.stdout.readline()
 
     def end(self):
