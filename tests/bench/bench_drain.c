@@ -112,11 +112,13 @@ static bool one(const char *object, double rate)
 	struct bpf_object *o = bpf_object__open_file(object, NULL);
 	struct hw_proc proc = {.ring = 0};
 	unsigned int key = TGID;
+	uint32_t id;
 	pthread_t thread;
 	double offered;
 	int procs;
 
-	check(d.processes && ledger && !processes__add(d.processes, TGID, ledger), "no memory");
+	check(d.processes && ledger && !processes__add(d.processes, TGID, ledger, &id),
+	      "no memory");
 	check(!rings__new(RING, 1, &d.rings), "no ring");
 	check(o &&
 		  !bpf_map__reuse_fd(bpf_object__find_map_by_name(o, "hw_rings"),
