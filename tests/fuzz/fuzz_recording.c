@@ -38,7 +38,7 @@ static void write_all(FILE *f, struct html *h, const struct report *first, const
 	json_write(f, r);
 	text_write(f, r, &style);
 	folded_write(f, r, NULL);
-	pprof_write(f, r, first);
+	pprof_write(f, r, first, PPROF_INUSE_SPACE);
 	diff_write(f, first, r, &diff);
 	html__add(h, r);
 }
