@@ -266,11 +266,13 @@ void pins__chunk(void *arg, const struct glibc_chunk *c)
 void pins__region(void *arg, uint64_t start, uint64_t npages, const uint8_t *states)
 {
 	struct pins *p = arg;
-	uint8_t *copy = realloc(p->states, npages ? npages : 1);
+	uint8_t *copy;
 
+	/* What waits is of the region before, and needs its pages' states. */
 	settle_row(p);
 	close_page(p);
 	p->npages = 0;
+	copy = realloc(p->states, npages ? npages : 1);
 	if (!copy) {
 		p->err = -ENOMEM;
 		return;

@@ -121,6 +121,33 @@ static void test_by_site(void **state)
 	pins__free(p);
 }
 
+/* Chunks wait to be looked up while the next region is told: they are of the one before. */
+static void test_regions(void **state)
+{
+	uint64_t asked = 0, at = START, next = START + 64 * PAGE;
+	const struct pins_ledger ledger = {.find = find, .soon = soon, .arg = &asked};
+	static uint8_t states[64 * 1024] = {PAGE_ANON, PAGE_SWAPPED};
+	struct pins *p = pins__new(&ledger);
+	const struct pins_site *sites;
+	struct pins_totals t;
+	size_t n;
+
+	(void)state;
+	pins__region(p, START, 2, states);
+	chunk(p, &at, 96, GLIBC_IN_USE);
+	chunk(p, &at, PAGE - 96, GLIBC_BINNED);
+	chunk(p, &at, 128, GLIBC_IN_USE);
+	/* Larger by far, so that what was kept of the first one moves. */
+	pins__region(p, next, sizeof(states), states);
+	chunk(p, &next, 96, GLIBC_IN_USE);
+	assert_int_equal(pins__finish(p, &t, &sites, &n), 0);
+	assert_int_equal(t.chunks, 3);
+	assert_int_equal(t.seen + t.overhead + t.older, 2 * 96);
+	assert_int_equal(t.free, PAGE - 96);
+	assert_int_equal(t.sparse_pages, 1);
+	pins__free(p);
+}
+
 static void test_size_limits(void **state)
 {
 	(void)state;
@@ -161,9 +188,8 @@ static void test_liveset(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_by_size),
-	    cmocka_unit_test(test_by_site),
-	    cmocka_unit_test(test_size_limits),
+	    cmocka_unit_test(test_by_size), cmocka_unit_test(test_by_site),
+	    cmocka_unit_test(test_regions), cmocka_unit_test(test_size_limits),
 	    cmocka_unit_test(test_liveset),
 	};
 
