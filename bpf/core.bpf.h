@@ -56,7 +56,7 @@ struct hw_thread {
 	} walk;
 	__u32 low, high; /* a binary search under way */
 	__u64 word;	 /* what was read last of what is not in top[] */
-	__u64 py_state;	 /* this thread's PyThreadState when last seen; 0: not known */
+	__u64 py_state;	 /* this thread's PyThreadState when last seen; 0: not looked for */
 	__u64 object[HW_PYTHON_WORDS]; /* what was read of an object of the interpreter's */
 	__u64 text[8];
 	__u64 top[HW_STACK_WORDS]; /* a copy of the stack's top: one long read costs as much as a
@@ -71,6 +71,8 @@ struct hw_thread {
 		__u64 pc[HW_MAX_FRAMES];
 	} rec;
 };
+/* Memory for a slot comes from caches of up to 4096 bytes (kernel/bpf/memalloc.c). */
+_Static_assert(sizeof(struct hw_thread) < 4096 - 64, "hw_thread");
 _Static_assert(offsetof(struct hw_stack_room, pc) == sizeof(struct hw_stack), "as struct hw_stack");
 
 struct {

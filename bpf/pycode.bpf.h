@@ -121,6 +121,7 @@ static __always_inline bool hw_code_emit(struct hw_ctx *c, __u64 id, __u64 size,
 	__u64 table = hw_py_word(c->t, py->code_table);
 	struct hw_code *e;
 	void *ring;
+	bool whole;
 
 	e = hw_reserve(c->p, c->t->walk.tgid, HW_CODE, total, &ring);
 	if (!e)
@@ -134,14 +135,22 @@ static __always_inline bool hw_code_emit(struct hw_ctx *c, __u64 id, __u64 size,
 	if (size <= room &&
 	    !bpf_probe_read_user(e->table, size, (void *)(table + HW_PY_BYTES_DATA)))
 		e->table_size = size;
+	/* A page of them that is not in memory now may be so another time: not done yet. */
+	whole = e->name_size && e->file_size && e->table_size == size;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-	return true;
+	return whole;
 }
 
-/* Is what was read last of type "code"? */
-static __always_inline bool hw_py_is_code(struct hw_thread *t)
+/* Is what was read last of type "code"?  Its name may be in a page of the file that is not in
+ * memory, as after a fork: then its address has to tell. */
+static __always_inline bool hw_py_is_code(struct hw_ctx *c)
 {
-	__u64 name = hw_py_pointer(t, hw_py_word(t, HW_PY_TYPE) + HW_PY_TYPE_NAME);
+	struct hw_thread *t = c->t;
+	__u64 type = hw_py_word(t, HW_PY_TYPE), name;
+
+	if (type == c->space->python.code_type)
+		return true;
+	name = hw_py_pointer(t, type + HW_PY_TYPE_NAME);
 
 	return name && (hw_py_pointer(t, name) & 0xffffffffffull) == 0x65646f63;
 }
@@ -153,7 +162,7 @@ static __noinline bool hw_py_write(struct hw_ctx *c, __u64 id)
 	__u8 one = 1;
 	bool written;
 
-	if (!hw_py_is_code(c->t))
+	if (!hw_py_is_code(c))
 		return false;
 	size = hw_py_pointer(c->t, hw_py_word(c->t, c->space->python.code_table) + HW_PY_LENGTH);
 	if (size <= HW_CODE_SMALL - sizeof(struct hw_code))
@@ -164,7 +173,8 @@ static __noinline bool hw_py_write(struct hw_ctx *c, __u64 id)
 		written = hw_code_emit(c, id, size, HW_CODE_LARGE);
 	else
 		written = hw_code_emit(c, id, size, HW_CODE_HUGE);
-	/* One that found no room, which is counted, is written again when it is seen again. */
+	/* One that is not whole, or found no room, which is counted, is written again when it is
+	 * seen again. */
 	if (written)
 		bpf_map_update_elem(&hw_codes, &id, &one, BPF_ANY);
 	return true;

@@ -13,6 +13,9 @@
 /* Any frame of the eval function: where the mark is further up than we look. */
 #define HW_PY_ANYWHERE 1
 
+/* In place of a thread's state: there was none. */
+#define HW_PY_LOOKED 1
+
 /* Turns of a walk's loop at most, with those of looking for the state of one of many threads. */
 #define HW_PY_TURNS 8192
 
@@ -129,6 +132,18 @@ static __always_inline void hw_py_replace(struct hw_thread *t)
 	w->mode = HW_WALK_PYTHON;
 }
 
+/* Look for the thread's state, and go on with that mode. */
+static __always_inline void hw_py_find_then(struct hw_ctx *c, __u8 mode)
+{
+	const struct hw_python *py = &c->space->python;
+	struct hw_walk *w = &c->t->walk;
+
+	w->py_interp = hw_py_pointer(c->t, py->runtime + py->interpreters_head);
+	w->py_scan = w->py_interp ? hw_py_pointer(c->t, w->py_interp + py->threads_head) : 0;
+	w->py_then = mode;
+	w->mode = HW_WALK_FIND;
+}
+
 /* Stepping from a C frame to its caller (ip, sp, bp): true where the interpreter's frames come
  * first. */
 static __always_inline bool hw_py_here(struct hw_ctx *c, __u64 ip, __u64 sp, __u64 bp)
@@ -153,10 +168,22 @@ static __always_inline bool hw_py_here(struct hw_ctx *c, __u64 ip, __u64 sp, __u
 		return true;
 	}
 	w->py_searched = true;
-	w->py_interp = hw_py_pointer(c->t, py->runtime + py->interpreters_head);
-	w->py_scan = w->py_interp ? hw_py_pointer(c->t, w->py_interp + py->threads_head) : 0;
-	w->mode = HW_WALK_FIND;
+	hw_py_find_then(c, HW_WALK_MATCH);
 	return true;
+}
+
+/*
+ * At the begin of a walk.  A thread's state is looked for once; where there is none, as in a thread
+ * that has not begun yet or is none of Python's, again when the eval function is met.
+ */
+static __always_inline void hw_py_start(struct hw_ctx *c)
+{
+	struct hw_thread *t = c->t;
+
+	if (!t->py_state)
+		hw_py_find_then(c, HW_WALK_NATIVE);
+	else if (t->py_state != HW_PY_LOOKED && !hw_py_begin(c, t->py_state))
+		t->py_state = HW_PY_LOOKED;
 }
 
 /* ---- turns of the walk's loop ---- */
@@ -236,16 +263,21 @@ static __always_inline long hw_py_find(struct hw_ctx *c)
 	if (!w->py_scan) {
 		if (w->py_interp)
 			w->py_interp = hw_py_pointer(t, w->py_interp + py->interpreter_next);
+		if (!w->py_interp && w->py_then == HW_WALK_NATIVE) {
+			t->py_state = HW_PY_LOOKED;
+			w->mode = HW_WALK_NATIVE;
+			return 0;
+		}
 		if (!w->py_interp)
 			return hw_py_fail(c);
 		w->py_scan = hw_py_pointer(t, w->py_interp + py->threads_head);
 		return 0;
 	}
 	t->py_state = w->py_scan;
-	w->mode = HW_WALK_MATCH;
+	w->mode = w->py_then;
 	if (hw_py_begin(c, t->py_state))
 		return 0;
-	t->py_state = 0;
+	t->py_state = HW_PY_LOOKED;
 	w->mode = HW_WALK_FIND;
 	w->py_scan = hw_py_pointer(t, w->py_scan + py->thread_next);
 	return 0;

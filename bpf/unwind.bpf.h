@@ -347,17 +347,17 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 	} else {
 		w->flags |= HW_STACK_FAULT;
 	}
-	if (!c.space)
-		w->flags |= HW_STACK_EARLY;
-	else if (c.space->python.runtime) {
+	if (c.space && c.space->python.runtime) {
 		turns = HW_PY_TURNS;
-		if (t->py_state && !hw_py_begin(&c, t->py_state))
-			t->py_state = 0;
+		hw_py_start(&c);
 	}
 	if (!(w->flags & HW_STACK_FAULT))
 		bpf_loop(turns, hw_frame, &c, 0);
 	if (w->mode != HW_WALK_NATIVE)
 		w->flags |= HW_STACK_NOPYTHON;
+	/* All that went wrong is because of that. */
+	if (!c.space)
+		w->flags = HW_STACK_EARLY;
 	n = w->n;
 	key = w->key ^ n;
 	if (!key)

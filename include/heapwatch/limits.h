@@ -4,7 +4,7 @@
 #define HEAPWATCH_LIMITS_H
 
 /* Frames kept of a user stack, the leaf included. */
-#define HW_MAX_FRAMES 64
+#define HW_MAX_FRAMES 128
 
 /* Ring buffers at most; a process's events always go to the same one. */
 #define HW_MAX_RINGS 16

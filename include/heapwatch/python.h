@@ -38,6 +38,7 @@ enum hw_python_style {
 struct hw_python {
 	__u64 runtime;	      /* the address of _PyRuntime; 0: no interpreter here */
 	__u64 eval, eval_end; /* _PyEval_EvalFrameDefault, without parts that stand elsewhere */
+	__u64 code_type;      /* PyCode_Type, or 0; a program may have a copy of its own */
 	__u16 style;	      /* enum hw_python_style */
 	__u16 minor;	      /* of the version: 9 to 13 */
 	__u16 interpreters_head;
@@ -55,6 +56,6 @@ struct hw_python {
 	__u16 ascii_size, compact_size; /* of a str, before its characters */
 	__u32 pad;
 };
-_Static_assert(sizeof(struct hw_python) == 80, "hw_python");
+_Static_assert(sizeof(struct hw_python) == 88, "hw_python");
 
 #endif

@@ -76,7 +76,7 @@ struct hw_space {
 	struct hw_python python;
 	struct hw_range range[HW_RANGES]; /* by address */
 };
-_Static_assert(sizeof(struct hw_space) == 88 + HW_RANGES * sizeof(struct hw_range), "hw_space");
+_Static_assert(sizeof(struct hw_space) == 96 + HW_RANGES * sizeof(struct hw_range), "hw_space");
 
 /* A rule that was looked up before. */
 struct hw_rule_key {

@@ -212,7 +212,7 @@ static int from_debug_offsets(const uint64_t *d, struct hw_python *out)
 }
 
 struct symbols {
-	uint64_t runtime, eval, eval_end, version;
+	uint64_t runtime, eval, eval_end, version, code_type;
 };
 
 static void take_symbol(struct symbols *s, const char *name, const GElf_Sym *sym)
@@ -224,10 +224,12 @@ static void take_symbol(struct symbols *s, const char *name, const GElf_Sym *sym
 		s->eval_end = sym->st_value + sym->st_size;
 	} else if (!strcmp(name, "Py_Version")) {
 		s->version = sym->st_value;
+	} else if (!strcmp(name, "PyCode_Type")) {
+		s->code_type = sym->st_value;
 	}
 }
 
-/* All three are exported: those who embed an interpreter do not hide them, for extensions need
+/* All are exported: those who embed an interpreter do not hide them, for extensions need
  * them. */
 static void find_symbols(Elf *elf, struct symbols *s)
 {
@@ -317,5 +319,6 @@ int python_read(int fd, const struct segments *segments, struct hw_python *out)
 	out->runtime = s.runtime;
 	out->eval = s.eval;
 	out->eval_end = s.eval_end;
+	out->code_type = s.code_type;
 	return 0;
 }

@@ -193,6 +193,8 @@ static void take_python(struct hw_space *space, const struct hw_python *python, 
 	space->python.runtime += bias;
 	space->python.eval += bias;
 	space->python.eval_end += bias;
+	if (python->code_type)
+		space->python.code_type += bias;
 }
 
 int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges, size_t n)

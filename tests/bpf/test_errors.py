@@ -126,7 +126,7 @@ BAD_OPTIONS = [
     (["-p", "1", "--top", "many"], ["--top", "'many'"]),
     (["-p", "1", "--top", "-1"], ["--top", "'-1'"]),
     (["-p", "1", "--min-size", "huge"], ["--min-size", "'huge'"]),
-    (["-p", "1", "--depth", "65"], ["--depth", "64", "'65'"]),
+    (["-p", "1", "--depth", "129"], ["--depth", "128", "'129'"]),
     (["-p", "1", "--user-probes", "magic"], ["--user-probes", "'magic'"]),
     (["-p", "1", "--kernel-probes", "magic"], ["--kernel-probes", "'magic'"]),
     (["-p", "1", "--ring-size", "5000"], ["--ring-size", "'5000'"]),

@@ -158,6 +158,41 @@ def test_arenas():
 
 
 @test
+def test_forks():
+    """A command's children, from their first instruction: their own functions, and those that their
+    parent had taken blocks in."""
+    need("/usr/bin/python3")
+    w = start([harness.heapwatch(), "--json", "--top", "0", "--interval", "100ms", "--", "/usr/bin/python3",
+               os.path.join(FIXTURES, "forks.py")], stdin=subprocess.PIPE, text=True,
+              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    lines = Lines(w.stdout)
+
+    def held(p, function, size):
+        """Blocks of that size or a byte more whose innermost Python function is that one."""
+        return sum(s["blocks"] for s in p["sites"] if s["kind"] == "heap" and s["blocks"] and
+                   s["bytes"] == size * s["blocks"] and
+                   [f[0] for f in python_frames(s)][:1] == [function])
+
+    while True:
+        line = lines.next("report")
+        check(line is not None, "heapwatch ended")
+        if not line.startswith("{"):
+            continue
+        processes = json.loads(line)["processes"]
+        ready = [i for i in range(3) if any(held(p, "child", 20011 + i) == 101 for p in processes)]
+        if len(ready) == 3:
+            break
+    for i in range(3):
+        p = [p for p in processes if held(p, "child", 20011 + i)][0]
+        equal(held(p, "parent", 30011), 53, "blocks that child %d has from its parent" % i)
+    for p in processes:
+        check(not [c for c in p["incomplete_stacks"] if c["reason"] == "Python frames missing"],
+              "frames are missing: %s" % p["incomplete_stacks"])
+    w.stdin.close()
+    equal(w.wait(harness.TIMEOUT), 0, "heapwatch's exit code")
+
+
+@test
 def test_others():
     """Those that HEAPWATCH_PYTHONS names: commands with ':' between."""
     said = os.environ.get("HEAPWATCH_PYTHONS")

@@ -95,7 +95,7 @@ def test_frames():
     check("site_calloc" in line, "line %d of site_calloc is %r" % (leaf["line"], line))
     check(leaf["module"].endswith("/churn") and leaf["offset"] and leaf["pc"], "%s" % leaf)
     deep = next(s for s in p["sites"] if s["frames"][0]["function"] == "site_deep")
-    equal((deep["truncated"], len(deep["frames"])), (True, 64), "truncated and frames of depth")
+    equal((deep["truncated"], len(deep["frames"])), (True, 128), "truncated and frames of depth")
     equal({x["function"] for x in deep["frames"][1:]}, {"deeper"}, "the frames of depth")
     w.end_exactly()
 
