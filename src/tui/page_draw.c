@@ -18,27 +18,45 @@ static int header_lines(int height)
 
 /* ---- the head ---- */
 
-static void draw_watch(const struct page_view *v, struct cells *c, int y, int x)
+#define WATCH_TEXT 128
+
+static enum style watch_text(const struct page_view *v, char text[WATCH_TEXT])
 {
 	static const char *const words[] = {[PAGE_PASSIVE] = "no probes (w: watch)",
 					    [PAGE_STARTING] = "attaching ...",
 					    [PAGE_STOPPING] = "detaching ...",
 					    [PAGE_REFUSED] = "not watched"};
 	const struct page_data *d = v->data;
-	char text[128] = "looking ...";
-	enum style style = STYLE_DIM;
 
 	if (v->ended) {
-		snprintf(text, sizeof(text), "ENDED: its last figures");
-		style = STYLE_BAD;
-	} else if (d && d->watch == PAGE_WATCHING) {
-		style = STYLE_GOOD;
-		snprintf(text, sizeof(text), "watched %.0f s: %.0f hits/s, overhead %.1f%%",
-			 d->elapsed, d->hits_rate, d->overhead);
-	} else if (d) {
-		snprintf(text, sizeof(text), "%s", words[d->watch]);
+		snprintf(text, WATCH_TEXT, "ENDED: its last figures");
+		return STYLE_BAD;
 	}
-	cells__put_right(c, y, x, cells__width(c) - x, style, text);
+	if (d && d->watch == PAGE_WATCHING) {
+		snprintf(text, WATCH_TEXT, "watched %.0f s: %.0f hits/s, overhead %.1f%%",
+			 d->elapsed, d->hits_rate, d->overhead);
+		return STYLE_GOOD;
+	}
+	snprintf(text, WATCH_TEXT, "%s", d ? words[d->watch] : "looking ...");
+	return STYLE_DIM;
+}
+
+/* Who it is; how it is watched matters more than where it belongs. */
+static void draw_name(const struct page_view *v, struct cells *c)
+{
+	const struct machine_process *p = v->process;
+	char who[512], unit[256], watch[WATCH_TEXT];
+	enum style style = watch_text(v, watch);
+	int width = cells__width(c), x, taken = cells_width_of(watch);
+
+	snprintf(who, sizeof(who), "%u %s  %s  %s", p->pid, p->comm, p->user, p->allocator);
+	snprintf(unit, sizeof(unit), "  %s", p->unit);
+	x = cells__put(c, 0, 0, width, STYLE_TITLE, who);
+	if (p->unit[0] && x + cells_width_of(unit) + 2 + taken <= width)
+		x += cells__put(c, 0, x, width - x, STYLE_TITLE, unit);
+	x += cells__put(c, 0, x, width - x, STYLE_TITLE, " ");
+	if (x < width)
+		cells__put_right(c, 0, x, width - x, style, watch);
 }
 
 static void draw_figures(const struct machine_process *p, struct cells *c, int y)
@@ -74,6 +92,9 @@ static void draw_history(const struct page_view *v, struct cells *c, int y, cons
 		width = (int)n;
 	for (size_t i = n - (size_t)width; i < n; i++)
 		most = values[i] > most ? values[i] : most;
+	/* Nothing was ever known of it. */
+	if (!most)
+		return;
 	cells__put(c, y, 0, 5, STYLE_DIM, name);
 	widget_sparkline(c, y, 5, width, STYLE_GOOD, values, n);
 	seconds = (double)width * (double)m->history_step_ns / 1e9;
@@ -87,15 +108,9 @@ static void draw_head(const struct page_state *s, const struct page_view *v, str
 {
 	static const char *const tabs[] = {"1 Memory", "2 Callsites", "3 Mappings", "4 Arenas"};
 	const struct machine_process *p = v->process;
-	/* How it is watched matters more than where it belongs. */
-	const char *unit = cells__width(c) < 100 ? "" : p->unit;
 	int width = cells__width(c), height = cells__height(c), x, y = 0;
 
-	cells__fill(c, 0, 0, width, STYLE_TITLE, " ");
-	x = cells__printf(c, 0, 0, width, STYLE_TITLE, "%u %s  %s%s%s  %s", p->pid, p->comm,
-			  p->user, unit[0] ? ", " : "", unit, p->allocator);
-	draw_watch(v, c, 0, x + 2);
-	cells__paint(c, 0, 0, x + 1, STYLE_TITLE);
+	draw_name(v, c);
 	draw_figures(p, c, ++y);
 	if (height >= 20) {
 		draw_history(v, c, ++y, "RSS", v->machine->rss_history);
@@ -151,9 +166,9 @@ static void draw_allocator(struct page_body *b, const struct report_allocator *a
 		return;
 	}
 	snprintf(text, sizeof(text),
-		 "%s holds %s in %zu arena%s: %s in use, %s free and resident (%s); %" PRIu64
-		 " blocks have a mapping each",
-		 a->name, machine_bytes_text(held, (double)a->system_bytes), a->narenas,
+		 "glibc's malloc holds %s in %zu arena%s: %s in use, %s free and resident (%s); "
+		 "%" PRIu64 " blocks have a mapping each",
+		 machine_bytes_text(held, (double)a->system_bytes), a->narenas,
 		 a->narenas == 1 ? "" : "s", machine_bytes_text(used, (double)a->in_use_bytes),
 		 machine_bytes_text(resident, (double)a->resident_free_bytes), a->confidence,
 		 a->mmapped_blocks);

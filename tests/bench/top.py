@@ -33,7 +33,7 @@ class Top:
             os.environ["TERM"] = "xterm-256color"
             os.execv(HW, [HW, *args])
         seen = b""
-        while b" member" not in seen and time.monotonic() < began + 20:
+        while b"COMMAND" not in seen and time.monotonic() < began + 20:
             seen += os.read(self.fd, 65536)
         self.first = time.monotonic() - began
 

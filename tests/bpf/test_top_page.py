@@ -65,7 +65,7 @@ def test_waterfall_and_arenas():
     s = open_page(f.pid)
     m = s.wait(r"^ free but resident in the allocator +(\S+) +[\d.]+% exact")
     free = size_of(m[1])
-    m = s.wait(r"glibc holds (\S+) in 1 arena: (\S+) in use, (\S+) free and resident \(exact\)")
+    m = s.wait(r"glibc's malloc holds (\S+) in 1 arena: (\S+) in use, (\S+) free and resident \(exact\)")
     is_about(m[1], total["current"], "what glibc holds")
     check(abs(size_of(m[3]) - free) < 0.01 * free, "two figures of what is free and resident")
     s.wait("no probes")
