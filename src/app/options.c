@@ -173,8 +173,7 @@ static int parse_ring_size(const char *word, size_t *out)
 	return 0;
 }
 
-/* A percentage, to the share that session.h takes. */
-static int parse_overhead(const char *word, double *out)
+int options_overhead(const char *word, double *out)
 {
 	char *end;
 	double percent;
@@ -249,7 +248,7 @@ static int parse_one(int c, struct options *o)
 		o->rings = (unsigned int)n;
 		return err;
 	case OPT_OVERHEAD:
-		return parse_overhead(optarg, &o->share);
+		return options_overhead(optarg, &o->share);
 	case OPT_EXACT:
 		o->share = 0;
 		return 0;

@@ -44,6 +44,9 @@ struct options {
  * names the option and what it takes.  Also sets the log level (-v).
  */
 int options_parse(int argc, char **argv, struct options *out);
+/* What --max-overhead takes, a percentage, to the share that session.h takes.  0, or -EINVAL,
+ * logged. */
+int options_overhead(const char *word, double *out);
 /* One screen. */
 void options_help(void);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/options.h"
 #include "app/limits.h"
 #include "app/top.h"
 #include "base/log.h"
@@ -34,6 +35,7 @@ static const char help[] =
     "  -K, --kernel-threads   kernel threads too\n"
     "      --no-bpf           nothing in the kernel: no rates of brk, mmap, munmap\n"
     "      --kernel-probes KIND   auto, fentry, kprobe, tracepoint, none\n"
+    "      --max-overhead PCT     of a process's run time, for the probes of w (no limit)\n"
     "  -h, --help             this\n"
     "Columns: ";
 
@@ -46,6 +48,7 @@ enum {
 	OPT_FILTER,
 	OPT_NO_BPF,
 	OPT_KERNEL,
+	OPT_OVERHEAD,
 };
 
 static const struct option long_options[] = {
@@ -65,6 +68,7 @@ static const struct option long_options[] = {
     {"kernel-threads", no_argument, NULL, 'K'},
     {"no-bpf", no_argument, NULL, OPT_NO_BPF},
     {"kernel-probes", required_argument, NULL, OPT_KERNEL},
+    {"max-overhead", required_argument, NULL, OPT_OVERHEAD},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -193,6 +197,8 @@ static int parse_one(int c, struct top_options *o)
 		    "--kernel-probes takes auto, fentry, kprobe, tracepoint or none, not '%s'",
 		    optarg);
 		return -EINVAL;
+	case OPT_OVERHEAD:
+		return options_overhead(optarg, &o->share);
 	case 'v':
 		log_set_level(LOG_DEBUG);
 		return 0;

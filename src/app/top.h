@@ -17,6 +17,7 @@ struct top_options {
 	unsigned long iterations; /* of a batch; 0: until it is stopped */
 	uint64_t interval_ns;
 	enum kernel_kind kernel;
+	double share; /* of a process's run time, for the probes of w, as session.h has it */
 	bool columns_chosen;
 	struct machine_columns columns;
 	struct machine_order order; /* its user points to argv */

@@ -300,6 +300,7 @@ static int open_all(struct live *l)
 							  .rings = 1,
 							  .threads = 16384,
 							  .processes = 64},
+					       .share = l->options->share,
 					       .top = PAGE_SITES,
 					       .quiet = true};
 	int err = top_events__new(l->options->interval_ns, &l->events), width, height;

@@ -63,8 +63,8 @@ int sampler__new(const struct sampler_options *options, struct sampler **out)
 		s->options = *options;
 	s->real = !s->options.proc;
 	s->page = (uint64_t)sysconf(_SC_PAGESIZE);
-	s->heaps = machine_budget_of(s->options.heap_budget_ns, 4 * MILLISECOND, HEAP_CREDIT);
-	s->walks = machine_budget_of(s->options.walk_budget_ns, 3 * MILLISECOND, WALK_CREDIT);
+	s->heaps = machine_budget_of(s->options.heap_budget_ns, 2 * MILLISECOND, HEAP_CREDIT);
+	s->walks = machine_budget_of(s->options.walk_budget_ns, 2 * MILLISECOND, WALK_CREDIT);
 	if (s->options.eager) {
 		s->heaps.per_second = UINT64_MAX;
 		s->walks.left = s->walks.tick_most = EAGER_WALKS;
