@@ -45,7 +45,7 @@ FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
 BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain $(BUILD)/bench/crowd $(BUILD)/bench/syscalls
 
-.PHONY: all deb demo test test-unit test-bpf fuzz fuzz-run check bench install clean help deps fixtures
+.PHONY: all deb demo test test-unit test-bpf test-vm fuzz fuzz-run check bench install clean help deps fixtures
 all: $(BUILD)/heapwatch
 
 help:
@@ -53,6 +53,7 @@ help:
 	@echo 'make demo       install what is missing, build, watch a small workload (root)'
 	@echo 'make test       install what is missing, build, run every test (root)'
 	@echo 'make test-unit  the tests that need no root     make test-bpf  those with real probes'
+	@echo 'make test-vm    those with real probes on Debian kernels 6.1 and 6.12, in qemu (root)'
 	@echo 'make check      formatting, layers, headers, gcc and clang without warnings'
 	@echo 'make fuzz       build the fuzz targets          make fuzz-run  run each for FUZZ_SECONDS'
 	@echo 'make bench      what watching costs, as ratios (root)'
@@ -182,6 +183,8 @@ test-unit: $(TESTS:%=$(BUILD)/unit/%)
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) unit
 test-bpf: all fixtures
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) bpf
+test-vm: all fixtures
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) vm-whole
 fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_SECONDS ?= 60
 fuzz-run: fuzz
@@ -195,7 +198,7 @@ deps:
 # A make of its own: what is there to build is known only once the tools are.
 test: deps
 	$(Q)$(MAKE) --no-print-directory all fixtures fuzz $(TESTS:%=$(BUILD)/unit/%)
-	$(Q)$(PYTHON) tests/run.py --build $(BUILD) check unit fuzz bpf
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) check unit fuzz bpf vm
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all fixtures

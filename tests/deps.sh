@@ -9,7 +9,8 @@ libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libncurses-dev libmicrohttpd-de
 libcap-dev"
 # For tests only: programs that nobody here wrote.  A test without its program says so and skips.
 DEBIAN_TEST="redis-server nginx-light sqlite3 git chromium tmux prometheus openssl golang-go systemd man-db libcap2-bin
-dpkg-dev bash-completion libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools"
+dpkg-dev bash-completion libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools
+qemu-system-x86 qemu-system-common busybox-static xz-utils zstd"
 FEDORA="gcc gcc-c++ make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel
 elfutils-devel compiler-rt capstone-devel binutils-devel jansson-devel libcmocka-devel kernel-headers python3
 sqlite-devel protobuf-c-devel protobuf-c-compiler zlib-devel ncurses-devel libmicrohttpd-devel gnutls-devel libyaml-devel

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """run.py [--build DIR] [--fuzz-seconds N] SUITE...: run test suites, sum up what they say.
 
-Suites: check (style, layers, headers, warnings), unit (no root), fuzz, bpf (real probes, root).
+Suites: check (style, layers, headers, warnings), unit (no root), fuzz, bpf (real probes, root), vm
+(the same on other kernels: the fast part), vm-whole.
 Prints every failure and every skip with its reason, and closes with "N passed, N failed, N
 skipped".  The exit code is 1 where something failed."""
 import argparse
@@ -107,11 +108,23 @@ def fuzz(tally, args):
 
 
 def bpf(tally, args):
-    for script in sorted(glob.glob("tests/bpf/test_*.py")):
-        name = "bpf: " + os.path.basename(script)[:-3]
-        r = subprocess.run([sys.executable, script, "--build", args.build],
+    scripts(tally, args, sorted(glob.glob("tests/bpf/test_*.py")), [])
+
+
+def vm(tally, args):
+    scripts(tally, args, ["tests/vm/test_vm.py"], [])
+
+
+def vm_whole(tally, args):
+    scripts(tally, args, ["tests/vm/test_vm.py"], ["--whole"])
+
+
+def scripts(tally, args, paths, options):
+    for script in paths:
+        name = "%s: %s" % (script.split("/")[1], os.path.basename(script)[:-3])
+        r = subprocess.run([sys.executable, script, "--build", args.build, *options],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           errors="replace", timeout=1800)
+                           errors="replace", timeout=7200)
         print(r.stdout, end="", flush=True)
         sums = TALLY.findall(r.stdout)
         if not sums:
@@ -125,7 +138,7 @@ def bpf(tally, args):
             tally.fail(name, "exit code %d" % r.returncode)
 
 
-SUITES = {"check": check, "unit": unit, "fuzz": fuzz, "bpf": bpf}
+SUITES = {"check": check, "unit": unit, "fuzz": fuzz, "bpf": bpf, "vm": vm, "vm-whole": vm_whole}
 
 
 def main():

@@ -43,16 +43,20 @@ static const char *because(int err)
 static bool needed(void)
 {
 	bool btf = feature_btf(), rings = feature_ringbuf(), pids = feature_initial_pidns();
+	bool reads = feature_reads();
 
 	puts("needed");
 	line("root", geteuid() ? "no" : "yes", geteuid() ? "run it with sudo" : NULL);
 	line("kernel types (BTF)", btf ? "yes" : "no",
 	     btf ? NULL : "a kernel with CONFIG_DEBUG_INFO_BTF=y");
 	line("BPF ring buffer", rings ? "yes" : "no",
-	     rings ? NULL : "Linux 5.17 or later, CAP_BPF, no lockdown=confidentiality");
+	     rings ? NULL : "Linux 5.17 or later and CAP_BPF");
+	line("reading kernel memory", reads ? "yes" : "no",
+	     reads ? NULL
+		   : "boot without lockdown=confidentiality (/sys/kernel/security/lockdown)");
 	line("initial pid namespace", pids ? "yes" : "no",
 	     pids ? NULL : "run outside the container, or with --pid=host");
-	return !geteuid() && btf && rings && pids;
+	return !geteuid() && btf && rings && reads && pids;
 }
 
 static enum user_kind user_side(void)

@@ -41,6 +41,11 @@ static int check_kernel(void)
 			  "5.17 or later and CAP_BPF are needed; see 'heapwatch doctor'");
 		return -ENOTSUP;
 	}
+	if (!feature_reads()) {
+		log_error("this kernel lets no BPF program read its memory: boot it without "
+			  "lockdown=confidentiality (/sys/kernel/security/lockdown)");
+		return -ENOTSUP;
+	}
 	if (!feature_initial_pidns()) {
 		log_error(
 		    "heapwatch must run in the initial pid namespace (docker run --pid=host)");

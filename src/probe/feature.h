@@ -29,6 +29,8 @@ enum kernel_kind feature_best_kernel(struct links *left);
 
 bool feature_btf(void);
 bool feature_ringbuf(void);
+/* May programs read the kernel's memory?  Not under lockdown=confidentiality. */
+bool feature_reads(void);
 
 /* Is the calling process in the initial pid namespace?  Only there do pids mean to the kernel's
  * side what they mean to us. */

@@ -19,6 +19,7 @@ import time
 import traceback
 
 TIMEOUT = 60
+TALLY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 KINDS = {"session": "session", "multi": "uprobe_multi", "perf": "perf_event"}
 BUILD = "build"
 children = []
@@ -338,7 +339,7 @@ def run_one(name, fn):
 
 
 def main(tests):
-    """tests: name -> function.  --only WORD runs those whose name has it."""
+    """tests: name -> function.  --only WORD[,WORD] runs those whose name has one."""
     global BUILD
     a = argparse.ArgumentParser()
     a.add_argument("--build", default="build")
@@ -347,6 +348,6 @@ def main(tests):
     BUILD = os.path.abspath(args.build)
     atexit.register(kill_children)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
-    results = [run_one(n, fn) for n, fn in tests.items() if args.only in n]
+    results = [run_one(n, fn) for n, fn in tests.items() if any(word in n for word in args.only.split(","))]
     print("%d passed, %d failed, %d skipped" % tuple(results.count(i) for i in range(3)))
     sys.exit(1 if results.count(1) else 0)

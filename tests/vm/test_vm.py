@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""test_vm.py [--whole]: heapwatch on kernels that have what this machine's has not, and lack what
+it has; and on broken ones.  Each kernel is booted with this machine's files (boot.py).
+
+The fast part asks doctor, counts exactly with each kind of probe, and breaks things; the whole runs
+all tests with real probes on each kernel."""
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../bpf")]
+sys.dont_write_bytecode = True
+import boot  # noqa: E402
+import harness  # noqa: E402
+from harness import check, equal, skip  # noqa: E402
+
+# What doctor has to say.  6.1: the last without uprobe_multi in Debian; 6.12: sessions came with
+# 6.13.  The first that works is used.
+KERNELS = {
+    "cloud-amd64": ("6.1", {"session": "no: Invalid argument",
+                            "uprobe_multi": "no: Invalid argument", "perf_event": "yes",
+                            "fentry": "yes", "kprobe": "yes", "tracepoint": "yes"}),
+    "6.12-cloud-amd64": ("6.12", {"session": "no: Invalid argument", "uprobe_multi": "yes",
+                                  "perf_event": "yes", "fentry": "yes", "kprobe": "yes",
+                                  "tracepoint": "yes"}),
+}
+CORE = ("test_family,test_cross[,test_realloc_fail,test_threads,test_exec,test_maps,test_nested,"
+        "test_brk")
+WHOLE = ("test_watch", "test_stacks", "test_explain", "test_errors", "test_grid")
+PART = "==== "
+TESTS = {}
+said = {}
+
+# Faults last: they stay.  With ftrace off, fentry and kprobes attach and see nothing.
+FAST = """
+hw=%(build)s/heapwatch
+part() { echo; echo "==== $1"; }
+part doctor; $hw doctor; echo exit $?
+part core; %(python)s tests/bpf/test_watch.py --build %(build)s --only '%(core)s'
+part ftrace; echo 0 >/proc/sys/kernel/ftrace_enabled; $hw doctor
+sleep 60 & pid=$!
+part watch; $hw -p $pid --once --duration 300ms; echo exit $?
+part btf; mount -t tmpfs none /sys/kernel/btf; $hw doctor; echo exit $?
+part nobtf; $hw -p $pid; echo exit $?
+"""
+
+
+def run(kernel, command, append=""):
+    """Output of a command in a machine, which must end well."""
+    try:
+        code, out = boot.run(kernel, command, append, timeout=3000)
+    except boot.Missing as e:
+        skip(str(e))
+    check(code >= 0, "the machine ended:\n" + out)
+    return code, out
+
+
+def part(kernel, name):
+    """What that part of FAST printed; one boot is all of it."""
+    if kernel not in said:
+        said[kernel] = run(kernel, FAST % {"build": harness.BUILD, "core": CORE,
+                                           "python": sys.executable})[1]
+    parts = dict(p.split("\n", 1) for p in said[kernel].split(PART)[1:])
+    check(name in parts, "no part %s in:\n%s" % (name, said[kernel]))
+    return parts[name]
+
+
+def answers(doctor):
+    lines = [line.split(None, 1) for line in doctor.splitlines()
+             if re.match(r"  [a-z_]+ +(yes|no)", line)]
+    return {words[0]: words[1] for words in lines}
+
+
+def test_doctor(kernel):
+    version, want = KERNELS[kernel]
+    doctor = part(kernel, "doctor")
+    check(doctor.startswith("Linux %s." % version), "it is not %s: %s" % (version, doctor[:40]))
+    check("exit 0" in doctor, doctor)
+    equal({k: v for k, v in answers(doctor).items() if k in want}, want, "doctor's answers")
+
+
+def test_core(kernel):
+    """Exact counts, with every kind of probe that this kernel has."""
+    out = part(kernel, "core")
+    sums = harness.TALLY.findall(out)
+    check(sums and sums[-1][1] == "0", out)
+    kinds = [k for k, name in harness.KINDS.items() if KERNELS[kernel][1][name] == "yes"]
+    for kind in [*kinds, "fentry", "kprobe", "tracepoint"]:
+        check("ok test_maps[%s]" % kind in out, "nothing was counted with %s:\n%s" % (kind, out))
+
+
+def test_ftrace_off(kernel):
+    """A probe that attaches and sees nothing does not work; the next kind is taken."""
+    a = answers(part(kernel, "ftrace"))
+    dead = "no: attaches, but sees nothing"
+    equal((a["fentry"], a["kprobe"], a["tracepoint"]), (dead, dead, "yes"), "doctor's answers")
+    out = part(kernel, "watch")
+    check("mappings by tracepoint" in out and "exit 0" in out, out)
+
+
+def test_no_btf(kernel):
+    out = part(kernel, "btf")
+    check(re.search(r"kernel types \(BTF\) +no\n +-> a kernel with CONFIG_DEBUG_INFO_BTF", out) and
+          "exit 1" in out, out)
+    out = part(kernel, "nobtf")
+    check("this kernel has no BTF" in out and "exit 1" in out, out)
+
+
+def test_lockdown(kernel):
+    """lockdown=confidentiality: nothing may read memory, so nothing can be watched."""
+    hw = os.path.join(harness.BUILD, "heapwatch")
+    _, out = run(kernel, "%s doctor; echo exit $?; %s -p 1; echo exit $?" % (hw, hw),
+                 "lockdown=confidentiality")
+    equal(out.count("exit 1"), 2, "failures of doctor and -p (%s)" % out)
+    check("lockdown" in out, "lockdown is not named:\n" + out)
+
+
+def here_doctor():
+    """The third kernel is this machine's: what it can do is what its symbols say."""
+    with open("/proc/kallsyms") as f:
+        symbols = set(re.findall(r" [tT] (\w+)$", f.read(), re.M))
+    a = {}
+    harness.kind_works("perf")
+    for name, text in harness.doctor_says.items():
+        a[name] = text.startswith("yes")
+    equal(a["uprobe_multi"], "bpf_uprobe_multi_link_attach" in symbols, "uprobe_multi")
+    equal(a["session"], "uprobe_multi_link_handler_ret" in symbols or
+          "bpf_session_is_return" in symbols, "session")
+    if "register_kprobe" not in symbols:
+        equal(a["kprobe"], False, "kprobe, with no register_kprobe")
+    if "register_ftrace_direct" not in symbols:
+        equal(a["fentry"], False, "fentry, with no register_ftrace_direct")
+    check(a["kprobe"] or a["fentry"] or a["tracepoint"], "no kind of kernel-side probe works")
+
+
+def whole(kernel, script):
+    code, out = run(kernel, "%s tests/bpf/%s.py --build %s" % (sys.executable, script,
+                                                              harness.BUILD))
+    sums = harness.TALLY.findall(out)
+    check(sums and sums[-1][1] == "0" and not code, out)
+    check(int(sums[-1][0]) > 0, "not one test ran:\n" + out)
+
+
+def collect(everything):
+    TESTS["test_doctor[this machine]"] = here_doctor
+    for kernel, (version, _) in KERNELS.items():
+        for fn in (test_doctor, test_core, test_ftrace_off, test_no_btf, test_lockdown):
+            TESTS["%s[%s]" % (fn.__name__, version)] = lambda fn=fn, k=kernel: fn(k)
+        for script in WHOLE if everything else ():
+            TESTS["%s[%s]" % (script, version)] = lambda s=script, k=kernel: whole(k, s)
+
+
+if __name__ == "__main__":
+    collect("--whole" in sys.argv)
+    sys.argv = [a for a in sys.argv if a != "--whole"]
+    os.chdir(os.path.join(HERE, "../.."))
+    harness.main(TESTS)
