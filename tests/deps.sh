@@ -16,8 +16,8 @@ elfutils-devel compiler-rt capstone-devel binutils-devel jansson-devel libcmocka
 sqlite-devel protobuf-c-devel protobuf-c-compiler zlib-devel ncurses-devel libmicrohttpd-devel gnutls-devel libyaml-devel
 libxcrypt-devel libcap-devel binutils redis nginx sqlite git"
 
-# Names from debuginfod servers, and from packed symbol tables.
-DEBIAN_TEST="$DEBIAN_TEST libdebuginfod1 xz-utils"
+# Names from debuginfod servers and from packed symbol tables; a program with libpython in it.
+DEBIAN_TEST="$DEBIAN_TEST libdebuginfod1 xz-utils gdb"
 
 missing_deb()
 {

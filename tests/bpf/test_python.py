@@ -23,7 +23,11 @@ class Script:
     """A script that says `ready`, waits for a line, says what it has to and `done`."""
 
     def __init__(self, interpreter, script, *args, env={}, **options):
-        self.p = start([*interpreter, os.path.join(FIXTURES, script), *args], text=True,
+        # `{}` in a word of the command is where the script's path goes; else it is the last one.
+        path = os.path.join(FIXTURES, script)
+        command = [word.replace("{}", path) for word in interpreter]
+        command += [path] if command == list(interpreter) else []
+        self.p = start([*command, *args], text=True,
                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                        env={**os.environ, **env}, **options)
         self.lines = Lines(self.p.stdout)
@@ -88,6 +92,16 @@ def frames(interpreter, extra=0, **options):
 @test
 def test_frames():
     frames([need("/usr/bin/python3")])
+
+
+@test
+def test_libpython():
+    """A program that has the interpreter in a library, and C functions of its own above it."""
+    said = subprocess.run(["ldd", need("gdb")], stdout=subprocess.PIPE, text=True).stdout
+    if "libpython" not in said:
+        skip("this gdb has no libpython")
+    frames(["gdb", "-q", "-nx", "-batch", "-ex",
+            "python exec(compile(open('{}').read(), '{}', 'exec'))"])
 
 
 @test
