@@ -353,7 +353,7 @@ const struct machine *sampler__tick(struct sampler *s, uint64_t now_ns)
 		return NULL;
 	machine_budget_refill(&s->heaps, s->last_ns ? now_ns - s->last_ns : 0);
 	machine_budget_refill(&s->walks, s->last_ns ? now_ns - s->last_ns : 0);
-	if (s->real && !s->options.no_heaps) {
+	if (s->real) {
 		look_at_heaps(s);
 		if (s->options.walk_budget_ns != UINT64_MAX)
 			walk_heaps(s);

@@ -44,7 +44,6 @@ struct sampler_source {
 
 struct sampler_options {
 	const char *proc;	 /* NULL: "/proc"; a test's own tree: no heap is read then */
-	bool no_heaps;		 /* do not look into any process's memory */
 	uint64_t heap_budget_ns; /* per second, for locating and polling arenas; 0: 2 ms */
 	uint64_t walk_budget_ns; /* per second, for walking heaps; 0: 2 ms; UINT64_MAX: no walks */
 	bool eager;		 /* spend more at first: nobody waits for a screen */

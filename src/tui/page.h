@@ -13,7 +13,7 @@
 
 struct arena;
 
-enum page_watch { PAGE_PASSIVE, PAGE_STARTING, PAGE_WATCHING, PAGE_STOPPING, PAGE_REFUSED };
+enum page_watch { PAGE_PASSIVE, PAGE_STARTING, PAGE_WATCHING, PAGE_REFUSED };
 
 /* A callsite of the kernel-side probes: since heapwatch was started. */
 struct page_mapping {

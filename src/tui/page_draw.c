@@ -24,7 +24,6 @@ static enum style watch_text(const struct page_view *v, char text[WATCH_TEXT])
 {
 	static const char *const words[] = {[PAGE_PASSIVE] = "no probes (w: watch)",
 					    [PAGE_STARTING] = "attaching ...",
-					    [PAGE_STOPPING] = "detaching ...",
 					    [PAGE_REFUSED] = "not watched"};
 	const struct page_data *d = v->data;
 
