@@ -18,6 +18,7 @@
 #include "probe/links.h"
 #include "probe/multi.h"
 #include "probe/rings.h"
+#include "probe/seccomp.h"
 #include "probe/syscalls.h"
 
 /* Of 512 rows each: 16 MiB, room for 70 libraries as large as glibc. */
@@ -31,6 +32,7 @@ struct probes {
 	struct links *trials; /* of finding out what works; closer detaches them */
 	pthread_t closer;
 	bool closing;
+	enum { FILTER_UNKNOWN, FILTER_SAFE, FILTER_DEADLY } filter; /* see seccomp.h */
 	enum user_kind user;
 	enum kernel_kind kernel;
 };
@@ -216,6 +218,19 @@ void probes__free(struct probes *p)
 	rings__free(p->rings);
 	heapwatch_bpf__destroy(p->skel);
 	free(p);
+}
+
+bool probes__survives_filter(struct probes *p)
+{
+	if (p->filter == FILTER_UNKNOWN) {
+		int err = seccomp_try_return();
+
+		if (err)
+			log_debug("a return probe on a process with a seccomp filter: %s",
+				  strerror(-err));
+		p->filter = err ? FILTER_DEADLY : FILTER_SAFE;
+	}
+	return p->filter == FILTER_SAFE;
 }
 
 enum user_kind probes__user(const struct probes *p)

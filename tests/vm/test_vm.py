@@ -28,7 +28,8 @@ KERNELS = {
 }
 CORE = ("test_family,test_cross[,test_realloc_fail,test_threads,test_exec,test_maps,test_nested,"
         "test_brk")
-WHOLE = ("test_watch", "test_stacks", "test_explain", "test_errors", "test_grid")
+WHOLE = ("test_watch", "test_stacks", "test_explain", "test_errors", "test_grid",
+         "test_containers")
 PART = "==== "
 TESTS = {}
 said = {}
