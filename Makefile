@@ -208,6 +208,7 @@ bench: all fixtures $(BENCHES)
 	$(Q)$(BUILD)/bench/bench_ledger
 	$(Q)$(BUILD)/bench/bench_drain $(BUILD)/bench/flood.bpf.o
 	$(Q)$(PYTHON) tests/bench/bench.py $(BUILD)
+	$(Q)$(PYTHON) tests/bench/allocators.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/export.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/top.py $(BUILD)
 

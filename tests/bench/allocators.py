@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""allocators.py BUILD: what a malloc/free pair costs under heapwatch, per allocator; needs root.
+
+The pair loop with each library preloaded, bare and watched by turns in one run; and how many of the
+functions it calls are probed at an instruction that the kernel must single-step."""
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+
+BUILD = sys.argv[1] if len(sys.argv) > 1 else "build"
+HW, PAIR = os.path.join(BUILD, "heapwatch"), os.path.join(BUILD, "bench/pair")
+LIBS = "/usr/lib/%s-linux-gnu/" % os.uname().machine
+ALLOCATORS = {"glibc": "", "jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc.so.4",
+              "tcmalloc_minimal": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.2"}
+ROUNDS = 5
+
+
+def run(loop, pairs):
+    loop.stdin.write("%d 3 64\n" % pairs)
+    loop.stdin.flush()
+    return float(loop.stdout.readline())
+
+
+def watch(loop, options):
+    h = subprocess.Popen([HW, "-v", "-p", str(loop.pid), "--once", *options],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = ""
+    for line in h.stderr:
+        said += line
+        if "watching" in line:
+            return h, said
+    sys.exit("bench: heapwatch did not start:\n" + said)
+
+
+def main():
+    if os.geteuid():
+        sys.exit("bench: needs root")
+    usage = subprocess.run([HW, "--help"], stdout=subprocess.PIPE, text=True).stdout
+    options = ["--exact"] if "--exact" in usage else []
+    print("a pair at depth 3, ns:     bare   watched   malloc        free")
+    for name, lib in ALLOCATORS.items():
+        if lib and not os.path.exists(LIBS + lib):
+            print("%-20s not installed" % name)
+            continue
+        env = dict(os.environ, **({"LD_PRELOAD": LIBS + lib} if lib else {}))
+        loop = subprocess.Popen([PAIR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                env=env)
+        bare, watched = [], []
+        for _ in range(ROUNDS):
+            bare.append(run(loop, 2000000))
+            h, said = watch(loop, options)
+            watched.append(run(loop, 100000))
+            h.send_signal(signal.SIGINT)
+            h.stderr.read()
+            h.wait()
+        loop.stdin.close()
+        loop.wait()
+        maker = name.split("_")[0]
+        cost = {f: re.search(r": %s[^:]*: %s at .*, (\S+)$" % (maker, f), said, re.M)
+                for f in ("malloc", "free")}
+        print("%-20s %10.1f %9.0f   %-13s %s" % (
+            name, statistics.median(bare), statistics.median(watched),
+            *(c[1] if c else "?" for c in cost.values())))
+
+
+main()
