@@ -55,9 +55,7 @@ static struct pins_block find_block(void *arg, uint64_t addr, uint64_t chunk)
 
 	if (liveset__add(l->live, addr))
 		l->err = -ENOMEM;
-	if (!l->blocks)
-		return (struct pins_block){0};
-	known = blocks__find(l->blocks, addr, &b);
+	known = l->blocks && blocks__find(l->blocks, addr, &b);
 	if (!sampling_chunk(&l->sampling, addr, chunk, known ? &b : NULL))
 		return (struct pins_block){0};
 	return (struct pins_block){.seen = true, .key = b.site, .requested = b.size};
@@ -193,7 +191,8 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 		drain__repair(d, i->pid, execs, l->sampling.dead, l->sampling.ndead);
 }
 
-static int look(struct inspection *i, struct drain *d, uint32_t *execs)
+/* d NULL: there is no ledger.  first: none yet. */
+static int look(struct inspection *i, struct drain *d, uint32_t *execs, bool first)
 {
 	struct looking l = {.live = liveset__new()};
 	struct drain_seen seen = {0};
@@ -208,7 +207,8 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n);
 	if (!err)
 		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
-				   d ? LIVE_BUDGET_NS : 0, d ? &ledger : NULL, &fresh);
+				   d || first ? LIVE_BUDGET_NS : 0, d || first ? &ledger : NULL,
+				   &fresh);
 	if (err) {
 		explain_free(&fresh);
 	} else {
@@ -217,10 +217,10 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs)
 		i->done = true;
 		i->when_ns = clock_now_ns();
 		keep_frames(i, d, *execs);
-		if (l.blocks) {
+		if (l.blocks)
 			mend(i, d, &l, *execs);
+		if (l.blocks || first)
 			conclude(i, d, &l, *execs);
-		}
 	}
 	if (l.blocks)
 		drain__blocks_free(d, l.blocks);
@@ -244,10 +244,11 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 	if (!i->located || state.execs != i->execs) {
 		i->execs = state.execs;
 		sampling_free(&i->sampling);
-		i->sampling = (struct sampling){0};
+		/* An exec leaves nothing of what was there before. */
+		i->sampling = (struct sampling){.have_older = state.execs > 0};
 		locate(i, modules);
 	}
-	err = look(i, d, &execs);
+	err = look(i, d, &execs, false);
 	i->next_ns = start + PART * (clock_now_ns() - start);
 	if (!err || i->done)
 		return 0;
@@ -256,6 +257,15 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 	log_error("cannot look into process %d: %s%s", i->pid, strerror(-err),
 		  err == -EPERM || err == -EACCES ? "; run as root (sudo heapwatch ...)" : "");
 	return err;
+}
+
+void inspection_baseline(struct inspection *i, const struct modules *modules)
+{
+	uint32_t execs = 0;
+
+	locate(i, modules);
+	if (look(i, NULL, &execs, true))
+		log_debug("%d: what is there before the attach is not known", i->pid);
 }
 
 bool inspection_is_cheap(const struct inspection *i)

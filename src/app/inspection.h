@@ -60,6 +60,9 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		      bool now);
 
 /* Another one would hardly be noticed: under a fifth of a second. */
+/* Before the first probe: what is there now is older than all that will be seen. */
+void inspection_baseline(struct inspection *i, const struct modules *modules);
+
 bool inspection_is_cheap(const struct inspection *i);
 
 #endif

@@ -132,17 +132,18 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 
 	if (!whole || l->err)
 		return;
-	/* What is not known while all is seen was there before.  So it is at the first look after
-	 * that, but for what was allocated since: that look is to come at once. */
-	if (!l->partly || !s->have_older) {
+	/* What is not known at the first look was there before, but for what was allocated since
+	 * the ledger was copied: that look is to come before the first probe, or at once.  Later
+	 * ones see more of that, so then it only becomes less. */
+	if (!s->have_older) {
 		memcpy(s->older, l->older, sizeof(s->older));
 		s->have_older = true;
 	}
+	survivors(l, older, has, arg);
 	if (!l->partly) {
 		s->told = false;
 		return;
 	}
-	survivors(l, older, has, arg);
 	estimator__older(l->estimator, older);
 	if (estimator__finish(l->estimator, &fresh))
 		return;

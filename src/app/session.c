@@ -164,6 +164,8 @@ static int attach(struct session *s, struct watched *w)
 {
 	int err = governor__prepare(s->governor, w->pid);
 
+	if (!err && s->config.share > 0 && procfs_modules(w->pid, w->modules) >= 0)
+		inspection_baseline(&w->inspection, w->modules);
 	if (!err)
 		err = watched__attach(w, &s->tools);
 	/* What it maps is seen all the same, and the report begins with this. */

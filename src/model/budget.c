@@ -152,12 +152,12 @@ static double allowance(const struct budget *b)
 
 double budget__percent(const struct budget *b)
 {
-	double r = ran(b), s = spent(b);
+	double run = (double)(b->now.run_ns - oldest(b)->run_ns), s = spent(b);
 
 	/* CPU clocks are read a little earlier than the counters. */
-	if (r < s / 1000)
-		r = s / 1000;
-	return r > 0 ? 100 * s / r : 0;
+	if (run < s)
+		run = s;
+	return run > 0 ? 100 * s / run : 0;
 }
 
 static void judge(struct budget *b)

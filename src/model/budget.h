@@ -3,7 +3,7 @@
  * budget.h: how much of a process's malloc may be seen at what cost: decides, several times a
  * second, which probes it has.  Pure: no I/O, no clock; one for each process.
  *
- * The overhead is what the probes took, as a share of what the process ran without them.  Over any
+ * The overhead is what the probes took, as a share of the process's run time.  Over any
  * ten seconds it stays within the share that is allowed; only a storm that comes as a surprise may
  * be over it until the next steps have taken the probes away, and is paid for by seeing less
  * afterwards.

@@ -240,6 +240,9 @@ static struct part part_of(const struct estimator *e, const struct share *shares
 	/* One or two units say little of how units differ: as Student's distribution is wider. */
 	few = 1 + squares / (chunks * chunks);
 	p.variance = worth * worth * s->scale * s->scale * own * few * few;
+	/* And what nobody has been seen to hold may be of those who were not. */
+	own = s->scale * bytes / (s->units + 1);
+	p.variance += own * own;
 	/* Addresses used again: as if that part of the class were anybody's. */
 	own = REUSE * s->scale * bytes * sqrt(1 - portion);
 	p.variance += own * own;

@@ -162,7 +162,7 @@ struct report_process {
 	const struct report_site *sites; /* by bytes, largest first */
 	size_t sites_total;		 /* before --top and --min-size */
 	uint64_t hidden_bytes;		 /* in the sites not shown */
-	/* What the probes took, of what it would have run without them, in the last ten seconds;
+	/* What the probes took, of the time that it ran, in the last ten seconds;
 	 * and the most that it was over any ten, the first second apart. */
 	double overhead_percent, overhead_worst_percent;
 	uint64_t probe_ns; /* that they took in all: an estimate */

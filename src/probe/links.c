@@ -3,8 +3,12 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define TOGETHER 32
 
 struct entry {
 	struct bpf_link *link; /* or fd */
@@ -30,12 +34,31 @@ static void detach(const struct entry *e)
 		close(e->fd);
 }
 
+static void *detach_one(void *entry)
+{
+	detach(entry);
+	return NULL;
+}
+
+/* The probe itself is gone at once, but then the kernel waits 10 to 100 ms, each time: all of them
+ * at the same time, so that the last one does not stay until the others are done. */
 void links__free(struct links *l)
 {
+	pthread_t threads[TOGETHER];
+	size_t n = 0;
+
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->n; i++)
-		detach(&l->entries[i]);
+	for (size_t i = 0; i < l->n; i++) {
+		bool last = i + 1 == l->n || n == TOGETHER;
+
+		if (!last && !pthread_create(&threads[n], NULL, detach_one, &l->entries[i]))
+			n++;
+		else
+			detach(&l->entries[i]);
+	}
+	while (n)
+		pthread_join(threads[--n], NULL);
 	free(l->entries);
 	free(l);
 }
