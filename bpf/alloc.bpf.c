@@ -223,7 +223,10 @@ static __always_inline int hw_at_entry(struct pt_regs *ctx, __u64 began)
 	if (!p)
 		return 1;
 	hw_entered(p, cookie);
-	veto = hw_enter(ctx, p, tgid, tid, (__u8)cookie);
+	if ((__u8)cookie == HW_FN_FREE)
+		veto = hw_free(p, tgid, tid, PT_REGS_PARM1(ctx), PT_REGS_SP(ctx));
+	else
+		veto = hw_enter(ctx, p, tgid, tid, (__u8)cookie);
 	hw_clocked(p, began);
 	return veto;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -112,8 +113,11 @@ static void hold(uint64_t ns)
 static int open_window(struct governor *g, struct governed *p, const struct budget_order *order)
 {
 	struct probes_level level = {.seen = seen_of(false, order->large), .window = true};
-	struct budget_input before = {0}, after = {0};
+	struct budget_input closed = {0}, before = {0}, after = {0}, gone = {0};
 	int err = probes__level(g->probes, p->pid, &level);
+
+	if (!err)
+		err = look(g, p, &closed);
 
 	if (!err)
 		err = probes__switch(g->probes, p->pid, sets_of(true, order->large));
@@ -124,10 +128,12 @@ static int open_window(struct governor *g, struct governed *p, const struct budg
 		err = look(g, p, &after);
 	}
 	probes__switch(g->probes, p->pid, sets_of(false, order->large));
+	if (!err)
+		err = look(g, p, &gone);
 	pthread_mutex_lock(&g->lock);
 	if (!err)
 		budget__window(p->budget, after.run_ns - before.run_ns,
-			       after.cost_ns - before.cost_ns);
+			       after.cost_ns - before.cost_ns, gone.cost_ns - closed.cost_ns);
 	level.weight = budget__weight(p->budget);
 	pthread_mutex_unlock(&g->lock);
 	level.window = false;
@@ -196,8 +202,14 @@ static void wait_tick(struct governor *g)
 
 static void *govern(void *arg)
 {
+	const struct sched_param param = {.sched_priority = 1};
 	struct governor *g = arg;
 
+	/* Before the storm that it is to end: behind its threads, a window of a millisecond would
+	 * stay open for as long as they please.  It sleeps nearly always, and so do the threads
+	 * that detach, which inherit this. */
+	if (pthread_setschedparam(pthread_self(), SCHED_RR, &param))
+		log_debug("the governor has no priority over others");
 	pthread_mutex_lock(&g->lock);
 	while (!g->stop) {
 		/* Others may come and go while one is worked on. */

@@ -52,6 +52,7 @@ struct budget {
 	uint64_t next_window_ns, last_window_ns;
 
 	double intensity; /* of a window: what the probes take of the run time, moving average */
+	double edge;	  /* what a window takes beside what it is open for, ns */
 	uint64_t window_bare_ns; /* its own run time when the last window ended */
 	uint32_t weight;
 	double worst;
@@ -275,24 +276,26 @@ static void consider_exact(struct budget *b)
 static uint64_t window(struct budget *b)
 {
 	double cores = load(b) > 0.05 ? load(b) : 0.05, dear = b->intensity * cores;
-	double room = allowance(b) * 0.5, hold;
+	double room = allowance(b) * 0.5 - b->edge, pace = b->share * MARGIN * cores, hold;
 
 	if (b->now.time_ns < b->next_window_ns || b->saving || room <= 0)
 		return 0;
-	hold = b->share * MARGIN * (double)WINDOW_EVERY_NS * cores / dear;
+	/* What comes and goes with a window is as dear as some of it: then they are rarer. */
+	hold = (pace * (double)WINDOW_EVERY_NS - b->edge) / dear;
+	if (hold < 2 * b->edge / dear)
+		hold = 2 * b->edge / dear;
 	if (hold > room / dear)
 		hold = room / dear;
-	if (hold < (double)WINDOW_MIN_NS) {
-		/* Rarer, then, but not shorter: coming and going has a price of its own. */
-		if (room < dear * (double)WINDOW_MIN_NS)
-			return 0;
-		b->next_window_ns =
-		    b->now.time_ns + (uint64_t)((double)WINDOW_EVERY_NS * (double)WINDOW_MIN_NS /
-						(hold > 1000 ? hold : 1000));
-		return WINDOW_MIN_NS;
-	}
-	b->next_window_ns = b->now.time_ns + WINDOW_EVERY_NS;
-	return hold < (double)WINDOW_MAX_NS ? (uint64_t)hold : WINDOW_MAX_NS;
+	if (hold < (double)WINDOW_MIN_NS)
+		hold = (double)WINDOW_MIN_NS;
+	if (hold > (double)WINDOW_MAX_NS)
+		hold = (double)WINDOW_MAX_NS;
+	if (hold * dear > room)
+		return 0;
+	b->next_window_ns = b->now.time_ns + (uint64_t)((hold * dear + b->edge) / pace);
+	if (b->next_window_ns < b->now.time_ns + WINDOW_EVERY_NS)
+		b->next_window_ns = b->now.time_ns + WINDOW_EVERY_NS;
+	return (uint64_t)hold;
 }
 
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out)
@@ -330,10 +333,13 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	out->large = b->large;
 }
 
-void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns)
+void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns)
 {
+	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
+
 	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since;
 
+	b->edge += (edge - b->edge) * (edge > b->edge ? 0.5 : 0.1);
 	if (now > 1)
 		now = 1;
 	b->intensity += (now - b->intensity) * (now > b->intensity ? 1 : 0.2);

@@ -57,10 +57,10 @@ struct budget_order {
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out);
 
 /*
- * A window that was ordered was open: how much the process ran and what the probes took in it, from
- * before the first probe came to after the last one went.
+ * A window that was ordered was open: how much the process ran and what the probes took while it
+ * was wholly open, and what they took from before the first probe came to after the last one went.
  */
-void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns);
+void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns);
 /* How many calls one seen in that window stands for, in 256ths (struct hw_level). */
 uint32_t budget__weight(const struct budget *b);
 

@@ -183,9 +183,11 @@ static int put_set(const struct attach *a, const struct file *f, enum attach_set
 	for (size_t i = 0; i < t->nfns; i++) {
 		enum hw_fn fn = t->fns[i].fn;
 
+		/* A session serves both: one link comes and goes in half the time of two. */
+		bool apart = fn == HW_FN_FREE && a->kind != USER_SESSION;
+
 		if (set == ATTACH_ALL || (f->behind && is_resizer(fn)))
-			gather(&at[fn == HW_FN_FREE], t->fns[i].place.offset,
-			       cookie_of(&t->fns[i]));
+			gather(&at[apart], t->fns[i].place.offset, cookie_of(&t->fns[i]));
 	}
 	for (size_t i = 0; set == ATTACH_LARGE && f->behind && i < f->behind->n; i++)
 		gather(&at[2], f->behind->places[i].offset, f->behind->places[i].cookie);

@@ -75,7 +75,8 @@ static void simulate(struct plant *m, const struct program *p, double share, dou
 
 			go(m, (double)m->order.window_ns + 0.1 * MS, 1, 0);
 			m->window_s += (double)m->order.window_ns / 1e9;
-			budget__window(m->b, (uint64_t)(m->run - run), (uint64_t)(m->cost - cost));
+			budget__window(m->b, (uint64_t)(m->run - run), (uint64_t)(m->cost - cost),
+				       (uint64_t)(m->cost - cost + 50000));
 			go(m, 40 * MS, 0, m->order.large);
 		}
 		go(m, 10 * MS, m->order.all, m->order.large);
