@@ -79,6 +79,7 @@ int sampler__new(const struct sampler_options *options, struct sampler **out)
 		sampler__free(s);
 		return err;
 	}
+	s->table.eager = s->options.eager || !s->real;
 	*out = s;
 	return 0;
 }
@@ -353,7 +354,8 @@ const struct machine *sampler__tick(struct sampler *s, uint64_t now_ns)
 		return NULL;
 	machine_budget_refill(&s->heaps, s->last_ns ? now_ns - s->last_ns : 0);
 	machine_budget_refill(&s->walks, s->last_ns ? now_ns - s->last_ns : 0);
-	if (s->real) {
+	/* The first picture is of who is there; what is on the screen is looked into next. */
+	if (s->real && (s->last_ns || s->options.eager)) {
 		look_at_heaps(s);
 		if (s->options.walk_budget_ns != UINT64_MAX)
 			walk_heaps(s);

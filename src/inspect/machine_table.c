@@ -19,6 +19,9 @@
 #define STAT_EVERY 10
 #define SLOW_EVERY 60
 
+/* What the first tick left out is made up for within so many. */
+#define LEFT_OUT 8
+
 /* Descriptors that are left to others. */
 #define SPARE_FDS 512
 
@@ -175,17 +178,27 @@ static int list(struct machine_table *t)
 	return n < 0 ? -errno : 0;
 }
 
-/* What an exec may change, and what hardly ever changes. */
-static void read_slow(struct machine_table *t, struct machine_record *r)
+/* What an exec may change. */
+static void read_who(struct machine_table *t, struct machine_record *r)
+{
+	char raw[4096], text[4096];
+	long n;
+
+	if (read_of(t, r->pid, "status", raw, sizeof(raw)) > 0)
+		machine_parse_status(raw, &r->status);
+	n = r->stat.kernel_thread ? -1 : read_of(t, r->pid, "cmdline", raw, sizeof(raw));
+	if (n >= 0)
+		set_string(&r->cmdline, machine_join_args(text, sizeof(text), raw, (size_t)n));
+}
+
+/* And what hardly ever changes. */
+static void read_where(struct machine_table *t, struct machine_record *r)
 {
 	char raw[4096], text[4096], path[64];
 	bool container;
 	ssize_t len;
-	long n;
 
 	r->slow_tick = t->tick;
-	if (read_of(t, r->pid, "status", raw, sizeof(raw)) > 0)
-		machine_parse_status(raw, &r->status);
 	if (read_of(t, r->pid, "cgroup", raw, sizeof(raw)) > 0) {
 		machine_parse_cgroup(raw, text, sizeof(text));
 		if (strcmp(text, r->cgroup ? r->cgroup : "")) {
@@ -197,9 +210,6 @@ static void read_slow(struct machine_table *t, struct machine_record *r)
 	}
 	if (r->stat.kernel_thread)
 		return;
-	n = read_of(t, r->pid, "cmdline", raw, sizeof(raw));
-	if (n >= 0)
-		set_string(&r->cmdline, machine_join_args(text, sizeof(text), raw, (size_t)n));
 	snprintf(path, sizeof(path), "%u/exe", r->pid);
 	len = readlinkat(t->proc_fd, path, raw, sizeof(raw) - 1);
 	r->denied = len < 0 && errno == EACCES;
@@ -269,8 +279,11 @@ static int refresh(struct machine_table *t, struct machine_record *r, size_t i)
 	if (!err &&
 	    (r->shown || r->statm_fd < 0 || !r->stat_tick || (t->tick + i) % STAT_EVERY == 0))
 		err = read_stat(t, r);
-	if (!err && (!r->slow_tick || (t->tick + i) % SLOW_EVERY == 0))
-		read_slow(t, r);
+	if (!err && (!r->slow_tick || (t->tick + i) % SLOW_EVERY == 0 ||
+		     (r->slow_tick == 1 && (r->shown || (t->tick + i) % LEFT_OUT == 0)))) {
+		read_who(t, r);
+		read_where(t, r);
+	}
 	return err;
 }
 
@@ -296,7 +309,12 @@ static int record_new(struct machine_table *t, uint32_t pid, struct machine_reco
 		record_free(t, r);
 		return 0;
 	}
-	read_slow(t, r);
+	read_who(t, r);
+	/* A first picture of a thousand processes must not wait for this of all of them. */
+	if (t->tick > 1 || t->eager)
+		read_where(t, r);
+	else
+		r->slow_tick = 1;
 	*out = r;
 	return 0;
 }

@@ -45,6 +45,7 @@ struct machine_record {
 struct machine_table {
 	int proc_fd;
 	uint64_t tick;
+	bool eager; /* nothing is left for later ticks */
 	size_t n, room;
 	struct machine_record **records; /* by pid */
 	size_t nfds, max_fds;		 /* statm_fds that are kept */
