@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <mntent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
 #include "base/log.h"
 #include "inspect/procfs.h"
 
-#define CGROUPS "/sys/fs/cgroup"
-
 struct seen {
 	pid_t pid;
 	uint64_t start_time;
@@ -23,31 +22,45 @@ struct seen {
 
 struct choose {
 	const char *comm;
-	char cgroup[PATH_MAX]; /* below CGROUPS, as /proc/PID/cgroup has it; "": any */
+	char cgroup[PATH_MAX]; /* as /proc/PID/cgroup has it; "": any */
 	struct seen *seen;     /* those of the last round: by pid, as /proc lists them */
 	size_t nseen;
 };
 
-static int find_cgroup(struct choose *c, const char *path)
+/* Below the root of any hierarchy: of one (cgroup2) or of several. */
+static bool find_below(const char *root, const char *path, struct choose *c)
 {
-	size_t prefix = strlen(CGROUPS), len;
-	char full[PATH_MAX + sizeof(CGROUPS)];
+	char procs[2 * PATH_MAX];
+	size_t len;
 
-	if (!strncmp(path, CGROUPS "/", prefix + 1))
-		path += prefix;
+	if (!strncmp(path, root, strlen(root)) && path[strlen(root)] == '/')
+		path += strlen(root);
 	while (*path == '/')
 		path++;
 	len = strlen(path);
 	while (len && path[len - 1] == '/')
 		len--;
-	snprintf(full, sizeof(full), CGROUPS "/%.*s/cgroup.procs", (int)len, path);
-	if (!len || access(full, R_OK)) {
-		log_error("no control group '%s' (" CGROUPS "/%s); systemd-cgls lists them", path,
-			  path);
-		return -ENOENT;
-	}
+	snprintf(procs, sizeof(procs), "%s/%.*s/cgroup.procs", root, (int)len, path);
+	if (!len || access(procs, R_OK))
+		return false;
 	snprintf(c->cgroup, sizeof(c->cgroup), "/%.*s", (int)len, path);
-	return 0;
+	return true;
+}
+
+static int find_cgroup(struct choose *c, const char *path)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	bool found = false;
+
+	while (mounts && !found && (m = getmntent(mounts)))
+		found = !strncmp(m->mnt_type, "cgroup", 6) && find_below(m->mnt_dir, path, c);
+	if (mounts)
+		endmntent(mounts);
+	if (found)
+		return 0;
+	log_error("no control group '%s' below /sys/fs/cgroup; systemd-cgls lists them", path);
+	return -ENOENT;
 }
 
 int choose__new(const char *comm, const char *cgroup, struct choose **out)
@@ -74,11 +87,11 @@ void choose__free(struct choose *c)
 	free(c);
 }
 
-/* The unified hierarchy's line of /proc/PID/cgroup: "0::/PATH". */
+/* A line of /proc/PID/cgroup is "NUMBER:CONTROLLERS:/PATH", one for each hierarchy. */
 static bool in_group(const struct choose *c, pid_t pid)
 {
 	size_t want = strlen(c->cgroup);
-	char path[64], line[PATH_MAX + 8];
+	char path[64], line[PATH_MAX + 256], *at;
 	bool found = false;
 	FILE *f;
 
@@ -86,11 +99,11 @@ static bool in_group(const struct choose *c, pid_t pid)
 		return true;
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
 	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
+	while (f && !found && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = 0;
-		if (!strncmp(line, "0::", 3))
-			found = !strncmp(line + 3, c->cgroup, want) &&
-				(!line[3 + want] || line[3 + want] == '/');
+		at = strstr(line, ":/");
+		found = at && !strncmp(at + 1, c->cgroup, want) &&
+			(!at[1 + want] || at[1 + want] == '/');
 	}
 	if (f)
 		fclose(f);

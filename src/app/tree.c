@@ -11,12 +11,15 @@
 /* Processes that are named at the peak. */
 #define SHARES 64
 
-#define PSS_EVERY_NS 1000000000ull
-#define PSS_MAX	     (8ull << 30)
+/* Reading PSS takes no more than this part of the time. */
+#define PSS_PART 20
+#define PSS_MAX	 (8ull << 30)
 
 struct tree {
-	uint64_t start_ns, pss_ns; /* of the last PSS */
-	uint64_t pss_private;	   /* private_bytes when it was read */
+	uint64_t start_ns;
+	uint64_t next_pss_ns; /* not before this */
+	uint64_t pss_private; /* the peak that it is of */
+	bool pss_due;	      /* the peak's is not read yet */
 	struct report_tree sums;
 	struct report_share shares[SHARES];
 	char comm[SHARES][64];
@@ -86,48 +89,69 @@ static void share(struct tree *t, size_t i, const struct watched *w)
 	};
 }
 
-static void read_pss(struct tree *t, struct watched **all, size_t alive, uint64_t now)
+/* While all are still about as high as the peak was. */
+static void read_pss(struct tree *t, struct watched *const *watched, size_t n, uint64_t private)
 {
-	if (now - t->pss_ns < PSS_EVERY_NS ||
-	    t->sums.peak_private_bytes < t->pss_private + t->pss_private / 20 ||
-	    t->sums.peak_rss_bytes > PSS_MAX)
+	uint64_t start = clock_now_ns(), sum = 0;
+
+	if (!t->pss_due || start < t->next_pss_ns || t->sums.peak_rss_bytes > PSS_MAX ||
+	    private < t->sums.peak_private_bytes - t->sums.peak_private_bytes / 20)
 		return;
-	t->sums.peak_pss_bytes = 0;
-	for (size_t i = 0; i < alive; i++) {
-		if (procfs_pss(all[i]->pid, &all[i]->peak_pss))
-			all[i]->peak_pss = 0;
-		t->sums.peak_pss_bytes += all[i]->peak_pss;
+	for (size_t i = 0; i < n; i++) {
+		if (watched[i]->exited)
+			continue;
+		if (procfs_pss(watched[i]->pid, &watched[i]->peak_pss))
+			watched[i]->peak_pss = 0;
+		sum += watched[i]->peak_pss;
+		for (size_t k = 0; k < t->sums.nshares; k++)
+			if (t->shares[k].pid == (uint32_t)watched[i]->pid)
+				t->shares[k].pss_bytes = watched[i]->peak_pss;
 	}
-	t->pss_ns = now;
+	t->sums.peak_pss_bytes = sum;
 	t->pss_private = t->sums.peak_private_bytes;
+	t->pss_due = false;
+	t->next_pss_ns = start + PSS_PART * (clock_now_ns() - start);
+}
+
+/* The PSS of a peak that was hardly lower is good for this one. */
+static void note_peak(struct tree *t, struct watched *const *watched, size_t n, uint64_t private,
+		      uint64_t rss)
+{
+	size_t alive;
+	struct watched **all = ranked(watched, n, &alive);
+
+	if (!all)
+		return;
+	if (private > t->pss_private + t->pss_private / 20) {
+		t->pss_due = true;
+		t->sums.peak_pss_bytes = 0;
+		for (size_t i = 0; i < n; i++)
+			watched[i]->peak_pss = 0;
+	}
+	t->sums.peak_ns = clock_now_ns() - t->start_ns;
+	t->sums.peak_private_bytes = private;
+	t->sums.peak_rss_bytes = rss;
+	t->sums.nshares = alive < SHARES ? alive : SHARES;
+	for (size_t i = 0; i < t->sums.nshares; i++)
+		share(t, i, all[i]);
+	free(all);
 }
 
 void tree__sample(struct tree *t, struct watched *const *watched, size_t n)
 {
-	uint64_t private = 0, rss = 0, now = clock_now_ns();
-	struct watched **all;
-	size_t alive;
+	uint64_t private = 0, rss = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (watched[i]->exited)
+		/* Before its exec a command's process is ours. */
+		if (watched[i]->exited || (watched[i]->launched && !watched[i]->life.execs))
 			continue;
 		watched__sample(watched[i]);
 		private += private_of(watched[i]);
 		rss += watched[i]->memory.rss_bytes;
 	}
-	if (private <= t->sums.peak_private_bytes)
-		return;
-	all = ranked(watched, n, &alive);
-	if (!all)
-		return;
-	t->sums.peak_ns = now - t->start_ns;
-	t->sums.peak_private_bytes = private;
-	t->sums.peak_rss_bytes = rss;
-	read_pss(t, all, alive, now);
-	t->sums.nshares = alive < SHARES ? alive : SHARES;
-	for (size_t i = 0; i < t->sums.nshares; i++)
-		share(t, i, all[i]);
-	free(all);
+	if (private > t->sums.peak_private_bytes)
+		note_peak(t, watched, n, private, rss);
+	read_pss(t, watched, n, private);
 }
 
 const struct report_tree *tree__report(struct tree *t, const struct report_process *processes,

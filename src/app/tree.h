@@ -17,9 +17,9 @@ void tree__free(struct tree *t);
 
 /*
  * Read the memory of those alive (statm: 20 us each) and see whether all together are higher than
- * ever.  At a new peak their PSS is read too, which is dearer: not more often than every second,
- * not for less than a twentieth more, and not for more than 8 GiB (smaps_rollup holds the mmap
- * lock).
+ * ever.  Soon after a new peak of a twentieth more their PSS is read too, which is dearer: while
+ * they are still that high, in a twentieth of the time at most, and not for more than 8 GiB
+ * (smaps_rollup holds the mmap lock).
  */
 void tree__sample(struct tree *t, struct watched *const *watched, size_t n);
 

@@ -107,8 +107,8 @@ class Lines:
 class Fixture:
     """A program of tests/fixtures that is told scenarios and answers with the truth."""
 
-    def __init__(self, name="churn", path=None, **options):
-        self.p = start([path or os.path.join(BUILD, "fixtures", name)], stdin=subprocess.PIPE,
+    def __init__(self, name="churn", path=None, args=(), **options):
+        self.p = start([path or os.path.join(BUILD, "fixtures", name), *args], stdin=subprocess.PIPE,
                        stdout=subprocess.PIPE, text=True, **options)
         self.pid = self.p.pid
         self.lines = Lines(self.p.stdout)

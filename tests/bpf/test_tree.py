@@ -1,0 +1,312 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""test_tree.py: a command's whole tree, from its first instruction; children of a running process."""
+import collections
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import harness  # noqa: E402
+from harness import Fixture, check, equal, heapwatch  # noqa: E402
+
+TESTS = {}
+SIZES = {"site_parent": 101, "site_child": 103, "site_leaf": 107, "site_thread": 109,
+         "site_daemon": 113, "site_last": 127}
+# What each process of the family holds at its end: blocks by site; and its exit code.
+FAMILY = collections.Counter({
+    (("site_parent", 211), ("site_thread", 31)): 1,                       # the first
+    (("site_child", 67), ("site_parent", 170)): 1,                        # by fork
+    (("site_child", 67), ("site_parent", 170), ("site_thread", 31)): 1,   # by fork in a thread
+    (("site_leaf", 83),): 2,                                              # by vfork, by spawn
+    (("site_parent", 211),): 1,                                           # the daemon's parent
+    (("site_daemon", 53), ("site_parent", 211)): 1,                       # the daemon
+    (("site_last", 61),): 1,                                              # after two execs
+})
+CODES = collections.Counter({7: 1, 3: 2, 5: 2, 0: 3})
+
+
+def test(fn):
+    TESTS[fn.__name__] = fn
+    return fn
+
+
+def family():
+    return os.path.join(harness.BUILD, "fixtures", "family")
+
+
+def launch(command, *options, **more):
+    """heapwatch -- COMMAND; exit code and what it wrote to -o."""
+    out = os.path.join(harness.scratch(), "report")
+    cmd = [heapwatch(), "--json", "-o", out, *options, "--", *command]
+    r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT, **more)
+    with open(out) as f:
+        text = f.read()
+    return r, json.loads(text.splitlines()[-1]) if text else None
+
+
+def held(process):
+    """Blocks by site; their bytes are checked on the way."""
+    blocks = collections.Counter()
+    for s in process["sites"]:
+        name = s["frames"][0]["function"] if s["frames"] else None
+        if s["kind"] == "heap" and name in SIZES:
+            equal(s["bytes"], s["blocks"] * SIZES[name], "bytes of " + name)
+            blocks[name] += s["blocks"]
+    return tuple(sorted(blocks.items()))
+
+
+def exactly_the_family(report):
+    processes = report["processes"]
+    got = collections.Counter(held(p) for p in processes)
+    check(got == FAMILY, "the tree holds %s; missing %s, too many %s" % (
+        dict(got), dict(FAMILY - got), dict(got - FAMILY)))
+    equal(collections.Counter(p["exit_code"] for p in processes), CODES, "exit codes")
+    for p in processes:
+        equal((p["mode"], p["lost_events"], p["exited"]), ("exact", 0, True),
+              "mode, lost_events and exited of %d" % p["pid"])
+    first = processes[0]
+    equal((first["seen_from"], first["ppid"]), ("start", 0), "seen_from and ppid of the first")
+    equal({p["seen_from"] for p in processes[1:]}, {"fork"}, "seen_from of the others")
+    equal(sum(p["ppid"] == first["pid"] for p in processes), 6, "children of the first")
+
+
+@test
+def test_family():
+    r, report = launch([family(), "all"])
+    equal(r.returncode, 7, "exit code")
+    exactly_the_family(report)
+
+
+@test
+def test_family_many_times():
+    for i in range(20):
+        r, report = launch([family(), "all"])
+        equal(r.returncode, 7, "exit code of run %d" % i)
+        exactly_the_family(report)
+
+
+@test
+def test_nobody_else_pays():
+    """A program outside of the tree maps the original: no breakpoint in it, not one event."""
+    f = Fixture()
+    p = harness.start([heapwatch(), "--json", "-o", os.path.join(harness.scratch(), "r"), "--",
+                       "sleep", "60"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    err = harness.Lines(p.stderr)
+    while "watching" not in (err.next("line 'watching'") or "the end"):
+        pass
+    equal(harness.traps(f.pid, "libc.so.6"), 0, "breakpoints in a libc outside of the tree")
+    child = children_of(p.pid)[0]
+    check(harness.traps(child, "libc.so.6") > 0, "no breakpoint in the tree's libc")
+    check(mapped(child, "libc.so.6") != mapped(f.pid, "libc.so.6"), "the tree has the same libc")
+    p.kill()
+    p.wait()
+    # The copy is still mapped; nothing of it is left but that.
+    equal(harness.traps(child, "libc.so.6"), 0, "breakpoints after kill -9 of heapwatch")
+    with open("/proc/self/mounts") as m:
+        check("heapwatch" not in m.read(), "a mount outside of the tree")
+    os.kill(child, signal.SIGTERM)
+
+
+def children_of(pid):
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(w) for w in f.read().split()]
+
+
+def mapped(pid, base):
+    with open("/proc/%d/maps" % pid) as maps:
+        return {tuple(l.split()[3:5]) for l in maps if l.rstrip().endswith("/" + base)}
+
+
+@test
+def test_exit_codes():
+    for command, code in ((["true"], 0), (["sh", "-c", "exit 41"], 41),
+                          (["sh", "-c", "kill -9 $$"], 137)):
+        equal(launch(command)[0].returncode, code, "exit code of %s" % command)
+
+
+@test
+def test_no_such_command():
+    for command, word in ((["/nonexistent/x"], "No such file"), (["/etc/passwd"], "denied")):
+        r = launch(command)[0]
+        equal(r.returncode, 1, "exit code of %s" % command)
+        check(word in r.stderr, "stderr of %s: %s" % (command, r.stderr))
+    r = subprocess.run([heapwatch(), "ls"], stderr=subprocess.PIPE, text=True)
+    equal(r.returncode, 2, "exit code of heapwatch ls")
+    check("heapwatch -- ls" in r.stderr, "no remedy: " + r.stderr)
+
+
+@test
+def test_environment():
+    """The command has the terminal's streams, the folder, the arguments and variables as given."""
+    folder = harness.scratch()
+    r, _ = launch(["sh", "-c", 'pwd; echo "$X $1 $2"; cat; echo oops >&2', "sh", "a b", "--json"],
+                  cwd=folder, env=dict(os.environ, X="y z"))
+    equal(r.stdout, "%s\ny z a b --json\n" % folder, "what the command printed")
+    check("oops\n" in r.stderr, "its stderr")
+
+
+@test
+def test_as_caller():
+    env = dict(os.environ, SUDO_UID="65534", SUDO_GID="65534", SUDO_USER="nobody")
+    os.chmod(harness.scratch(), 0o777)
+    r, report = launch(["sh", "-c", "id -u; id -g; echo $HOME$SUDO_UID"], env=env)
+    equal(r.stdout.split()[:2], ["65534", "65534"], "uid and gid of the command")
+    check(r.stdout.split()[2].startswith("/nonexistent"), "HOME of the command: " + r.stdout)
+    equal(report["processes"][0]["mode"], "exact", "mode")
+    r, _ = launch(["id", "-u"], "--as-root", env=env)
+    equal(r.stdout, "0\n", "uid with --as-root")
+
+
+@test
+def test_signals():
+    """What is asked of heapwatch is asked of the command; a second time it is heapwatch that ends."""
+    out = os.path.join(harness.scratch(), "r")
+    p = harness.start([heapwatch(), "--json", "-o", out, "--", "sh", "-c",
+                       "trap 'exit 43' TERM; echo up; while :; do sleep 0.05; done"],
+                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    harness.Lines(p.stdout).next("up")
+    p.send_signal(signal.SIGTERM)
+    equal(p.wait(harness.TIMEOUT), 43, "exit code of a command that ends on SIGTERM")
+    with open(out) as f:
+        equal(json.loads(f.read())["processes"][0]["exit_code"], 43, "exit_code in the report")
+
+
+@test
+def test_peak():
+    """Two children hold 40 MB each at once, later one 50 MB: the peak is that of the two."""
+    hold = "b = b'x' * (%d << 20); import time; time.sleep(%s)"
+    py = "/usr/bin/python3"
+    script = "%s -c \"%s\" & %s -c \"%s\"; wait; %s -c \"%s\"" % (
+        py, hold % (40, "0.8"), py, hold % (40, "0.8"), py, hold % (50, "0.5"))
+    _, report = launch(["sh", "-c", script])
+    peak = report["tree"]["peak"]
+    check(80 << 20 <= peak["private_bytes"] < 110 << 20, "the peak is %d" % peak["private_bytes"])
+    check(80 << 20 <= peak["pss_bytes"] < 120 << 20, "its PSS is %s" % peak["pss_bytes"])
+    two = [p for p in peak["processes"] if p["private_bytes"] >= 40 << 20]
+    equal(len(two), 2, "processes of over 40 MiB at the peak")
+    third = [p for p in report["processes"] if p["peak_rss_bytes"] >= 50 << 20]
+    equal(len(third), 1, "processes whose own peak is over 50 MiB")
+    ended = {p["pid"]: p["ended_seconds"] for p in report["processes"]}
+    check(all(peak["seconds"] <= ended[p["pid"]] for p in two), "the peak is after their end")
+
+
+@test
+def test_follow():
+    """-p: children that are made later are watched, those of an exec exactly, and all are there."""
+    f = Fixture("family", args=["wait"])
+    w = harness.Watch(f.pid, "--interval", "20ms")
+    f.tell("go")
+    f.p.wait(harness.TIMEOUT)
+    report = w.end(None)
+    equal(len(report["processes"]), 8, "processes")
+    first = report["processes"][0]
+    equal((first["pid"], first["seen_from"], first["mode"]), (f.pid, "attach", "exact"), "first")
+    equal(held(first), (("site_parent", 211), ("site_thread", 31)), "what the first holds")
+    for p in report["processes"][1:]:
+        check(p["seen_from"] in ("late", "fork"), "seen_from is " + p["seen_from"])
+        # What was inherited is known whatever came later.
+        if p["seen_from"] == "late" and any(n == "site_parent" for n, _ in held(p)):
+            equal(p["mode"], "degraded", "mode of one whose first steps were not seen")
+
+
+@test
+def test_no_follow():
+    f = Fixture("family", args=["wait"])
+    w = harness.Watch(f.pid, "--no-follow")
+    f.tell("go")
+    f.p.wait(harness.TIMEOUT)
+    equal([p["pid"] for p in w.end(None)["processes"]], [f.pid], "processes with --no-follow")
+
+
+@test
+def test_comm():
+    """--comm: those of that name that are there, and those to come."""
+    name = "hw%d" % os.getpid()
+    path = os.path.join(harness.scratch(), name)
+    os.symlink("/usr/bin/sleep", path)
+    copy = os.path.join(harness.scratch(), name)
+    with open("/usr/bin/sleep", "rb") as a, open(copy, "wb") as b:
+        b.write(a.read())
+    os.chmod(copy, 0o755)
+    one = harness.start([copy, "30"])
+    while open("/proc/%d/comm" % one.pid).read().strip() != name:
+        time.sleep(0.01)
+    p = harness.start([heapwatch(), "--json", "--interval", "100ms", "--comm", name],
+                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    lines = harness.Lines(p.stdout)
+    pids = {x["pid"] for x in json.loads(lines.next("report"))["processes"]}
+    equal(pids, {one.pid}, "pids")
+    two = harness.start([copy, "30"])
+    limit = time.monotonic() + harness.TIMEOUT
+    while pids != {one.pid, two.pid} and time.monotonic() < limit:
+        pids = {x["pid"] for x in json.loads(lines.next("report"))["processes"]}
+    equal(pids, {one.pid, two.pid}, "pids after a second one was started")
+    p.send_signal(signal.SIGINT)
+    equal(p.wait(harness.TIMEOUT), 0, "exit code")
+    r = subprocess.run([heapwatch(), "--comm", "no-such-name"], stderr=subprocess.PIPE, text=True)
+    equal(r.returncode, 1, "exit code for a name that nobody has")
+    check("no process named no-such-name" in r.stderr, r.stderr)
+
+
+@test
+def test_cgroup():
+    with open("/proc/self/mounts") as f:
+        roots = [l.split()[1] for l in f if l.split()[2] == "cgroup2"]
+    if not roots:
+        harness.skip("no cgroup2 file system is mounted")
+    group = "%s/hw-test-%d" % (roots[0], os.getpid())
+    try:
+        os.mkdir(group)
+    except OSError as e:
+        harness.skip("no control group can be made: %s" % e)
+    try:
+        one = harness.start(["sleep", "30"])
+        with open(group + "/cgroup.procs", "w") as f:
+            f.write(str(one.pid))
+        r = subprocess.run([heapwatch(), "--json", "--once", "--duration", "300ms", "--cgroup",
+                            os.path.basename(group)], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
+        equal([p["pid"] for p in json.loads(r.stdout)["processes"]], [one.pid], "pids")
+        r = subprocess.run([heapwatch(), "--cgroup", "no/such"], stderr=subprocess.PIPE, text=True)
+        equal(r.returncode, 1, "exit code for a group that is not there")
+        check("no control group" in r.stderr, r.stderr)
+        harness.kill(one)
+    finally:
+        os.rmdir(group)
+
+
+@test
+def test_pid_namespace():
+    """Processes in a pid namespace of their own, started by the command."""
+    r, report = launch(["unshare", "--pid", "--fork", family(), "all"])
+    equal(r.returncode, 7, "exit code")
+    got = collections.Counter(held(p) for p in report["processes"])
+    check(not FAMILY - got, "missing: %s" % dict(FAMILY - got))
+
+
+@test
+def test_no_namespace():
+    """Where no mount namespace can be had it says so, and the first process is exact."""
+    drop = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+    r = subprocess.run(drop + ["true"], stderr=subprocess.PIPE)
+    if r.returncode:
+        harness.skip("setpriv: " + r.stderr.decode())
+    out = os.path.join(harness.scratch(), "r")
+    r = subprocess.run([*drop, heapwatch(), "--json", "-o", out, "--", family(), "leaf"],
+                       stderr=subprocess.PIPE, text=True)
+    if "BPF" in r.stderr or "root" in r.stderr:
+        harness.skip("without CAP_SYS_ADMIN nothing can be watched here: " + r.stderr.strip())
+    equal(r.returncode, 5, "exit code: " + r.stderr)
+    check("no mount namespace" in r.stderr, r.stderr)
+    with open(out) as f:
+        p = json.loads(f.read())["processes"][0]
+    equal(held(p), (("site_leaf", 83),), "what it holds")
+
+
+if __name__ == "__main__":
+    harness.main(TESTS)
