@@ -222,6 +222,26 @@ static __always_inline void *hw_reserve(struct hw_proc *p, __u32 tgid, __u16 kin
 	return h;
 }
 
+/* Tell that this file's code lies there now. */
+static __always_inline void hw_emit_module(struct hw_proc *p, __u32 tgid, struct file *file,
+					   __u64 addr, __u64 len, __u64 offset)
+{
+	struct hw_module *e;
+	__u32 dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+	void *ring;
+
+	e = hw_reserve(p, tgid, HW_MODULE, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->addr = addr;
+	e->len = len;
+	e->offset = offset;
+	e->inode = BPF_CORE_READ(file, f_inode, i_ino);
+	e->dev_major = dev >> 20;
+	e->dev_minor = dev & 0xfffff;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
 static __always_inline void hw_submit(void *rec, void *ring, __u32 size)
 {
 	bpf_ringbuf_submit(rec, hw_wake(ring, size));

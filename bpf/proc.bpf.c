@@ -57,6 +57,7 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
 	__u32 tgid, tid, old = old_tid;
 	struct hw_proc *p = hw_self(&tgid, &tid);
 	struct hw_proc_exec *e;
+	struct mm_struct *mm;
 	void *ring;
 
 	if (!p)
@@ -78,6 +79,10 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
 	bpf_probe_read_kernel_str(e->path, sizeof(e->path), bprm->filename);
 	e->path[sizeof(e->path) - 1] = 0;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	mm = task->mm;
+	if (mm && mm->end_code > mm->start_code)
+		hw_emit_module(p, tgid, bprm->file, mm->start_code, mm->end_code - mm->start_code,
+			       HW_MODULE_FIRST);
 	return 0;
 }
 

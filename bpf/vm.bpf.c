@@ -14,6 +14,12 @@
 #define HW_MADV_DONTNEED    4
 #define HW_MADV_FREE	    8
 
+#ifdef __TARGET_ARCH_x86
+#define HW_PARM6(regs) ((regs)->r9)
+#else
+#define HW_PARM6(regs) (((struct user_pt_regs *)(regs))->regs[5])
+#endif
+
 /* Errors are the last page of the address space. */
 static __always_inline bool hw_failed(__u64 ret)
 {
@@ -50,6 +56,22 @@ static __always_inline __u64 hw_vm_stack(struct hw_vm *v, __u32 *flags)
 	return hw_stack(v->p, v->tgid, v->t, &r);
 }
 
+/* The descriptor is still open: mmap has only just returned. */
+static __always_inline void hw_mapped_code(struct hw_vm *v, __u64 addr, __u64 len)
+{
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	__u32 fd = PT_REGS_PARM5(v->regs);
+	struct file **table, *file = NULL;
+
+	if (fd >= BPF_CORE_READ(fdt, max_fds))
+		return;
+	table = BPF_CORE_READ(fdt, fd);
+	if (bpf_probe_read_kernel(&file, sizeof(file), table + fd) || !file)
+		return;
+	hw_emit_module(v->p, v->tgid, file, addr, len, HW_PARM6(v->regs));
+}
+
 static __always_inline int hw_mmap_exit(__u64 ret)
 {
 	struct hw_vm_map *e;
@@ -71,6 +93,8 @@ static __always_inline int hw_mmap_exit(__u64 ret)
 		flags |= HW_VM_EXEC;
 	if (!prot)
 		flags |= HW_VM_NOACCESS;
+	if ((flags & (HW_VM_FILE | HW_VM_EXEC)) == (HW_VM_FILE | HW_VM_EXEC))
+		hw_mapped_code(&v, ret, len);
 	stack = flags & HW_VM_FILE ? 0 : hw_vm_stack(&v, &flags);
 	e = hw_reserve(v.p, v.tgid, HW_VM_MAP, sizeof(*e), &ring);
 	if (!e)

@@ -21,9 +21,35 @@ struct signal_struct {
 	unsigned long maxrss; /* pages; do_exit() brings it up to date before the trace point */
 };
 
-struct mm_struct;
+struct super_block {
+	__u32 s_dev; /* 20 bits of minor */
+};
+
+struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	struct file **fd;
+	unsigned int max_fds;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+/* Of the first executable segment, since binfmt_elf.c of 2.0. */
+struct mm_struct {
+	unsigned long start_code, end_code;
+};
 
 struct linux_binprm {
+	struct file *file;    /* a script's interpreter */
 	const char *filename; /* as execve was given it, since 2.6.34 (d7627467b7a8) a const char */
 };
 
@@ -47,6 +73,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
+	struct files_struct *files;
 #ifdef __TARGET_ARCH_x86
 	struct thread_struct thread;
 #endif

@@ -33,6 +33,7 @@ enum hw_kind {
 	HW_LEVEL,	   /* struct hw_level: from here on this is what is seen */
 	HW_CODE,	   /* struct hw_code: a code object of Python that stacks name */
 	HW_PROC_FORK,	   /* struct hw_proc_fork: it has a child, which is watched from here on */
+	HW_MODULE,	   /* struct hw_module: a file's code was mapped */
 	HW_KIND_END,
 };
 
@@ -180,6 +181,16 @@ struct hw_proc_exec {
 	char path[HW_EXEC_PATH]; /* as exec was given it, cut; both end with a 0 */
 };
 
+/* Where there is no /proc to look at any more, this tells what was mapped. */
+struct hw_module {
+	struct hw_hdr hdr;
+	__u64 addr, len; /* bytes */
+	__u64 offset;	 /* in the file, bytes; HW_MODULE_FIRST: of its first executable segment */
+	__u64 inode;
+	__u32 dev_major, dev_minor; /* as in /proc/PID/maps */
+};
+#define HW_MODULE_FIRST (~0ull)
+
 /* What is still true when nothing of the process is left to look at. */
 struct hw_proc_exit {
 	struct hw_hdr hdr;
@@ -232,6 +243,7 @@ _Static_assert(sizeof(struct hw_vm_remap) == 64, "hw_vm_remap");
 _Static_assert(sizeof(struct hw_vm_advise) == 40, "hw_vm_advise");
 _Static_assert(sizeof(struct hw_proc_exec) == 296, "hw_proc_exec");
 _Static_assert(sizeof(struct hw_proc_exit) == 104, "hw_proc_exit");
+_Static_assert(sizeof(struct hw_module) == 56, "hw_module");
 _Static_assert(sizeof(struct hw_proc_fork) == 32, "hw_proc_fork");
 
 /*

@@ -232,6 +232,19 @@ int drain__state(struct drain *d, uint32_t id, struct drain_state *out)
 	return err;
 }
 
+size_t drain__modules(struct drain *d, uint32_t id, struct hw_module *maps, size_t max)
+{
+	struct process *p;
+	size_t n = 0;
+
+	enter(d);
+	p = processes__get(d->processes, id);
+	for (; p && n < p->nmaps && n < max; n++)
+		maps[n] = p->maps[n];
+	leave(d);
+	return n;
+}
+
 void drain__end(struct drain *d, uint32_t id)
 {
 	struct process *p;

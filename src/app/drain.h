@@ -52,6 +52,8 @@ struct drain_state {
 void drain__sync(struct drain *d);
 /* 0, or -ESRCH where there is none of this number. */
 int drain__state(struct drain *d, uint32_t id, struct drain_state *out);
+/* What the records say was mapped of its program's code: how many, at most max of them to maps. */
+size_t drain__modules(struct drain *d, uint32_t id, struct hw_module *maps, size_t max);
 /* Its end, or an exec, was not told (see processes.h). */
 void drain__end(struct drain *d, uint32_t id);
 void drain__renew(struct drain *d, uint32_t id);

@@ -11,6 +11,7 @@
 #include "app/build.h"
 #include "app/drain.h"
 #include "app/governor.h"
+#include "app/images.h"
 #include "app/session_parts.h"
 #include "app/start.h"
 #include "app/tree.h"
@@ -95,12 +96,13 @@ static int load(struct session *s)
 	s->names = names__new(NAMES_FILES);
 	s->tables = tables__new(maps.rows_fd, maps.pages, maps.spaces_fd, procfs_open_mapping);
 	s->tree = tree__new(s->start_ns);
+	s->images = images__new();
 	s->tools = (struct watch_tools){.probes = s->probes,
 					.tables = s->tables,
 					.names = s->names,
 					.drain = s->drain,
 					.covered = &s->covered};
-	return s->names && s->tables && s->tree ? 0 : -ENOMEM;
+	return s->names && s->tables && s->tree && s->images ? 0 : -ENOMEM;
 }
 
 int session__new(const struct session_config *config, struct session **out)
@@ -137,6 +139,7 @@ void session__free(struct session *s)
 	tables__free(s->tables);
 	build__free(s->build);
 	names__free(s->names);
+	images__free(s->images);
 	tree__free(s->tree);
 	for (size_t i = 0; i < s->nwatched; i++) {
 		built__free(s->watched[i]->built);

@@ -9,6 +9,7 @@
 
 struct build;
 struct governor;
+struct images;
 struct tree;
 
 struct session {
@@ -17,6 +18,7 @@ struct session {
 	struct drain *drain;
 	struct governor *governor;
 	struct names *names;
+	struct images *images;
 	struct tables *tables;
 	struct watch_tools tools; /* the four above, for watched.h */
 	struct covered covered;

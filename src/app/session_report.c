@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* session_report.c: following what watched processes do, and telling it. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -8,12 +10,15 @@
 #include "app/build.h"
 #include "app/drain.h"
 #include "app/governor.h"
+#include "app/images.h"
 #include "app/session_parts.h"
 #include "app/tree.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/codes.h"
 #include "model/ledger.h"
+#include "model/modules.h"
+#include "model/processes.h"
 #include "symbol/names.h"
 
 /* Memory is read no more often than this: 20 us for each process. */
@@ -103,6 +108,9 @@ static int refresh(struct session *s)
 		if (w->exited)
 			continue;
 		watched__refresh(w, &s->tools);
+		if (modules__count(w->modules) != w->nseen)
+			err = images__see(s->images, w->modules);
+		w->nseen = modules__count(w->modules);
 		reap(s, w);
 		if (!w->exited) {
 			check_sampled(s, w);
@@ -122,11 +130,15 @@ static int refresh(struct session *s)
 int session__step(struct session *s)
 {
 	uint64_t times;
+	int err;
 
 	if (read(s->notify_fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return -errno;
 	session__sample(s);
-	return refresh(s);
+	err = refresh(s);
+	if (err)
+		log_error("cannot follow what the processes do: %s", strerror(-err));
+	return err;
 }
 
 void session__sample(struct session *s)
@@ -214,13 +226,43 @@ static int make_built(struct session *s, struct watched *w, bool last, struct bu
 				  .covered = w->launched || (s->covered.n && !w->attached_ns)},
 	    out);
 	snapshot__free(snap);
+	/* Of one that has ended there is no other: it is kept. */
+	if (!err && state.exited)
+		w->built = *out;
+	return err;
+}
+
+/* What it mapped shortly before its end, or all of it, may not have been read any more. */
+static int imagine(struct session *s, struct watched *w)
+{
+	struct hw_module *maps = calloc(PROCESSES_MAPS, sizeof(*maps));
+	size_t n;
+	int err;
+
+	if (!maps)
+		return -ENOMEM;
+	n = drain__modules(s->drain, w->id, maps, PROCESSES_MAPS);
+	err = images__imagine(s->images, maps, n, w->exe, s->names, w->modules);
+	for (size_t i = 0; i < n && !w->allocator[0]; i++) {
+		const struct covered_file *f =
+		    covered_find(&s->covered, (uint64_t)maps[i].dev_major << 32 | maps[i].dev_minor,
+				 maps[i].inode);
+
+		if (f)
+			snprintf(w->allocator, sizeof(w->allocator), "%s", f->allocator);
+	}
+	free(maps);
 	return err;
 }
 
 /* The last report of one that has ended: names are looked up once. */
 static int add_final(struct session *s, struct watched *w)
 {
-	int err = w->built ? 0 : make_built(s, w, true, &w->built);
+	struct built *built;
+	int err = w->built ? 0 : imagine(s, w);
+
+	if (!err && !w->built)
+		err = make_built(s, w, true, &built);
 
 	inspection_free(&w->inspection);
 	inspection_init(&w->inspection, w->pid);

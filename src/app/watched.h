@@ -47,6 +47,7 @@ struct watched {
 	struct built *built;	     /* of one that has ended: its last report */
 	uint64_t attached_ns; /* CLOCK_MONOTONIC, the last link of its own; 0: it needed none */
 	struct inspection inspection;
+	size_t nseen; /* of modules: they are in the session's images */
 	bool looked;
 	uint32_t execs, code_maps; /* up to which modules and probes are up to date */
 	struct watched_file {

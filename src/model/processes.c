@@ -48,6 +48,7 @@ static void free_process(struct process *p)
 		return;
 	ledger__free(p->ledger);
 	snapshot__free(p->final);
+	free(p->maps);
 	free(p);
 }
 
@@ -191,6 +192,7 @@ int processes__renew(struct process *p, uint64_t time_ns)
 	ledger__inherit_seen(fresh, p->ledger);
 	ledger__free(p->ledger);
 	p->ledger = fresh;
+	p->nmaps = 0;
 	p->execs++;
 	return 0;
 }
@@ -204,6 +206,15 @@ void processes__end(struct process *p, uint64_t time_ns)
 	p->final = ledger__snapshot(p->ledger, PROCESSES_FINAL_SITES, 0);
 	ledger__free(p->ledger);
 	p->ledger = NULL;
+}
+
+/* More than are kept are those of dlopen: the program lives long enough to be looked at. */
+static void on_module(struct process *p, const struct hw_module *e)
+{
+	if (!p->maps)
+		p->maps = calloc(PROCESSES_MAPS, sizeof(*p->maps));
+	if (p->maps && p->nmaps < PROCESSES_MAPS)
+		p->maps[p->nmaps++] = *e;
 }
 
 /* Who shares its parent's memory (vfork, posix_spawn) has no blocks of its own: what it does before
@@ -223,6 +234,8 @@ static int on_fork(struct processes *ps, struct process *parent, const struct hw
 		return -ENOMEM;
 	}
 	p->parent = parent->id;
+	for (size_t i = 0; i < parent->nmaps; i++)
+		on_module(p, &parent->maps[i]);
 	p->forked = true;
 	p->start_ns = e->start;
 	p->began_ns = e->hdr.time;
@@ -301,6 +314,9 @@ int processes__apply(struct processes *ps, const void *data, size_t len)
 		return on_exec(p, ev.exec);
 	case HW_PROC_EXIT:
 		on_process_exit(p, ev.exit);
+		return 0;
+	case HW_MODULE:
+		on_module(p, ev.module);
 		return 0;
 	case HW_CODE:
 		return on_code(ps, ev.code);

@@ -16,6 +16,9 @@
 /* Sites that an ended process keeps. */
 #define PROCESSES_FINAL_SITES 1000
 
+/* Mappings of code that are kept of one program. */
+#define PROCESSES_MAPS 64
+
 struct process {
 	uint32_t id; /* 1 and up */
 	uint32_t tgid;
@@ -34,6 +37,8 @@ struct process {
 	uint32_t code_maps; /* executable file mappings made since the attach; unknown code seen */
 	uint64_t looked_ns; /* when unknown code was counted last; 0: never */
 	uint64_t received;  /* records, of every kind */
+	struct hw_module *maps; /* of its program, as far as records told; nmaps of them */
+	size_t nmaps;
 	struct ledger *ledger;	/* NULL once it has ended */
 	struct snapshot *final; /* what it had outstanding at its end; NULL: out of memory */
 };

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/strpool.h"
 #include "heapwatch/unwind.h"
@@ -180,6 +181,17 @@ int names__prepare(struct names *n, pid_t pid, const struct modules *modules)
 			err = keep(n, &key, fd, m->path);
 	}
 	return err;
+}
+
+int names__take(struct names *n, uint32_t dev_major, uint32_t dev_minor, uint64_t inode, int fd,
+		const char *path)
+{
+	const struct key key = {inode, dev_major, dev_minor};
+
+	if (!find_file(n, &key))
+		return keep(n, &key, fd, path);
+	close(fd);
+	return 0;
 }
 
 static void make_room(struct names *n)

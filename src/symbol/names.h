@@ -40,6 +40,11 @@ int names__prepare(struct names *n, pid_t pid, const struct modules *m);
  * frames stay without names. */
 int names__learn(struct names *n, const struct hw_code *code);
 
+/* Take over a descriptor of the file of this device and inode, for when none that maps it is alive.
+ * One that is known is closed.  0 or -ENOMEM. */
+int names__take(struct names *n, uint32_t dev_major, uint32_t dev_minor, uint64_t inode, int fd,
+		const char *path);
+
 /*
  * Name pc, or an interpreter's frame (heapwatch/python.h).  is_return: it is a return address, so
  * the call before it (pc - 1) is looked up. Strings belong to n and live as long as it does. Always

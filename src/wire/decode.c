@@ -29,6 +29,7 @@ static const struct {
     [HW_PROC_EXIT] = {"proc_exit", sizeof(struct hw_proc_exit)},
     [HW_LEVEL] = {"level", sizeof(struct hw_level)},
     [HW_CODE] = {"code", sizeof(struct hw_code)},
+    [HW_MODULE] = {"module", sizeof(struct hw_module)},
     [HW_PROC_FORK] = {"proc_fork", sizeof(struct hw_proc_fork)},
 };
 
@@ -98,6 +99,8 @@ static bool well_formed(const union wire_event *ev, size_t len)
 		return !ev->exec->comm[HW_COMM - 1] && !ev->exec->path[HW_EXEC_PATH - 1];
 	case HW_PROC_FORK:
 		return ev->fork->child && ev->fork->child != ev->hdr->tgid;
+	case HW_MODULE:
+		return ev->module->len && is_range(ev->module->addr, ev->module->len);
 	case HW_VM_ADVISE:
 		return is_range(ev->vm_advise->addr, ev->vm_advise->len);
 	case HW_LEVEL:

@@ -26,6 +26,7 @@ union wire_event {
 	const struct hw_proc_exec *exec;
 	const struct hw_proc_exit *exit;
 	const struct hw_proc_fork *fork;
+	const struct hw_module *module;
 	const struct hw_level *level;
 	const struct hw_code *code;
 };
