@@ -63,7 +63,9 @@ def test_batch_says_what_malloc_says():
         f.phase(name)
         f.go()
     heaps, total = f.phase("idle")
-    p = one(batch("-n", 1, "--filter", f.pid)[0], f.pid)
+    # On a slow machine there is no time to walk it at once.
+    looks = [one(m, f.pid) for m in batch("-n", 8, "-i", "500ms", "--filter", f.pid)]
+    p = next((p for p in looks if p["heap"]["quality"] == "exact"), looks[-1])
     h = p["heap"]
     equal((h["held"], h["quality"]), ("exact", "exact"), "qualities")
     equal(h["system_bytes"], total["current"], "system bytes")
@@ -119,11 +121,11 @@ def test_batch_counts_system_calls():
     p.stdin.write("\n")
     p.stdin.flush()
     p.stdout.readline()
-    now = time.time()
-    while True:
+    now, later = time.time(), 0
+    # The first one later may have read the counters earlier.
+    while later < 2:
         m = json.loads(top.stdout.readline())
-        if m["time"] > now:
-            break
+        later += m["time"] > now
     seen = one(m, p.pid)
     after = seen["events"]
     # Python itself may map an arena meanwhile.
