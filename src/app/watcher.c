@@ -154,9 +154,10 @@ static void attach(struct watcher *w, struct one *one, uint64_t now_ns)
 static void mark(struct watcher *w, const struct machine_process *p, const struct rules *rules)
 {
 	struct one *one = find(w, p->pid, p->start_time);
-	bool wanted =
-	    !(p->flags & (MACHINE_KERNEL_THREAD | MACHINE_ZOMBIE)) && rules__watch(rules, p);
+	bool wanted = !(p->flags & MACHINE_KERNEL_THREAD) && rules__watch(rules, p);
 
+	if (p->flags & MACHINE_ZOMBIE)
+		return; /* it has ended, whether its parent knows or not */
 	if (!one && wanted)
 		one = add(w, p);
 	if (!one)

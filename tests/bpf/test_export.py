@@ -91,8 +91,8 @@ def watched_exact():
     # What is ended stays in the counters; the gauges end.
     events = of_group(e.settled(), "heapwatch_group_events_total", "hw-exact")
     f.tell("quit")
+    m = watched(e, "hw-exact", 0)  # as a zombie: nobody has waited for it yet
     f.p.wait()
-    m = watched(e, "hw-exact", 0)
     check(of_group(m, "heapwatch_group_events_total", "hw-exact") >= events, "events fell")
     check(("heapwatch_group_outstanding_bytes", (("group", "hw-exact"),)) not in m,
           "outstanding bytes of nobody")

@@ -128,6 +128,11 @@ def users_and_tls():
     with socket.create_connection(e.url.split("//")[1].split(":")) as s:
         s.sendall(b"GET / HTTP/1.0\r\n\r\n")
         equal(b"heapwatch" in s.recv(65536), False, "plain HTTP at the TLS port")
+    # Clients that never shake hands do not hold up others.
+    idle = [socket.create_connection(e.url.split("//")[1].split(":")) for _ in range(100)]
+    equal(e.get("/metrics", auth("alice:swordfish"), good)[0], 200, "beside 100 silent clients")
+    for s in idle:
+        s.close()
     # From now on with client certificates; a config with an error changes nothing.
     write("client_auth_type: Maybe")
     e.p.send_signal(signal.SIGHUP)
