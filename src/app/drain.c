@@ -276,9 +276,9 @@ struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint6
 	enter(d);
 	if (!state_of(d, id, &p, out) && p->ledger) {
 		s = ledger__snapshot(p->ledger, top, min_bytes);
-	} else if (p) {
-		s = p->final;
-		p->final = NULL;
+	} else if (p && p->final) {
+		/* It may be asked for again: a report can come before its end is acted on. */
+		s = snapshot__copy(p->final);
 	}
 	leave(d);
 	return s;

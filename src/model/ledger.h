@@ -92,6 +92,8 @@ struct snapshot {
 struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t min_bytes);
 /* Leave out as ledger__snapshot does. */
 void snapshot__cut(struct snapshot *s, size_t top, uint64_t min_bytes);
+/* The caller's; NULL where memory is out. */
+struct snapshot *snapshot__copy(const struct snapshot *s);
 void snapshot__free(struct snapshot *s);
 
 struct block;

@@ -138,6 +138,29 @@ void snapshot__cut(struct snapshot *s, size_t top, uint64_t min_bytes)
 		s->hidden_bytes += s->sites[s->nsites - 1].bytes;
 }
 
+struct snapshot *snapshot__copy(const struct snapshot *s)
+{
+	struct snapshot *copy;
+	size_t npcs = 0;
+	uint64_t *pcs;
+
+	for (size_t i = 0; i < s->nsites; i++)
+		npcs += s->sites[i].nframes;
+	copy = malloc(sizeof(*s) + s->nsites * sizeof(*s->sites) + npcs * sizeof(*pcs));
+	if (!copy)
+		return NULL;
+	*copy = *s;
+	copy->sites = (struct snapshot_site *)(copy + 1);
+	pcs = (uint64_t *)(copy->sites + s->nsites);
+	for (size_t i = 0; i < s->nsites; i++) {
+		copy->sites[i] = s->sites[i];
+		copy->sites[i].pc = pcs;
+		for (size_t k = 0; k < s->sites[i].nframes; k++)
+			*pcs++ = s->sites[i].pc[k];
+	}
+	return copy;
+}
+
 void snapshot__free(struct snapshot *s)
 {
 	free(s);
