@@ -7,8 +7,16 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 PREFIX  ?= /usr/local
-BUILD   ?= build
-CC      := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+# make ARCH=arm64: a cross build, with Debian's arm64 libraries in a directory of its own.
+ARCH    ?= $(shell uname -m)
+HOST    := $(shell uname -m)
+MACHINE := $(patsubst arm64,aarch64,$(ARCH))
+CROSS   := $(filter-out $(HOST),$(MACHINE))
+BUILD   ?= $(if $(CROSS),build-$(ARCH),build)
+CC      := $(if $(filter default undefined,$(origin CC)),$(if $(CROSS),$(MACHINE)-linux-gnu-)gcc,$(CC))
+SYSROOT := $(if $(CROSS),$(abspath $(BUILD))/sysroot)
+READY   := $(if $(CROSS),$(SYSROOT)/done)
+override CC += $(SYSROOT:%=--sysroot=%)
 CXX     := $(if $(filter default undefined,$(origin CXX)),g++,$(CXX))
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
@@ -17,9 +25,8 @@ V       ?= 0
 Q       := $(if $(filter 1,$(V)),,@)
 say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
-MACHINE := $(shell uname -m)
 BPFARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
-UAPI    := $(wildcard /usr/include/$(MACHINE)-linux-gnu)
+UAPI    := $(if $(CROSS),$(SYSROOT)/usr/include/$(MACHINE)-linux-gnu,$(wildcard /usr/include/$(MACHINE)-linux-gnu))
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS  ?= -O2 -g
@@ -54,6 +61,7 @@ help:
 	@echo 'make test       install what is missing, build, run every test (root)'
 	@echo 'make test-unit  the tests that need no root     make test-bpf  those with real probes'
 	@echo 'make test-vm    those with real probes on Debian kernels 6.1 and 6.12, in qemu (root)'
+	@echo 'make ARCH=arm64 [test-unit]  a cross build in build-arm64; its unit tests under qemu-user'
 	@echo 'make check      formatting, layers, headers, gcc and clang without warnings'
 	@echo 'make fuzz       build the fuzz targets          make fuzz-run  run each for FUZZ_SECONDS'
 	@echo 'make bench      what watching costs, as ratios (root)'
@@ -71,7 +79,7 @@ $(BUILD)/obj/%.o: %.c | $(SKELS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(CFLAGS) $(WARN) $(WERROR) $(INCLUDE) -MMD -MP -c -o $@ $<
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c | $(READY)
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
@@ -102,13 +110,18 @@ $(BUILD)/obj/src/out/pprof.o $(BUILD)/asan/src/out/pprof.o $(BUILD)/fuzz/src/out
 # The page is taken in by the assembler.
 $(BUILD)/obj/src/out/html_page.o $(BUILD)/asan/src/out/html_page.o $(BUILD)/fuzz/src/out/html_page.o: $(wildcard src/out/html/*)
 
+$(BUILD)/sysroot/done:
+	$(call say,ROOT,$(@D))
+	$(Q)sh tests/sysroot.sh $(abspath $(@D))
+
 # ---- tests ---------------------------------------------------------------------------------------
 
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# Not in a cross build: they do not run under qemu-user.
+SANITIZE := $(if $(CROSS),,-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 ASAN_OBJ := $(PURE:%.c=$(BUILD)/asan/%.o) $(GEN).o
 FUZZ_OBJ := $(PURE:%.c=$(BUILD)/fuzz/%.o) $(GEN).o
 
-$(BUILD)/asan/%.o: %.c
+$(BUILD)/asan/%.o: %.c | $(READY)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) -O1 -g $(WARN) $(SANITIZE) $(INCLUDE) -MMD -MP -c -o $@ $<
 
@@ -180,7 +193,7 @@ $(BUILD)/bench/flood.bpf.o: tests/bench/flood.bpf.c
 
 fixtures: $(FIXTURES)
 test-unit: $(TESTS:%=$(BUILD)/unit/%)
-	$(Q)$(PYTHON) tests/run.py --build $(BUILD) unit
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) $(if $(CROSS),--emulator 'qemu-$(MACHINE)-static -L $(SYSROOT)') unit
 test-bpf: all fixtures
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) bpf
 test-vm: all fixtures
@@ -233,4 +246,4 @@ deb:
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name sysroot -prune -o -name '*.d' -type f -print 2>/dev/null)

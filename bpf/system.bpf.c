@@ -110,8 +110,11 @@ static __always_inline __u64 hw_mix(__u64 key, __u64 pc)
 /* The frames of the call under way, and their key. */
 static __always_inline __u64 hw_frames(const struct hw_call *c, struct hw_site *s)
 {
-	__u64 sp = PT_REGS_SP(c->regs), bp = PT_REGS_FP(c->regs), key, top[HW_TOP_WORDS] = {};
+	__u64 sp = PT_REGS_SP(c->regs), bp = PT_REGS_FP(c->regs), key;
 	__u32 n = 1;
+#ifdef __TARGET_ARCH_x86
+	__u64 top[HW_TOP_WORDS] = {};
+#endif
 
 	s->pc[0] = PT_REGS_IP(c->regs);
 	key = hw_mix(c->tgid, s->pc[0]);

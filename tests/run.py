@@ -57,7 +57,7 @@ def unit(tally, args):
         if name not in sources:
             continue
         sources.discard(name)
-        r = subprocess.run([p], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        r = subprocess.run([*args.emulator.split(), p], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                            errors="replace", timeout=600)
         count(tally, "unit: " + name, r)
     for name in sorted(sources):
@@ -145,6 +145,7 @@ def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     a = argparse.ArgumentParser(description=__doc__)
     a.add_argument("--build", default="build")
+    a.add_argument("--emulator", default="", help="what runs the unit tests' programs")
     a.add_argument("--fuzz-seconds", type=int, default=10)
     a.add_argument("suites", nargs="+", choices=sorted(SUITES), metavar="SUITE")
     args = a.parse_args()
