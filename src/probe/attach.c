@@ -127,11 +127,14 @@ static int put_multi(const struct file *f, struct links *links, struct bpf_progr
 static int put_perf(const struct file *f, struct links *links, struct bpf_program *prog,
 		    int on_return, const struct places *at)
 {
+	/* Everybody who maps it: -1 here, where 0 is ourselves. */
+	pid_t pid = f->pid ? f->pid : -1;
+
 	for (size_t i = 0; i < at->n; i++) {
 		DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = on_return,
 				    .bpf_cookie = at->cookie[i]);
 		struct bpf_link *link =
-		    bpf_program__attach_uprobe_opts(prog, f->pid, f->path, at->offset[i], &opts);
+		    bpf_program__attach_uprobe_opts(prog, pid, f->path, at->offset[i], &opts);
 		int err = libbpf_get_error(link);
 
 		if (err)

@@ -171,12 +171,12 @@ def test_arenas():
           "an arena is not mapped by mmap")
 
 
-@test
-def test_forks():
+def forks(kind):
     """A command's children, from their first instruction: their own functions, and those that their
     parent had taken blocks in."""
     need("/usr/bin/python3")
-    w = start([harness.heapwatch(), "--json", "--top", "0", "--interval", "100ms", "--", "/usr/bin/python3",
+    w = start([harness.heapwatch(), "--json", "--top", "0", "--interval", "100ms",
+               "--user-probes", kind, "--", "/usr/bin/python3",
                os.path.join(FIXTURES, "forks.py")], stdin=subprocess.PIPE, text=True,
               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     lines = Lines(w.stdout)
@@ -203,7 +203,15 @@ def test_forks():
         check(not [c for c in p["incomplete_stacks"] if c["reason"] == "Python frames missing"],
               "frames are missing: %s" % p["incomplete_stacks"])
     w.stdin.close()
-    equal(w.wait(harness.TIMEOUT), 0, "heapwatch's exit code")
+    # To take a perf event away costs a tenth of a second, and there is one for each function.
+    equal(w.wait(5 * harness.TIMEOUT), 0, "heapwatch's exit code")
+
+
+for user in ("session", "multi", "perf"):
+    def by_kind(user=user):
+        harness.kind_works(user)
+        forks(user)
+    TESTS["test_forks[%s]" % user] = by_kind
 
 
 @test
