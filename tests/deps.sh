@@ -8,7 +8,7 @@ libiberty-dev libjansson-dev libcmocka-dev linux-libc-dev python3 binutils libsq
 libprotobuf-c-dev protobuf-c-compiler zlib1g-dev libncurses-dev libmicrohttpd-dev libgnutls28-dev libyaml-dev libcrypt-dev
 libcap-dev"
 # For tests only: programs that nobody here wrote.  A test without its program says so and skips.
-DEBIAN_TEST="redis-server nginx-light sqlite3 git chromium tmux prometheus openssl golang-go systemd man-db libcap2-bin
+DEBIAN_TEST="redis-server nginx-light sqlite3 git chromium mercurial git-remote-hg tmux prometheus openssl golang-go systemd man-db libcap2-bin
 dpkg-dev bash-completion libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev musl-tools
 qemu-system-x86 qemu-system-common busybox-static xz-utils zstd"
 FEDORA="gcc gcc-c++ make clang llvm clang-tools-extra bpftool libbpf-devel elfutils-libelf-devel

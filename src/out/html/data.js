@@ -87,9 +87,11 @@ class Recording {
       before = [this.bytes.slice(), this.blocks.slice()];
     }
     this.seek(instant);
-    const out = [];
+    const out = [], rows = this.rows[instant], alive = this.totals[instant].alive;
     for (let s = 0; s < this.sites.length; s++) {
       if (process !== null && this.sites[s].process !== process) continue;
+      // What ended ones had left is theirs alone, as long as others live.
+      if (process === null && alive && rows.get(this.sites[s].process)?.exited) continue;
       const bytes = this.bytes[s] - (before ? before[0][s] : 0);
       const blocks = this.blocks[s] - (before ? before[1][s] : 0);
       if (bytes || blocks) out.push({ site: this.sites[s], bytes, blocks, estimated: this.estimated[s] });
