@@ -45,7 +45,6 @@ struct live {
 	struct page_data *data;
 	struct top_kept kept; /* the page's process as it was seen last */
 	bool ended;
-	uint32_t marked_watched;
 	bool quit;
 };
 
@@ -150,15 +149,8 @@ static void take_machine(struct live *l)
 static void take_page(struct live *l)
 {
 	struct page_data *fresh = top_page__take(l->pages);
-	uint32_t watched = top_page__watched(l->pages);
 
-	if (watched != l->marked_watched) {
-		if (l->marked_watched)
-			top_sampler__watch(l->sampler, l->marked_watched, false);
-		if (watched)
-			top_sampler__watch(l->sampler, watched, true);
-		l->marked_watched = watched;
-	}
+	top_sampler__watched(l->sampler, top_page__watched(l->pages));
 	if (!fresh)
 		return;
 	if (fresh->watch == PAGE_REFUSED)

@@ -23,8 +23,7 @@ struct top_sampler {
 	/* Under the lock. */
 	bool wanted, busy, quit;
 	struct sampler_shown shown; /* its pids are ours */
-	uint32_t watched_pid;
-	bool has_watched, watched;
+	uint32_t watched, marked;   /* marked: as the sampler has it */
 	const struct machine *latest;
 };
 
@@ -40,9 +39,11 @@ static bool wait_for_request(struct top_sampler *t, struct sampler_shown *shown)
 	t->shown.n = 0;
 	t->wanted = false;
 	t->busy = true;
-	if (t->has_watched)
-		sampler__watch(t->sampler, t->watched_pid, t->watched);
-	t->has_watched = false;
+	if (t->watched != t->marked) {
+		sampler__watch(t->sampler, t->marked, false);
+		sampler__watch(t->sampler, t->watched, true);
+		t->marked = t->watched;
+	}
 	pthread_mutex_unlock(&t->lock);
 	return !t->quit;
 }
@@ -161,11 +162,9 @@ const struct machine *top_sampler__latest(struct top_sampler *t)
 	return m;
 }
 
-void top_sampler__watch(struct top_sampler *t, uint32_t pid, bool watched)
+void top_sampler__watched(struct top_sampler *t, uint32_t pid)
 {
 	pthread_mutex_lock(&t->lock);
-	t->watched_pid = pid;
-	t->watched = watched;
-	t->has_watched = true;
+	t->watched = pid;
 	pthread_mutex_unlock(&t->lock);
 }

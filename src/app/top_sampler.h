@@ -24,7 +24,7 @@ void top_sampler__request(struct top_sampler *t, const struct sampler_shown *sho
 /* What the last finished look saw; NULL before the first.  Valid until the second request from
  * now. */
 const struct machine *top_sampler__latest(struct top_sampler *t);
-/* Mark a process as watched, or no longer, from the next look on. */
-void top_sampler__watch(struct top_sampler *t, uint32_t pid, bool watched);
+/* From the next look on this process is marked as watched, and no other; 0: none is. */
+void top_sampler__watched(struct top_sampler *t, uint32_t pid);
 
 #endif
