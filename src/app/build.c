@@ -12,6 +12,7 @@
 #include "app/tree.h"
 #include "app/watched.h"
 #include "heapwatch/event.h"
+#include "model/growth.h"
 #include "model/ledger.h"
 
 struct built {
@@ -95,7 +96,7 @@ static void fill_cuts(struct report_process *p, const struct snapshot *s)
 }
 
 static struct report_site *make_sites(struct names *names, const struct modules *modules,
-				      const struct snapshot *s)
+				      const struct growth *growth, const struct snapshot *s)
 {
 	struct report_site *sites = calloc(s->nsites ? s->nsites : 1, sizeof(*sites));
 
@@ -122,6 +123,9 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 						.reason = cut_reason(from->flags),
 						.nframes = from->nframes,
 						.frames = frames};
+		if (growth)
+			sites[i].has_growth = growth__of(growth, from->stack + from->kind,
+							 &sites[i].growth, &sites[i].growth_error);
 	}
 	return sites;
 }
@@ -201,7 +205,7 @@ int built__new(struct names *names, const struct build_input *in, struct built *
 	if (!b)
 		return -ENOMEM;
 	if (in->snapshot) {
-		b->sites = make_sites(names, w->modules, in->snapshot);
+		b->sites = make_sites(names, w->modules, w->growth, in->snapshot);
 		if (!b->sites) {
 			free(b);
 			return -ENOMEM;

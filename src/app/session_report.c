@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/codes.h"
+#include "model/growth.h"
 #include "model/ledger.h"
 #include "model/modules.h"
 #include "model/processes.h"
@@ -27,6 +28,9 @@
 
 /* Ended processes that stay in the report. */
 #define ENDED_MAX 2000
+
+/* Callsites of a process whose growth is followed. */
+#define GROWTH_SITES 200
 
 /* A pidfd stays readable: it is taken out once that was seen. */
 static void reap(struct session *s, struct watched *w)
@@ -188,6 +192,24 @@ static struct snapshot *take_snapshot(struct session *s, struct watched *w,
 	return snap;
 }
 
+/* The largest are enough: what grows becomes one of them. */
+static void note_growth(struct watched *w, const struct snapshot *snap)
+{
+	uint64_t now = clock_now_ns();
+
+	if (!w->growth)
+		w->growth = growth__new();
+	for (size_t i = 0; w->growth && i < snap->nsites && i < GROWTH_SITES; i++) {
+		const struct snapshot_site *site = &snap->sites[i];
+		/* 90 % of a normal distribution are within 1.645 deviations. */
+		double spread = site->estimated ? (double)(site->high - site->low) / 3.29 : 0;
+
+		if (growth__add(w->growth, now, site->stack + site->kind, (double)site->bytes,
+				spread))
+			return;
+	}
+}
+
 static int make_built(struct session *s, struct watched *w, bool last, struct built **out)
 {
 	struct governor_state governor = {0};
@@ -200,6 +222,7 @@ static int make_built(struct session *s, struct watched *w, bool last, struct bu
 	snap = take_snapshot(s, w, &state);
 	if (!snap)
 		return -ENOMEM;
+	note_growth(w, snap);
 	governor__state(s->governor, w->pid, &governor);
 	learn_codes(s);
 	if (state.exited) {

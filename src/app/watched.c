@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "model/ledger.h"
 #include "probe/probes.h"
+#include "model/growth.h"
 #include "model/modules.h"
 #include "symbol/names.h"
 #include "unwind/tables.h"
@@ -106,6 +107,7 @@ void watched__free(struct watched *w)
 		close(w->pidfd);
 	inspection_free(&w->inspection);
 	modules__free(w->modules);
+	growth__free(w->growth);
 	free(w->files);
 	free(w);
 }

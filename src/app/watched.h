@@ -26,6 +26,8 @@ struct watch_tools {
 	const struct covered *covered; /* files whose probes are there already; may be NULL */
 };
 
+struct growth;
+
 struct watched {
 	pid_t pid;
 	uint32_t id, parent; /* to the drain; parent 0: none that is watched */
@@ -47,7 +49,8 @@ struct watched {
 	struct built *built;	     /* of one that has ended: its last report */
 	uint64_t attached_ns; /* CLOCK_MONOTONIC, the last link of its own; 0: it needed none */
 	struct inspection inspection;
-	size_t nseen; /* of modules: they are in the session's images */
+	size_t nseen;	       /* of modules: they are in the session's images */
+	struct growth *growth; /* of its callsites; NULL: none yet */
 	bool looked;
 	uint32_t execs, code_maps; /* up to which modules and probes are up to date */
 	struct watched_file {

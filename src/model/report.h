@@ -43,8 +43,9 @@ struct report_site {
 	 * else both are bytes. */
 	bool estimated;
 	uint64_t low, high;
-	/* How fast it has grown lately, a minute, and within how much of that the truth is, nine
-	 * times in ten; 0, 0 until that can be told. */
+	/* How fast it has grown lately, bytes a minute, and within how much of that the truth is,
+	 * nine times in ten. */
+	bool has_growth;
 	double growth, growth_error;
 };
 

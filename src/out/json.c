@@ -62,12 +62,15 @@ static json_t *site(const struct report_site *s)
 	for (size_t i = 0; i < s->nframes; i++)
 		json_array_append_new(frames, frame(&s->frames[i]));
 	return json_pack(
-	    "{ss so so so so sb so so sb so so}", "kind", s->kind == REPORT_HEAP ? "heap" : "map",
-	    "bytes", count(s->bytes), "blocks", count(s->blocks), "allocated_bytes",
-	    count(s->allocated_bytes), "allocated_blocks", count(s->allocated_blocks), "truncated",
-	    s->truncated, "truncated_reason", text(s->truncated ? s->reason : NULL), "frames",
-	    frames, "estimated", s->estimated, "bytes_low", count(s->estimated ? s->low : s->bytes),
-	    "bytes_high", count(s->estimated ? s->high : s->bytes));
+	    "{ss so so so so sb so so sb so so so so}", "kind",
+	    s->kind == REPORT_HEAP ? "heap" : "map", "bytes", count(s->bytes), "blocks",
+	    count(s->blocks), "allocated_bytes", count(s->allocated_bytes), "allocated_blocks",
+	    count(s->allocated_blocks), "truncated", s->truncated, "truncated_reason",
+	    text(s->truncated ? s->reason : NULL), "frames", frames, "estimated", s->estimated,
+	    "bytes_low", count(s->estimated ? s->low : s->bytes), "bytes_high",
+	    count(s->estimated ? s->high : s->bytes), "growth_bytes_per_minute",
+	    s->has_growth ? json_real(s->growth) : json_null(), "growth_error_bytes_per_minute",
+	    s->has_growth ? json_real(s->growth_error) : json_null());
 }
 
 struct field {

@@ -139,7 +139,6 @@ static int load(struct probes *p, const struct probes_config *c)
 		want(p, "hw_return", multi);
 	}
 	want(p, "hw_frees", multi);
-	want(p, "hw_large", multi);
 	want(p, "hw_set_level", 0);
 	syscalls_want(p->skel->obj, p->kernel);
 	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * estimate.c TRACE SEEN EVERY LARGE SEED: how well the estimator tells who holds what, on a trace
- * of a real program (tests/fixtures/nofp/trace.c), of which windows of SEEN calls in each EVERY are
- * seen, and with LARGE 1 all large blocks.  At eight instants: one line "error INSIDE ERROR" with
- * the ten largest callsites' error as a share of their bytes, how many of the 40 largest are within
- * their error bars, and of how many; then a line "all SEEN_SHARE ERROR INSIDE" with the means.
+ * of a real program (16 bytes a call, struct record below), of which windows of SEEN calls in each
+ * EVERY are seen, and with LARGE 1 all large blocks.  At eight instants: one line "error INSIDE
+ * ERROR" with the ten largest callsites' error as a share of their bytes, how many of the 40
+ * largest are within their error bars, and of how many; then a line "all SEEN_SHARE ERROR INSIDE"
+ * with the means.
  */
 #include <math.h>
 #include <stdbool.h>
