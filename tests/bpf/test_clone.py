@@ -41,7 +41,10 @@ def clone():
     end = as_json(file)
     names = [p["comm"] for p in end["processes"]]
     check("git" in names and "git-remote-hg" in names, "processes: %s" % names)
-    check(all(p["exited"] for p in end["processes"]), "a process of the tree has not ended")
+    for name in ("git", "git-remote-hg"):
+        check(any(p["exited"] for p in end["processes"] if p["comm"] == name),
+              "no %s has ended: %s" % (name, [(p["pid"], p["comm"], p["exited"])
+                                              for p in end["processes"]]))
     info = report(file, "--info")
     check(re.search(r" exec \S*python3", info), "no mark of the helper's exec: " + info)
     peak = as_json(file, "--at", "peak")
