@@ -83,7 +83,8 @@ static void waterfall(const struct text *t, const struct report_process *p)
 		       strcmp(p->waterfall[i].quality, "exact") ? p->waterfall[i].quality : "");
 }
 
-/* What threads keep in their caches is free to them, though malloc_info(3) calls it in use. */
+/* These figures are of glibc's arenas, also where another allocator stands before it.  What threads
+ * keep in their caches is free to them, though malloc_info(3) calls it in use. */
 static void allocator(const struct text *t, const struct report_allocator *a)
 {
 	char line[256], s[5][SIZE_TEXT], n[32];
@@ -94,15 +95,13 @@ static void allocator(const struct text *t, const struct report_allocator *a)
 	if (!strcmp(a->confidence, "unknown"))
 		snprintf(
 		    line, sizeof(line),
-		    "  %s holds %s in %zu arena%s; how much of it is free could not be counted",
-		    a->name, size_format(s[0], a->system_bytes), a->narenas,
-		    a->narenas == 1 ? "" : "s");
+		    "  glibc holds %s in %zu arena%s; how much of it is free could not be counted",
+		    size_format(s[0], a->system_bytes), a->narenas, a->narenas == 1 ? "" : "s");
 	else
 		snprintf(line, sizeof(line),
-			 "  %s holds %s in %zu arena%s: %s in use, %s free, %s of it "
+			 "  glibc holds %s in %zu arena%s: %s in use, %s free, %s of it "
 			 "resident (%s)",
-			 a->name, size_format(s[0], a->system_bytes), a->narenas,
-			 a->narenas == 1 ? "" : "s",
+			 size_format(s[0], a->system_bytes), a->narenas, a->narenas == 1 ? "" : "s",
 			 size_format(s[1], a->in_use_bytes - a->tcache_bytes),
 			 size_format(s[2], a->free_bytes + a->tcache_bytes),
 			 size_format(s[3], a->resident_free_bytes), a->confidence);
