@@ -224,6 +224,7 @@ bench: all fixtures $(BENCHES)
 	$(Q)$(PYTHON) tests/bench/allocators.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/export.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/top.py $(BUILD)
+	$(Q)$(PYTHON) tests/bench/tree.py $(BUILD)
 
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: all
