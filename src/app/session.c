@@ -174,15 +174,17 @@ static int attach(struct session *s, struct watched *w)
 	/* What it maps is seen all the same, and the report begins with this. */
 	if (err == -ENOENT)
 		err = 0;
-	if (err == -ESRCH)
-		log_error("process %d (%s) has ended", w->pid, w->stat.comm);
 	if (!err)
 		err = arm(s, w);
 	if (!err)
 		err = governor__add(s->governor, w->pid);
 	if (err) {
+		if (err == -ESRCH)
+			log_error("process %d (%s) has ended", w->pid, w->stat.comm);
 		governor__drop(s->governor, w->pid);
 		probes__detach(s->probes, w->pid);
+		if (w->id)
+			drain__drop(s->drain, w->id);
 		return err;
 	}
 	w->looked = true;
