@@ -225,6 +225,7 @@ bench: all fixtures $(BENCHES)
 	$(Q)$(PYTHON) tests/bench/export.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/top.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/tree.py $(BUILD)
+	$(Q)$(PYTHON) tests/bench/budget.py $(BUILD)
 
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: all

@@ -1,0 +1,28 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""budget.py BUILD: the overhead under --max-overhead 1, of storms of malloc and free by 1, 2 and 8
+threads, by forks, and in turns with idleness: the most over any ten seconds after the first, as the
+meter tells it; needs root."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bpf"))
+import harness  # noqa: E402
+from harness import Fixture, Watch  # noqa: E402
+
+
+def main():
+    harness.BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+    for line in ("pairs 1 13000", "pairs 2 13000", "pairs 8 13000", "forks 13000", "turns 13000"):
+        f = Fixture("storm")
+        w = Watch(f.pid, "--interval", "500ms", "--max-overhead", "1")
+        f.run(line)
+        last = w.end()["processes"][0]
+        harness.kill_children()
+        print("budget of 1 %%, %-14s worst %5.2f %%  %d windows" % (
+            line, last["overhead_worst_percent"], last["windows"]))
+
+
+if __name__ == "__main__":
+    main()
