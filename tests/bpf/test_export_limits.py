@@ -194,7 +194,8 @@ def two_hundred_scrapers():
         truth = f.run("storm 20011")
         equal(sum(x.result() for x in futures), 2000, "scrapes")
     after, more = memory_and_threads(e.p.pid)
-    equal(more, threads, "threads")
+    # One that detaches the trials of the start ends by itself.
+    check(more <= threads, "%d threads, of %d before" % (more, threads))
     check(after - before < 32 << 20, "RSS grew from %d to %d" % (before, after))
     m = e.settled()
     equal(of_group(m, "heapwatch_group_lost_events_total", "hw-load"), 0, "lost events")
@@ -233,7 +234,8 @@ def bad_clients():
         s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
         equal(e.text("/healthz"), "ok\n", "/healthz beside one that does not read")
     after, more = memory_and_threads(e.p.pid)
-    equal(more, threads, "threads")
+    # One that detaches the trials of the start ends by itself.
+    check(more <= threads, "%d threads, of %d before" % (more, threads))
     check(after - before < 16 << 20, "RSS grew from %d to %d" % (before, after))
     for s in idle:
         s.close()
