@@ -175,6 +175,21 @@ $(BUILD)/fixtures/%: tests/fixtures/%.c
 	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -fno-omit-frame-pointer \
 		-fno-optimize-sibling-calls -MMD -MP -o $@ $< -lpthread
 
+# The same, with an allocator linked: in the program, and as a library.
+$(BUILD)/fixtures/own-tcmalloc: tests/fixtures/own.c
+	$(call say,FIX,$@)
+	$(Q)$(CXX) -x c $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -rdynamic -MMD -MP -o $@ $< -x none \
+		-Wl,--whole-archive -l:libtcmalloc_minimal.a -Wl,--no-whole-archive -lpthread
+$(BUILD)/fixtures/own-mimalloc: tests/fixtures/own.c
+	$(call say,FIX,$@)
+	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -MMD -MP -o $@ $< \
+		-Wl,--no-as-needed -lmimalloc -lpthread
+# As far as there are such libraries; of a cross build none.
+have = $(if $(wildcard /usr/lib/*/$1 /usr/lib64/$1),$2)
+OWN := $(if $(CROSS),,$(addprefix $(BUILD)/fixtures/,own $(call have,libtcmalloc_minimal.a,own-tcmalloc) \
+	$(call have,libmimalloc.so,own-mimalloc)))
+$(BUILD)/unit/test_tcmalloc $(BUILD)/unit/test_mimalloc: | $(OWN)
+
 $(BUILD)/bench/pair $(BUILD)/bench/crowd $(BUILD)/bench/syscalls: $(BUILD)/bench/%: tests/bench/%.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* own_fixture.h: the fixture own, under an allocator, and what that says of itself. */
+#ifndef UNIT_OWN_FIXTURE_H
+#define UNIT_OWN_FIXTURE_H
+
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "inspect/memory.h"
+#include "inspect/procfs.h"
+#include "model/modules.h"
+
+struct own {
+	pid_t pid;
+	int in;
+	FILE *out;
+	unsigned int n;
+	struct {
+		char name[64];
+		uint64_t bytes;
+	} said[16];
+};
+
+static inline uint64_t own_says(const struct own *o, const char *name)
+{
+	for (unsigned int i = 0; i < o->n; i++)
+		if (!strcmp(o->said[i].name, name))
+			return o->said[i].bytes;
+	return UINT64_MAX;
+}
+
+static inline void own_end(struct own *o)
+{
+	close(o->in);
+	fclose(o->out);
+	waitpid(o->pid, NULL, 0);
+}
+
+/* program: own, own-tcmalloc ... beside the directory of this test; preload may be NULL.  False,
+ * and the reason said, where it has not such an allocator. */
+static inline int own_start(struct own *o, const char *program, const char *preload)
+{
+	/* No page goes back while the test looks. */
+	char decommit[] = "MIMALLOC_ALLOW_DECOMMIT=0";
+	char path[PATH_MAX], set[256], line[256], *argv[] = {path, NULL},
+						  *env[] = {set, decommit, NULL};
+	posix_spawn_file_actions_t acts;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	int in[2], out[2];
+	char *slash;
+
+	memset(o, 0, sizeof(*o));
+	if (n <= 0 || pipe(in) || pipe(out))
+		abort();
+	path[n] = 0;
+	slash = strrchr(path, '/');
+	sprintf(slash, "/../fixtures/%s", program);
+	snprintf(set, sizeof(set), "LD_PRELOAD=%s", preload ? preload : "");
+	if (access(path, X_OK)) {
+		printf("skip: %s was not built\n", program);
+		return 0;
+	}
+	posix_spawn_file_actions_init(&acts);
+	posix_spawn_file_actions_adddup2(&acts, in[0], 0);
+	posix_spawn_file_actions_adddup2(&acts, out[1], 1);
+	posix_spawn_file_actions_addclose(&acts, in[1]);
+	posix_spawn_file_actions_addclose(&acts, out[0]);
+	if (posix_spawn(&o->pid, path, &acts, NULL, argv, env))
+		abort();
+	posix_spawn_file_actions_destroy(&acts);
+	close(in[0]);
+	close(out[1]);
+	o->in = in[1];
+	o->out = fdopen(out[0], "r");
+	while (fgets(line, sizeof(line), o->out) && strcmp(line, "ready\n"))
+		if (o->n < 16 &&
+		    sscanf(line, "%63[^=]=%lu", o->said[o->n].name, &o->said[o->n].bytes) == 2)
+			o->n++;
+	if (o->n)
+		return 1;
+	printf("skip: there is no %s\n", preload ? preload : program);
+	own_end(o);
+	return 0;
+}
+
+static inline struct modules *own_modules(const struct own *o)
+{
+	struct modules *m = modules__new();
+
+	if (!m || procfs_modules(o->pid, m) < 0)
+		abort();
+	return m;
+}
+
+/* Reads a process, but some words of it are wrong: the same each time. */
+struct damage {
+	struct memory real;
+	uint64_t seed;
+	uint32_t odds; /* one word in this many */
+};
+
+/* splitmix64 */
+static inline uint64_t damage_of(const struct damage *d, uint64_t addr)
+{
+	uint64_t x = addr + d->seed * 0x9e3779b97f4a7c15;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+static inline int damage_read(const struct memory *m, uint64_t addr, void *buf, size_t len)
+{
+	static const uint64_t evil[] = {0,	   1,	       7,	   UINT64_MAX,
+					INT64_MAX, 1ull << 47, 0xffffffff, 4096};
+	const struct damage *d = m->arg;
+	int err = d->real.read(&d->real, addr, buf, len);
+
+	for (size_t i = 0; !err && i + 8 <= len; i += 8) {
+		uint64_t word, x = damage_of(d, addr + i);
+
+		if (x % d->odds)
+			continue;
+		x = damage_of(d, ~(addr + i));
+		memcpy(&word, (char *)buf + i, 8);
+		word = x & 1 ? word ^ 1ull << (x >> 1) % 64 : evil[(x >> 1) % 8];
+		memcpy((char *)buf + i, &word, 8);
+	}
+	return err;
+}
+
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * test_mimalloc: what is read from outside is what mimalloc's own visitor counts, to the byte, less
+ * what another thread freed; and the same with words of its memory made wrong at random, which must
+ * end, and never add up to nonsense.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+
+#include "inspect/mimalloc.h"
+#include "inspect/mimalloc_layout.h"
+#include "own_fixture.h"
+
+static void same(const char *program, const char *preload)
+{
+	struct mimalloc_state s;
+	struct modules *m;
+	struct mimalloc mi;
+	struct own o;
+
+	if (!own_start(&o, program, preload))
+		skip();
+	m = own_modules(&o);
+	assert_int_equal(mimalloc_locate(o.pid, m, &mi), 0);
+	assert_int_equal(mimalloc_read(&mi, &s), 0);
+	assert_true(s.steady);
+	assert_int_equal(s.in_use, own_says(&o, "in_use"));
+	assert_int_equal(s.thread_free, own_says(&o, "thread_free"));
+	/* One for each thread, and a huge one: 40 MiB and its header, rounded up to 4 MiB. */
+	assert_int_equal(s.segments, 5);
+	assert_int_equal(s.reserved, 4 * (32u << 20) + (44u << 20));
+	/* Besides segments it commits two pages for each further thread's heap. */
+	assert_int_equal(s.system + 3 * 8192, own_says(&o, "committed"));
+	mimalloc_release(&mi);
+	modules__free(m);
+	own_end(&o);
+}
+
+static void test_preloaded(void **state)
+{
+	(void)state;
+	same("own", "libmimalloc.so.2");
+}
+
+static void test_linked(void **state)
+{
+	(void)state;
+	same("own-mimalloc", NULL);
+}
+
+static void test_bins(void **state)
+{
+	(void)state;
+	/* src/init.c, MI_PAGE_QUEUES_EMPTY */
+	assert_int_equal(mi_bin_size(0), 1 * 8);
+	assert_int_equal(mi_bin_size(8), 8 * 8);
+	assert_int_equal(mi_bin_size(9), 10 * 8);
+	assert_int_equal(mi_bin_size(16), 32 * 8);
+	assert_int_equal(mi_bin_size(71), 458752 * 8);
+	assert_int_equal(mi_bin_size(72), 524288 * 8);
+	assert_int_equal(mi_bin_size(73), 16385 * 8);
+	assert_int_equal(mi_bin_size(74), 16386 * 8);
+}
+
+static void test_none(void **state)
+{
+	struct modules *m = modules__new();
+	struct mimalloc mi;
+
+	(void)state;
+	assert_true(procfs_modules(getpid(), m) >= 0);
+	assert_int_equal(mimalloc_locate(getpid(), m, &mi), -ENOENT);
+	mimalloc_release(&mi);
+	modules__free(m);
+}
+
+static void test_damaged(void **state)
+{
+	static const int ends[] = {0, -ENODATA, -EAGAIN, -E2BIG, -EFAULT};
+	unsigned int seen[5] = {0};
+	struct modules *m;
+	struct mimalloc mi;
+	struct own o;
+
+	(void)state;
+	if (!own_start(&o, "own", "libmimalloc.so.2"))
+		skip();
+	m = own_modules(&o);
+	assert_int_equal(mimalloc_locate(o.pid, m, &mi), 0);
+	for (uint64_t i = 0; i < 1000; i++) {
+		uint32_t end;
+		struct damage d = {.real = memory_of(o.pid), .seed = i, .odds = 20000};
+		struct mimalloc_state s;
+		int err;
+
+		mi.mem = (struct memory){.read = damage_read, .pid = o.pid, .arg = &d};
+		err = mimalloc_read(&mi, &s);
+		for (end = 0; end < 5 && ends[end] != err; end++)
+			;
+		assert_true(end < 5);
+		seen[end]++;
+		if (!err)
+			assert_true(s.in_use <= s.reserved && s.system <= s.reserved);
+	}
+	assert_true(seen[0] && seen[1] && seen[2]);
+	mimalloc_release(&mi);
+	modules__free(m);
+	own_end(&o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_preloaded), cmocka_unit_test(test_linked),
+	    cmocka_unit_test(test_bins),      cmocka_unit_test(test_none),
+	    cmocka_unit_test(test_damaged),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
