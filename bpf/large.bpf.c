@@ -129,7 +129,7 @@ struct hw_level_call {
 	__u32 tgid;
 	__u16 seen, window;
 	__u32 weight;
-	__u32 attached; /* probes came or went */
+	__u32 turn;
 };
 
 SEC("?syscall") int hw_set_level(struct hw_level_call *c)
@@ -141,8 +141,8 @@ SEC("?syscall") int hw_set_level(struct hw_level_call *c)
 
 	if (!p)
 		return 1;
-	if (c->attached)
-		__sync_fetch_and_add(&p->epoch, 1);
+	__sync_fetch_and_add(&p->epoch, 1);
+	p->turn = c->turn;
 	e = hw_reserve(p, tgid, HW_LEVEL, sizeof(*e), &ring);
 	if (!e)
 		return 1;

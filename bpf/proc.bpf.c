@@ -3,6 +3,14 @@
 #include "core.bpf.h"
 #include "unwind.bpf.h"
 
+/* Whoever was watched from its first instruction is in here once it has gone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hw_gone);
+} hw_gone __weak SEC(".maps");
+
 /*
  * Called in the parent, before the child has run (kernel_clone() wakes it up after the trace
  * point): who is watched from here on has not done anything yet.
@@ -30,6 +38,8 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 	fresh.ring = self->ring;
 	fresh.flags = HW_PROC_FOLLOW;
 	fresh.image = p->image;
+	/* Before its first call, and after its parent's record of the level, which it shares. */
+	fresh.turn = self->turn;
 	if (child->mm == parent->mm)
 		fresh.owner = owner;
 	if (bpf_map_update_elem(&hw_procs, &pid, &fresh, BPF_ANY)) {
@@ -86,6 +96,27 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
 	return 0;
 }
 
+/* Threads that ended before are in the sum of the group (__exit_signal()); a leader that did not
+ * wait for them is not. */
+static __always_inline void hw_account(const struct hw_proc *p, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	__u64 cpu = task->signal->sum_sched_runtime + task->se.sum_exec_runtime;
+	struct hw_gone *gone;
+	__u32 zero = 0;
+
+	if (leader != task)
+		cpu += leader->se.sum_exec_runtime;
+	gone = bpf_map_lookup_elem(&hw_gone, &zero);
+	if (!gone)
+		return;
+	__sync_fetch_and_add(&gone->hits, p->hits);
+	__sync_fetch_and_add(&gone->stepped, p->stepped);
+	__sync_fetch_and_add(&gone->returns, p->returns);
+	__sync_fetch_and_add(&gone->run_ns, p->run_ns);
+	__sync_fetch_and_add(&gone->cpu_ns, cpu);
+}
+
 SEC("tp_btf/sched_process_exit") int BPF_PROG(hw_exit, struct task_struct *task)
 {
 	__u32 tgid, tid;
@@ -99,6 +130,7 @@ SEC("tp_btf/sched_process_exit") int BPF_PROG(hw_exit, struct task_struct *task)
 	if (task->signal->live.counter)
 		return 0;
 	e = hw_reserve(p, tgid, HW_PROC_EXIT, sizeof(*e), &ring);
+	hw_account(p, task);
 	p->flags |= HW_PROC_GONE;
 	if (!e)
 		return 0;

@@ -19,6 +19,7 @@ typedef struct {
 struct signal_struct {
 	atomic_t live;
 	unsigned long maxrss; /* pages; do_exit() brings it up to date before the trace point */
+	unsigned long long sum_sched_runtime; /* ns, of threads that were released */
 };
 
 struct super_block {
@@ -62,6 +63,11 @@ struct thread_struct {
 };
 #endif
 
+/* sum_exec_runtime: ns, as of the last tick or switch (update_curr()). */
+struct sched_entity {
+	__u64 sum_exec_runtime;
+};
+
 /* start_boottime: since 5.5 (cf25e24db61c), real_start_time before; 6.1 is the oldest that we
  * test.  self_exec_id: u32 until 5.6 (d1e7fd6462ca), u64 since. */
 struct task_struct {
@@ -72,6 +78,7 @@ struct task_struct {
 	int pid;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+	struct sched_entity se;
 	struct mm_struct *mm;
 	struct files_struct *files;
 #ifdef __TARGET_ARCH_x86

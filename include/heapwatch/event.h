@@ -263,11 +263,18 @@ struct hw_proc {
 	__u64 returns;	/* of the hits: at a function's return */
 	__u64 run_ns;	/* that our programs took, by one hit in 16 */
 	__u32 epoch; /* grows when probes come or go: calls under way then have lost their half */
-	__u32 pad;
-	__u64 image;	  /* part of a stack's key: the same after a fork, another after an exec */
+	__u32 turn;  /* of the last hw_level written for it; a fork's child has its parent's */
+	__u64 image; /* part of a stack's key: the same after a fork, another after an exec */
 	__u64 unfollowed; /* children that found hw_procs full */
 	__u32 owner;	  /* whose memory it runs in, until it execs; 0: its own */
 	__u32 execs;	  /* since it is watched */
+};
+
+/* What all that have exited had run, and had taken of that by the probes: struct hw_proc's. */
+struct hw_gone {
+	__u64 hits, stepped, returns;
+	__u64 run_ns; /* of our programs */
+	__u64 cpu_ns; /* of the processes, as far as the scheduler had counted it */
 };
 
 #define HW_PROC_GONE   (1 << 0) /* exited: write nothing more */

@@ -136,13 +136,18 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	const struct hw_proc *c = in->counters;
 	uint64_t lost = c->lost + c->nothread + c->broken + s->dropped;
 
-	p->mode = budget_level_name(in->governor->level);
-	if (in->governor->level == BUDGET_EXACT && (lost || s->unsettled || s->overwritten))
+	enum budget_level level = in->governor->level;
+
+	/* Of one that has ended, what was seen of it counts, not what is of others now. */
+	if (in->state->exited)
+		level = !s->partly ? BUDGET_EXACT : level == BUDGET_EXACT ? BUDGET_SAMPLED : level;
+	p->mode = budget_level_name(level);
+	if (level == BUDGET_EXACT && (lost || s->unsettled || s->overwritten))
 		p->mode = "degraded";
 	p->overhead_percent = in->governor->percent;
 	p->overhead_worst_percent = in->governor->worst;
 	p->windows = in->governor->windows;
-	p->probe_ns = in->governor->cost_ns;
+	p->probe_ns = in->probe_ns;
 	p->outstanding_bytes = s->outstanding_bytes;
 	p->outstanding_blocks = s->outstanding_blocks;
 	p->older_freed_bytes = s->older_freed_bytes;

@@ -26,6 +26,7 @@ struct build_input {
 	const struct drain_state *state;
 	const struct hw_proc *counters;
 	const struct governor_state *governor;
+	uint64_t probe_ns; /* that the probes took of it */
 	const char *user_probes, *kernel_probes;
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the session; 0: none */
 	bool covered;	   /* its allocator's probes were there before it was */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "probe/attach.h"
+#include "probe/levels.h"
 #include "probe/probes.h"
 
 /* Between two looks.  Where nothing may be switched there is no hurry. */
@@ -20,18 +21,20 @@
 #define SLOW_TICK_NS 100000000u
 
 struct governed {
-	pid_t pid;
+	pid_t pid; /* 0: all together */
 	struct budget *budget;
 	bool busy; /* something is done to it without the lock */
 	bool gone; /* it ended */
 	bool all, large, changed;
 	uint64_t windows;
 	uint64_t first_run_ns, run_ns, cost_ns;
+	uint32_t turn; /* struct probes_level */
 };
 
 struct governor {
 	struct probes *probes;
 	double share;
+	bool together;
 	int notify_fd;
 	struct meter *meter;
 
@@ -45,16 +48,23 @@ struct governor {
 
 /* ---- what a process is at ---- */
 
-static int look(struct governor *g, const struct governed *p, struct budget_input *in)
+static int look(struct governor *g, struct governed *p, struct budget_input *in)
 {
 	struct meter_reading r;
-	int err = meter__read(g->meter, p->pid, &r);
+	uint64_t run_ns;
+	int err = p->pid ? meter__read(g->meter, p->pid, &r) : meter__read_all(g->meter, &r);
 
 	if (err)
 		return err;
+	run_ns = r.run_ns > p->first_run_ns ? r.run_ns - p->first_run_ns : 0;
+	/* Of a tree, who ends at this moment is missing, until the next look. */
+	if (run_ns > p->run_ns)
+		p->run_ns = run_ns;
+	if (r.cost_ns > p->cost_ns)
+		p->cost_ns = r.cost_ns;
 	*in = (struct budget_input){.now_ns = r.now_ns,
-				    .run_ns = r.run_ns - p->first_run_ns,
-				    .cost_ns = r.cost_ns,
+				    .run_ns = p->run_ns,
+				    .cost_ns = p->cost_ns,
 				    .has_large = probes__has_large(g->probes, p->pid)};
 	return 0;
 }
@@ -80,18 +90,21 @@ static enum hw_seen seen_of(bool all, bool large)
 	return all ? HW_SEEN_ALL : large ? HW_SEEN_LARGE : HW_SEEN_NONE;
 }
 
-/* The record of less comes after the probes went, that of more before they come. */
+/* The record of more comes before the probes, and that of less before they go, for who ends while
+ * they do; and again when they went, for what was under way. */
 static int change(struct governor *g, struct governed *p, const struct budget_order *order)
 {
-	const struct probes_level level = {.seen = seen_of(order->all, order->large),
-					   .weight = 256};
+	struct probes_level level = {
+	    .seen = seen_of(order->all, order->large), .weight = 256, .turn = ++p->turn};
 	bool more = level.seen < seen_of(p->all, p->large);
-	int err = more ? probes__level(g->probes, p->pid, &level) : 0;
+	int err = levels_set(g->probes, p->pid, &level);
 
 	if (!err)
 		err = probes__switch(g->probes, p->pid, sets_of(order->all, order->large));
-	if (!err && !more)
-		err = probes__level(g->probes, p->pid, &level);
+	if (!err && !more) {
+		level.turn = ++p->turn;
+		err = levels_set(g->probes, p->pid, &level);
+	}
 	if (!err)
 		log_debug("%d: %s", p->pid,
 			  order->all	 ? "every call is seen"
@@ -102,8 +115,7 @@ static int change(struct governor *g, struct governed *p, const struct budget_or
 
 static void hold(uint64_t ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
-			      .tv_nsec = (long)(ns % 1000000000u)};
+	struct timespec ts = clock_timespec(ns);
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 }
@@ -112,13 +124,13 @@ static void hold(uint64_t ns)
  * take the kernel much longer than the process. */
 static int open_window(struct governor *g, struct governed *p, const struct budget_order *order)
 {
-	struct probes_level level = {.seen = seen_of(false, order->large), .window = true};
+	struct probes_level level = {
+	    .seen = seen_of(false, order->large), .window = true, .turn = ++p->turn};
 	struct budget_input closed = {0}, before = {0}, after = {0}, gone = {0};
-	int err = probes__level(g->probes, p->pid, &level);
+	int err = levels_set(g->probes, p->pid, &level);
 
 	if (!err)
 		err = look(g, p, &closed);
-
 	if (!err)
 		err = probes__switch(g->probes, p->pid, sets_of(true, order->large));
 	if (!err)
@@ -137,7 +149,8 @@ static int open_window(struct governor *g, struct governed *p, const struct budg
 	level.weight = budget__weight(p->budget);
 	pthread_mutex_unlock(&g->lock);
 	level.window = false;
-	probes__level(g->probes, p->pid, &level);
+	level.turn = ++p->turn;
+	levels_set(g->probes, p->pid, &level);
 	return err;
 }
 
@@ -155,7 +168,7 @@ static void carry_out(struct governor *g, struct governed *p, const struct budge
 	pthread_mutex_lock(&g->lock);
 	if (err) {
 		/* It ended, most likely; what else it may be is tried again at the next step. */
-		p->gone = err == -ESRCH || err == -ENOENT;
+		p->gone = p->pid && (err == -ESRCH || err == -ENOENT);
 	} else {
 		p->all = order->all;
 		p->large = order->large;
@@ -178,8 +191,6 @@ static void step(struct governor *g, struct governed *p)
 		p->gone = true;
 		return;
 	}
-	p->run_ns = in.run_ns;
-	p->cost_ns = in.cost_ns;
 	budget__step(p->budget, &in, &order);
 	if (g->share < 0)
 		return;
@@ -193,9 +204,8 @@ static void step(struct governor *g, struct governed *p)
 
 static void wait_tick(struct governor *g)
 {
-	uint64_t at = clock_now_ns() + (g->share < 0 ? SLOW_TICK_NS : TICK_NS);
-	struct timespec ts = {.tv_sec = (time_t)(at / 1000000000u),
-			      .tv_nsec = (long)(at % 1000000000u)};
+	struct timespec ts =
+	    clock_timespec(clock_now_ns() + (g->share < 0 ? SLOW_TICK_NS : TICK_NS));
 
 	pthread_cond_timedwait(&g->idle, &g->lock, &ts);
 }
@@ -224,7 +234,8 @@ static void *govern(void *arg)
 
 /* ---- from outside ---- */
 
-int governor__new(struct probes *probes, double share, int notify_fd, struct governor **out)
+int governor__new(struct probes *probes, double share, bool together, int notify_fd,
+		  struct governor **out)
 {
 	struct governor *g = calloc(1, sizeof(*g));
 	pthread_condattr_t attr;
@@ -234,6 +245,7 @@ int governor__new(struct probes *probes, double share, int notify_fd, struct gov
 		return -ENOMEM;
 	g->probes = probes;
 	g->share = share;
+	g->together = together;
 	g->notify_fd = notify_fd;
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_condattr_init(&attr);
@@ -283,7 +295,7 @@ void governor__free(struct governor *g)
 
 int governor__prepare(struct governor *g, pid_t pid)
 {
-	return g->share == 0 ? probes__switch(g->probes, pid, 0) : 0;
+	return g->share == 0 ? probes__switch(g->probes, g->together ? 0 : pid, 0) : 0;
 }
 
 static int add(struct governor *g, struct governed *p)
@@ -303,21 +315,26 @@ static int add(struct governor *g, struct governed *p)
 
 int governor__add(struct governor *g, pid_t pid)
 {
-	const struct probes_level none = {.seen = HW_SEEN_NONE};
-	struct governed *p = calloc(1, sizeof(*p));
+	const struct probes_level none = {.seen = HW_SEEN_NONE, .turn = 1};
+	struct governed *p;
 	struct meter_reading now;
 	int err = 0;
 
+	/* Whoever comes later has the level of who forked it. */
+	if (g->together && g->n)
+		return 0;
+	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	p->pid = pid;
+	p->pid = g->together ? 0 : pid;
+	p->turn = none.turn;
 	p->all = g->share != 0;
 	p->changed = !p->all;
 	p->budget = budget__new(g->share);
 	if (!p->budget)
 		err = -ENOMEM;
 	if (!err && !p->all)
-		err = probes__level(g->probes, pid, &none);
+		err = levels_set(g->probes, p->pid, &none);
 	if (!err) {
 		p->gone = meter__read(g->meter, pid, &now) != 0;
 		p->first_run_ns = p->gone ? 0 : now.run_ns;
@@ -334,7 +351,7 @@ static size_t find(const struct governor *g, pid_t pid)
 {
 	size_t i = 0;
 
-	while (i < g->n && g->all[i]->pid != pid)
+	while (i < g->n && g->all[i]->pid && g->all[i]->pid != pid)
 		i++;
 	return i;
 }
@@ -343,6 +360,8 @@ void governor__drop(struct governor *g, pid_t pid)
 {
 	size_t i;
 
+	if (g->together)
+		return;
 	pthread_mutex_lock(&g->lock);
 	while ((i = find(g, pid)) < g->n && g->all[i]->busy)
 		pthread_cond_wait(&g->idle, &g->lock);
@@ -368,11 +387,14 @@ int governor__state(struct governor *g, pid_t pid, struct governor_state *out)
 					       .worst = budget__worst(p->budget),
 					       .large = p->large,
 					       .changed = p->changed,
-					       .windows = p->windows,
-					       .cost_ns = p->cost_ns,
-					       .run_ns = p->run_ns};
+					       .windows = p->windows};
 		err = 0;
 	}
 	pthread_mutex_unlock(&g->lock);
 	return err;
+}
+
+uint64_t governor__cost_ns(struct governor *g, const struct hw_proc *counters)
+{
+	return meter__cost_ns(g->meter, counters);
 }

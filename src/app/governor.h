@@ -13,14 +13,18 @@
 #include "model/budget.h"
 
 struct governor;
+struct hw_proc;
 struct probes;
 
 /*
  * share: of the process's run time that the probes may take, 0.01 for one percent; 0: none is put
  * on malloc; below 0: no limit, it only measures.  notify_fd: an eventfd that is written to when
- * what is seen of a process has changed, or a window was open.
+ * what is seen of a process has changed, or a window was open.  together: all that are armed have
+ * one budget, as a command's tree has, whose probes are on files that all of it maps: a level, a
+ * window, a share are the tree's.
  */
-int governor__new(struct probes *probes, double share, int notify_fd, struct governor **out);
+int governor__new(struct probes *probes, double share, bool together, int notify_fd,
+		  struct governor **out);
 /* Stops the thread.  Before the probes and the drain go. */
 void governor__free(struct governor *g);
 
@@ -37,10 +41,10 @@ struct governor_state {
 	bool large;	  /* large blocks are seen, all of them */
 	bool changed;	  /* not all was seen all the time */
 	uint64_t windows; /* that were open so far */
-	uint64_t cost_ns; /* what the probes took in all */
-	uint64_t run_ns;  /* what the process ran since it was added, that included */
 };
 /* -ENOENT where pid was not added. */
 int governor__state(struct governor *g, pid_t pid, struct governor_state *out);
+/* What the probes took of a process by these counters, ns. */
+uint64_t governor__cost_ns(struct governor *g, const struct hw_proc *counters);
 
 #endif

@@ -80,21 +80,78 @@ static clockid_t clock_of(pid_t pid)
 	return (clockid_t)(~(unsigned int)pid << 3 | 2);
 }
 
-int meter__read(struct meter *m, pid_t pid, struct meter_reading *out)
+static int run_of(pid_t pid, uint64_t *run_ns)
 {
-	struct hw_proc counters;
 	struct timespec ts;
-	int err;
 
 	if (clock_gettime(clock_of(pid), &ts))
 		return -errno;
-	out->run_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-	err = probes__counters(m->probes, pid, &counters);
+	*run_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return 0;
+}
+
+uint64_t meter__cost_ns(struct meter *m, const struct hw_proc *counters)
+{
+	uint64_t cost;
+
+	pthread_mutex_lock(&m->lock);
+	cost = budget_cost_ns(&m->costs, counters);
+	pthread_mutex_unlock(&m->lock);
+	return cost;
+}
+
+int meter__read(struct meter *m, pid_t pid, struct meter_reading *out)
+{
+	struct hw_proc counters;
+	int err = run_of(pid, &out->run_ns);
+
+	if (!err)
+		err = probes__counters(m->probes, pid, &counters);
 	if (err)
 		return err;
 	out->now_ns = clock_now_ns();
-	pthread_mutex_lock(&m->lock);
-	out->cost_ns = budget_cost_ns(&m->costs, &counters);
-	pthread_mutex_unlock(&m->lock);
+	out->cost_ns = meter__cost_ns(m, &counters);
+	return 0;
+}
+
+struct sum {
+	struct hw_proc counters;
+	uint64_t run_ns;
+};
+
+static int add(void *arg, pid_t pid, const struct hw_proc *c)
+{
+	struct sum *sum = arg;
+	uint64_t run_ns = 0;
+
+	/* It ends now: both or none. */
+	if (run_of(pid, &run_ns))
+		return 0;
+	sum->run_ns += run_ns;
+	sum->counters.hits += c->hits;
+	sum->counters.stepped += c->stepped;
+	sum->counters.returns += c->returns;
+	sum->counters.run_ns += c->run_ns;
+	return 0;
+}
+
+int meter__read_all(struct meter *m, struct meter_reading *out)
+{
+	struct hw_gone gone;
+	struct sum sum;
+	/* Those that are gone first: who goes in between is in neither, not in both. */
+	int err = probes__gone(m->probes, &gone);
+
+	if (err)
+		return err;
+	sum = (struct sum){.run_ns = gone.cpu_ns,
+			   .counters = {.hits = gone.hits,
+					.stepped = gone.stepped,
+					.returns = gone.returns,
+					.run_ns = gone.run_ns}};
+	probes__each(m->probes, add, &sum);
+	out->now_ns = clock_now_ns();
+	out->run_ns = sum.run_ns;
+	out->cost_ns = meter__cost_ns(m, &sum.counters);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct hw_proc;
 struct meter;
 struct probes;
 
@@ -25,5 +26,10 @@ struct meter_reading {
 /* From any thread.  0; -ESRCH, -EINVAL where the process has ended; -ENOENT where it is not armed.
  */
 int meter__read(struct meter *m, pid_t pid, struct meter_reading *out);
+/* The same of all that are armed and have not ended, and of those that have: grows only, but for
+ * who ends at this moment, who is in it the next time. */
+int meter__read_all(struct meter *m, struct meter_reading *out);
+/* What the probes took by these counters, ns. */
+uint64_t meter__cost_ns(struct meter *m, const struct hw_proc *counters);
 
 #endif

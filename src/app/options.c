@@ -48,7 +48,7 @@ static const char help[] =
     "      --ring-size SIZE      of each ring buffer (8M)\n"
     "      --rings N             ring buffers (one per process, at most 4)\n"
     "      --max-threads N, --max-processes N   followed at once (16384, 4096)\n"
-    "      --max-overhead PCT    with -p: of its run time, for its probes; 0: none on malloc\n"
+    "      --max-overhead PCT    of its run time, or its tree's, for the probes; 0: none\n"
     "      --exact               no limit: every call is seen (the default)\n"
     "  -h, --help             this;  -V, --version\n";
 
@@ -322,11 +322,6 @@ int options_parse(int argc, char **argv, struct options *out)
 	if (o.command && (o.npids || o.comm || o.cgroup)) {
 		log_error("either a command is started, or running processes are watched (-p, "
 			  "--comm, --cgroup): not both at once");
-		return -EINVAL;
-	}
-	if (o.command && o.share != 0) {
-		log_error("--max-overhead goes with -p: a command is seen in whole, from its first "
-			  "instruction");
 		return -EINVAL;
 	}
 	if (o.command && o.no_follow) {

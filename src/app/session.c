@@ -89,7 +89,7 @@ static int load(struct session *s)
 				    s->config.share > 0	  ? s->config.share
 				    : s->config.share < 0 ? 0
 							  : -1,
-				    s->notify_fd, &s->governor);
+				    s->config.together, s->notify_fd, &s->governor);
 	if (err)
 		return err;
 	maps = probes__unwind(s->probes);

@@ -24,8 +24,9 @@ struct session_config {
 	/* Of a process's run time, the part that its probes may take: 0.01 for one percent; 0: no
 	 * limit; below 0: no probe on malloc at all. */
 	double share;
-	bool follow; /* children too */
-	bool quiet;  /* no line on stderr for each process that is watched */
+	bool together; /* share is of all that are watched, for session__launch */
+	bool follow;   /* children too */
+	bool quiet;    /* no line on stderr for each process that is watched */
 };
 
 /* Check what the kernel permits, load the programs, start the drain; nobody is watched yet.

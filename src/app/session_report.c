@@ -241,6 +241,7 @@ static int make_built(struct session *s, struct watched *w, bool last, struct bu
 				  .state = &state,
 				  .counters = &counters,
 				  .governor = &governor,
+				  .probe_ns = governor__cost_ns(s->governor, &counters),
 				  .user_probes = s->config.share < 0
 						     ? "none"
 						     : user_kind_name(probes__user(s->probes)),

@@ -67,12 +67,12 @@ struct ledger *ledger__fork(const struct ledger *l)
 	child->sites = sites__fork(l->sites);
 	if (child->sites)
 		child->mappings = mappings__copy(l->mappings, on_mapped_site, child->sites);
-	if (!child->pending || !child->blocks || !child->mappings) {
+	if (!child->pending || !child->blocks || !child->mappings ||
+	    seen_copy(&child->seen, &l->seen)) {
 		ledger__free(child);
 		return NULL;
 	}
 	pending__each(l->pending, drop_parked, child);
-	ledger__inherit_seen(child, l);
 	return child;
 }
 

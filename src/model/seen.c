@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Blocks of more than this never come from a thread's cache. */
 #define CACHED_MAX (HW_CACHED_CHUNK_MAX - 8u)
@@ -12,6 +13,23 @@ void seen_free(struct seen *s)
 	free(s->spans);
 	s->spans = NULL;
 	s->n = s->room = 0;
+}
+
+int seen_copy(struct seen *s, const struct seen *from)
+{
+	struct seen_span *spans = NULL;
+
+	if (from->n) {
+		spans = malloc(from->n * sizeof(*spans));
+		if (!spans)
+			return -ENOMEM;
+		memcpy(spans, from->spans, from->n * sizeof(*spans));
+	}
+	seen_free(s);
+	*s = *from;
+	s->spans = spans;
+	s->room = s->n;
+	return 0;
 }
 
 /* From `second` on it is so; what was said of later ones is forgotten. */

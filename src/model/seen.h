@@ -33,6 +33,8 @@ struct seen {
 };
 
 void seen_free(struct seen *s);
+/* The same as of another, blocks and seconds too.  0 or -ENOMEM. */
+int seen_copy(struct seen *s, const struct seen *from);
 /* A record of it, in this second.  0 or -ENOMEM. */
 int seen_apply(struct seen *s, const struct hw_level *e, uint32_t second);
 /* Is each call seen from this second to now? */

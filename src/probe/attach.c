@@ -204,7 +204,7 @@ static int put_set(const struct attach *a, const struct file *f, enum attach_set
 static unsigned int sets_of(const struct attach *a, pid_t pid)
 {
 	for (size_t i = 0; i < a->nwho; i++)
-		if (a->who[i].pid == pid)
+		if (!a->who[i].pid || a->who[i].pid == pid)
 			return a->who[i].sets;
 	return ATTACH_ALL;
 }
@@ -274,7 +274,7 @@ bool attach__has_large(struct attach *a, pid_t pid)
 
 	pthread_mutex_lock(&a->lock);
 	for (size_t i = 0; i < a->nfiles; i++)
-		if (a->files[i].pid == pid) {
+		if (!pid || a->files[i].pid == pid) {
 			all++;
 			proven += a->files[i].behind != NULL;
 		}
@@ -287,9 +287,17 @@ static int put_all(struct attach *a, pid_t pid, enum attach_set set, struct link
 	int err = 0;
 
 	for (size_t i = 0; i < a->nfiles && !err; i++)
-		if (a->files[i].pid == pid)
+		if (!pid || a->files[i].pid == pid)
 			err = put_set(a, &a->files[i], set, links);
 	return err;
+}
+
+static void move(struct links *from, pid_t pid, struct links *to)
+{
+	if (pid)
+		links__move(from, pid, to);
+	else
+		links__move_all(from, to);
 }
 
 int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
@@ -311,9 +319,9 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 	if (err)
 		sets = had;
 	if (!(sets & ATTACH_ALL))
-		links__move(a->all, pid, gone);
+		move(a->all, pid, gone);
 	if (!(sets & ATTACH_LARGE))
-		links__move(a->large, pid, gone);
+		move(a->large, pid, gone);
 	pthread_mutex_unlock(&a->lock);
 	links__free(gone);
 	return err;

@@ -103,17 +103,12 @@ fail:
 	return err;
 }
 
-static void close_files(struct launch *l)
-{
-	while (l->nfiles)
-		close(l->fds[--l->nfiles]);
-}
-
 void launch__free(struct launch *l)
 {
 	if (!l)
 		return;
-	close_files(l);
+	while (l->nfiles)
+		close(l->fds[--l->nfiles]);
 	if (l->pid > 0 && !l->gone) {
 		kill(l->pid, SIGKILL);
 		launch__wait(l);
@@ -144,7 +139,6 @@ int launch__go(struct launch *l)
 	char go = 1;
 	int err = 0;
 
-	close_files(l);
 	if (send(l->socket, &go, 1, MSG_NOSIGNAL) != 1)
 		return -EPIPE;
 	/* Nothing comes where the exec worked: it closes the other end. */

@@ -4,7 +4,8 @@
  * nobody else pays.  The command gets a mount namespace of its own in which a private copy of each
  * allocator's library lies over the library: only that tree maps the copies' inodes, so probes on
  * them need no filter and cover forks, execs and threads.  Copies and mounts are in that namespace
- * alone and vanish with the tree's last process, however heapwatch ends.
+ * alone; the mounts vanish with the tree's last process, the copies then and when heapwatch has
+ * ended, however it does: it keeps them open, to put probes on them again.
  */
 #ifndef PROBE_LAUNCH_H
 #define PROBE_LAUNCH_H
@@ -43,7 +44,7 @@ int launch__new(const struct launch_config *config, struct launch **out);
 void launch__free(struct launch *l);
 
 pid_t launch__pid(const struct launch *l);
-/* n of them, valid until launch__go. */
+/* n of them, valid until launch__free. */
 const struct launch_file *launch__files(const struct launch *l, size_t *n);
 /* Why there is no namespace (errno), or 0. */
 int launch__refused(const struct launch *l);

@@ -90,6 +90,14 @@ void links__drop(struct links *l, pid_t pid)
 	l->n = kept;
 }
 
+void links__move_all(struct links *l, struct links *to)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (links__add(to, l->entries[i].pid, l->entries[i].link, l->entries[i].fd))
+			detach(&l->entries[i]);
+	l->n = 0;
+}
+
 void links__move(struct links *l, pid_t pid, struct links *to)
 {
 	size_t kept = 0;

@@ -19,5 +19,6 @@ void links__drop(struct links *l, pid_t pid);
 /* Hand those of pid over to another, still attached.  Where memory is out they are detached here.
  */
 void links__move(struct links *l, pid_t pid, struct links *to);
+void links__move_all(struct links *l, struct links *to);
 
 #endif

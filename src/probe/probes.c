@@ -290,6 +290,28 @@ int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out)
 	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_procs), &key, out) ? -errno : 0;
 }
 
+int probes__each(const struct probes *p, probes_member_fn fn, void *arg)
+{
+	int fd = bpf_map__fd(p->skel->maps.hw_procs), err = 0;
+	unsigned int key, *last = NULL;
+	struct hw_proc now;
+
+	/* One that is deleted meanwhile starts this over: some are met twice then. */
+	while (!err && !bpf_map_get_next_key(fd, last, &key)) {
+		if (!bpf_map_lookup_elem(fd, &key, &now) && !(now.flags & HW_PROC_GONE))
+			err = fn(arg, (pid_t)key, &now);
+		last = &key;
+	}
+	return err;
+}
+
+int probes__gone(const struct probes *p, struct hw_gone *out)
+{
+	unsigned int zero = 0;
+
+	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_gone), &zero, out) ? -errno : 0;
+}
+
 int probes__switch(struct probes *p, pid_t pid, unsigned int sets)
 {
 	return attach__switch(p->attach, pid, sets);
@@ -306,8 +328,8 @@ int probes__level(struct probes *p, pid_t pid, const struct probes_level *level)
 	struct {
 		uint32_t tgid;
 		uint16_t seen, window;
-		uint32_t weight, attached;
-	} call = {(uint32_t)pid, (uint16_t)level->seen, level->window, level->weight, 1};
+		uint32_t weight, turn;
+	} call = {(uint32_t)pid, (uint16_t)level->seen, level->window, level->weight, level->turn};
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &call, .ctx_size_in = sizeof(call));
 	int err = bpf_prog_test_run_opts(bpf_program__fd(p->skel->progs.hw_set_level), &opts);
 

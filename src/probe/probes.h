@@ -58,7 +58,15 @@ void probes__forget(struct probes *p, pid_t pid);
 /* The kernel's counters of a process; -ENOENT where it is not armed. */
 int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out);
 
-/* Which probes pid has: enum attach_set (attach.h).  From any thread; slow.  0 or -errno. */
+/* Each process that is armed and has not ended, some maybe twice; stops where fn gives non-zero,
+ * and returns that. */
+typedef int (*probes_member_fn)(void *arg, pid_t pid, const struct hw_proc *counters);
+int probes__each(const struct probes *p, probes_member_fn fn, void *arg);
+/* What those had that were armed and have ended.  0 or -errno. */
+int probes__gone(const struct probes *p, struct hw_gone *out);
+
+/* Which probes pid has, 0 for everybody: enum attach_set (attach.h).  From any thread; slow.  0 or
+ * -errno. */
 int probes__switch(struct probes *p, pid_t pid, unsigned int sets);
 bool probes__has_large(struct probes *p, pid_t pid);
 /* Have a record say so, in the ring of pid, and let calls under way be forgotten: before probes
@@ -67,6 +75,7 @@ struct probes_level {
 	enum hw_seen seen;
 	bool window;
 	uint32_t weight; /* struct hw_level */
+	uint32_t turn;	 /* any number: hw_proc has that of the last record, its children too */
 };
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
 

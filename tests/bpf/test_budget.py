@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """test_budget.py: under a budget not every call is seen, and what is not seen is estimated."""
+import json
+import os
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
-from harness import Fixture, Watch, check, equal  # noqa: E402
+from harness import Fixture, Watch, check, equal, heapwatch  # noqa: E402
 
 LIMIT = 1.0
 
@@ -109,10 +112,57 @@ def test_no_leak_from_a_change():
     check(p["mode"] != "exact", "the level never changed")
 
 
+def command(lines, *options):
+    """The reports of a storm that heapwatch starts, and of all it forks."""
+    out = os.path.join(harness.scratch(), "reports")
+    cmd = [heapwatch(), "--json", "--interval", "300ms", "-o", out, *options, "--",
+           os.path.join(harness.BUILD, "fixtures", "storm")]
+    r = subprocess.run(cmd, input=lines, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                       timeout=harness.TIMEOUT, check=False)
+    equal(r.returncode, 0, "exit code (%s)" % r.stderr)
+    with open(out) as f:
+        return [json.loads(line) for line in f]
+
+
+def test_tree():
+    """A command's tree has one budget: probes leave all of it, windows are all of its."""
+    last = command("pairs 2 3000\n", "--max-overhead", "1")[-1]["processes"]
+    equal(len(last), 1, "processes")
+    p = last[0]
+    check(p["mode"] in ("sampled", "large", "passive"), "mode is %s in a storm" % p["mode"])
+    equal(p["lost_events"], 0, "lost events")
+    # What it holds is stdio's; a pair may have been under way in each thread.
+    held = sum(s["bytes"] for s in p["sites"] if s["kind"] == "heap" and
+               s["frames"] and s["frames"][0]["function"] == "pair")
+    check(held <= 128, "%d bytes are called held of pairs" % held)
+
+
+def test_tree_forks():
+    """Who is forked while nothing is seen is not seen, from its first instruction; one that all is
+    seen of is exact, and holds what its parent held."""
+    last = command("forks 3000\n", "--max-overhead", "1")[-1]["processes"]
+    first, children = last[0], last[1:]
+    check(first["mode"] != "exact", "mode is exact in a storm")
+    check(any(p["probe_hits"] == 0 for p in children), "each of %d children has a probe" %
+          len(children))
+    # 2,000 mallocs, whose returns count too, and frees.
+    whole = {p["probe_hits"] for p in children if p["mode"] == "exact" and p["exited"]}
+    check(whole <= {6000}, "hits of those that are called exact: %s" % whole)
+    equal(sum(p["lost_events"] for p in last), 0, "lost events")
+
+
+def test_tree_passive():
+    p = command("pairs 1 300\n", "--max-overhead", "0")[-1]["processes"][0]
+    equal((p["mode"], p["probe_hits"], p["user_probes"]), ("passive", 0, "none"),
+          "mode, hits and user probes")
+    equal([s for s in p["sites"] if s["kind"] == "heap"], [], "callsites of malloc")
+
+
 TESTS = {"test_storm[%d]" % n: lambda n=n: within("pairs %d 5000" % n) for n in (1, 2, 8)}
 TESTS.update({"test_forks": lambda: within("forks 5000"),
               "test_turns": lambda: within("turns 5000")})
 TESTS.update({fn.__name__: fn for fn in (test_meter, test_meter_of_little, test_passive,
+                                         test_tree, test_tree_forks, test_tree_passive,
                                          test_estimates, test_no_leak_from_a_change)})
 
 if __name__ == "__main__":

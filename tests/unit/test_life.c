@@ -112,6 +112,41 @@ static void test_fork(void **state)
 	processes__free(ps);
 }
 
+/* A child knows as little of its parent's blocks as the parent does. */
+static void test_fork_of_part(void **state)
+{
+	struct processes *ps = family();
+	struct seen_span *spans;
+	bool partly;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(feed_fork(ps, PARENT, CHILD, 0), 0);
+	assert_int_equal(ledger__spans(ledger_of(ps, CHILD), &spans, &n, &partly), 0);
+	assert_int_equal(n, 0);
+	assert_false(partly);
+	free(spans);
+	processes__free(ps);
+
+	ps = family();
+	assert_int_equal(FEED(ps, PARENT, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE, .weight = 256),
+			 0);
+	assert_int_equal(FEED(ps, PARENT, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE, .window = 1),
+			 0);
+	assert_int_equal(FEED(ps, PARENT, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE, .weight = 7919),
+			 0);
+	assert_int_equal(FEED(ps, PARENT, hw_level, HW_LEVEL, .seen = HW_SEEN_ALL, .weight = 256),
+			 0);
+	assert_int_equal(feed_fork(ps, PARENT, CHILD, 0), 0);
+	assert_int_equal(ledger__spans(ledger_of(ps, CHILD), &spans, &n, &partly), 0);
+	assert_true(partly);
+	assert_int_equal(n, 1);
+	assert_int_equal(spans[0].weight, 256);
+	assert_true(spans[0].large);
+	free(spans);
+	processes__free(ps);
+}
+
 /* A stack is written once for parent and child together: each names it. */
 static void test_stacks_shared(void **state)
 {
@@ -262,9 +297,9 @@ static void test_many_children(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(fork),		 TEST(stacks_shared), TEST(fork_in_realloc),
-	    TEST(shared_memory), TEST(exit),	      TEST(pid_again),
-	    TEST(orphan),	 TEST(drop),	      TEST(many_children),
+	    TEST(fork),		 TEST(fork_of_part),  TEST(stacks_shared), TEST(fork_in_realloc),
+	    TEST(shared_memory), TEST(exit),	      TEST(pid_again),	   TEST(orphan),
+	    TEST(drop),		 TEST(many_children),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
