@@ -7,6 +7,7 @@
 
 #include "model/blocks.h"
 #include "model/processes.h"
+#include "model/seen.h"
 
 #define PARENT 1009
 #define CHILD  1013
