@@ -13,7 +13,7 @@
 #define HEAPS_MOST    4096	 /* one a thread, and those that programs make */
 #define STEPS_MOST    (1u << 19) /* along lists: each is a read */
 
-#define TRIES 5
+#define TRIES 3
 
 struct walk {
 	const struct mimalloc *m;
@@ -24,6 +24,7 @@ struct walk {
 	size_t nheaps;
 	uint64_t used; /* blocks, in all pages: no list is longer */
 	unsigned int steps;
+	bool torn; /* a list led astray while it was followed: what it freed is not all known */
 };
 
 /* Bytes of one block of the page whose first slice this is. */
@@ -43,34 +44,84 @@ static int keep_heap(struct walk *w, uint64_t heap)
 	return 0;
 }
 
+/*
+ * The next block of a list, or 0 at its end, and where it cannot be followed: it was taken back and
+ * handed out again meanwhile, and its first word is the program's.  n: blocks so far.
+ */
+static int follow(struct walk *w, uint64_t n, uint64_t most, uint64_t *at)
+{
+	int err = w->steps++ == STEPS_MOST ? -E2BIG : memory_read_u64(&w->m->mem, *at, at);
+
+	if (err == -EFAULT || (!err && *at && ((*at & 7) || n >= most))) {
+		w->torn = true;
+		*at = 0;
+		return 0;
+	}
+	return err;
+}
+
 /* The list of one page's blocks that other threads freed: up to `most`. */
 static int thread_free(struct walk *w, uint64_t at, uint32_t most, uint64_t *n)
 {
-	for (*n = 0; at; (*n)++) {
+	int err = 0;
+
+	if (at && ((at & 7) || !most)) {
+		w->torn = true;
+		at = 0;
+	}
+	for (*n = 0; !err && at;)
+		err = follow(w, ++*n, most, &at);
+	return err;
+}
+
+static bool plausible(const struct mi_page *p)
+{
+	return p->used <= p->capacity && p->capacity <= p->reserved &&
+	       p->used * block_size(p) <= p->slice_count * MI_SLICE_SIZE;
+}
+
+/*
+ * How many of a page's blocks other threads have freed; at: of its slice.  If its owner takes the
+ * list back meanwhile, the list goes on into others of the page: then it is counted again.
+ */
+static int count_freed(struct walk *w, uint64_t at, struct mi_page *p, uint64_t *freed)
+{
+	for (int i = 0; i < TRIES; i++) {
+		struct mi_page now;
+		bool before = w->torn, whole;
 		int err;
 
-		if (*n >= most || (at & 7))
-			return -EAGAIN;
-		if (w->steps++ == STEPS_MOST)
-			return -E2BIG;
-		err = memory_read_u64(&w->m->mem, at, &at);
+		w->torn = false;
+		err = thread_free(w, p->thread_free & ~3ull, p->used, freed);
+		whole = !w->torn;
+		w->torn = before;
+		if (err || !(p->thread_free & ~3ull))
+			return err;
+		err = memory_read(&w->m->mem, at, &now, sizeof(now));
 		if (err)
 			return err == -EFAULT ? -EAGAIN : err;
+		if (whole && now.thread_free == p->thread_free && now.used == p->used)
+			return 0;
+		if (now.block_size != p->block_size || now.slice_count != p->slice_count ||
+		    !plausible(&now))
+			break;
+		*p = now;
 	}
+	*freed = 0;
+	w->torn = true;
 	return 0;
 }
 
-static int read_page(struct walk *w, const struct mi_page *p)
+static int read_page(struct walk *w, uint64_t at, struct mi_page *p)
 {
 	uint64_t freed, size = block_size(p);
 	int err;
 
 	if (!p->block_size)
 		return 0; /* a free span */
-	if (p->used > p->capacity || p->capacity > p->reserved ||
-	    p->used * size > p->slice_count * MI_SLICE_SIZE)
+	if (!plausible(p))
 		return -EAGAIN;
-	err = thread_free(w, p->thread_free & ~3ull, p->used, &freed);
+	err = count_freed(w, at, p, &freed);
 	if (!err && p->heap && p->used)
 		err = keep_heap(w, p->heap & ~7ull);
 	if (err)
@@ -81,22 +132,24 @@ static int read_page(struct walk *w, const struct mi_page *p)
 	return 0;
 }
 
-static int read_slices(struct walk *w)
+static int read_slices(struct walk *w, uint64_t at)
 {
-	const struct mi_segment *s = &w->s;
+	struct mi_segment *s = &w->s;
 
 	for (uint64_t i = 0; i < s->slice_entries;) {
-		const struct mi_page *p = &s->slices[i];
+		struct mi_page *p = &s->slices[i];
+		uint64_t slice = at + offsetof(struct mi_segment, slices) + i * sizeof(*p);
+		uint32_t count = p->slice_count;
 		int err = 0;
 
 		if (!p->slice_count || p->slice_offset || p->slice_count > s->segment_slices - i)
 			return -EAGAIN;
 		/* The first are the header's own. */
 		if (i >= s->info_slices)
-			err = read_page(w, p);
+			err = read_page(w, slice, p);
 		if (err)
 			return err;
-		i += p->slice_count;
+		i += count;
 	}
 	return 0;
 }
@@ -149,7 +202,7 @@ static int read_segment(struct walk *w, uint64_t at, uint64_t *skip)
 			  s->slice_entries * sizeof(*s->slices));
 	if (err)
 		return err == -EFAULT ? -EAGAIN : err;
-	return read_slices(w);
+	return read_slices(w, at);
 }
 
 static int read_segments(struct walk *w)
@@ -205,15 +258,14 @@ static int read_delayed(struct walk *w, uint64_t heap)
 	    memory_read_u64(&w->m->mem, heap + offsetof(struct mi_heap, delayed_free), &block);
 
 	while (!err && block) {
-		if (n++ >= w->used || (block & 7))
-			return -EAGAIN;
-		if (w->steps++ == STEPS_MOST)
-			return -E2BIG;
 		err = delayed_block(w, block);
 		if (!err)
-			err = memory_read_u64(&w->m->mem, block, &block);
+			err = follow(w, ++n, w->used, &block);
 	}
-	return err == -EFAULT ? -EAGAIN : err;
+	if (err != -EAGAIN && err != -EFAULT)
+		return err;
+	w->torn = true;
+	return 0;
 }
 
 static int read_once(struct walk *w)
@@ -224,6 +276,7 @@ static int read_once(struct walk *w)
 	memset(w->out, 0, sizeof(*w->out));
 	w->nheaps = 0;
 	w->used = w->steps = 0;
+	w->torn = false;
 	for (unsigned int b = 0; !err && b < MI_BINS; b++)
 		if (h.bins[b].block_size != mi_bin_size(b))
 			err = -ENODATA;
@@ -243,6 +296,7 @@ int mimalloc_read(const struct mimalloc *m, struct mimalloc_state *out)
 	struct walk *w = calloc(1, sizeof(*w));
 	struct mimalloc_state before = {0};
 	int err = -EAGAIN, was;
+	bool torn = true;
 
 	if (w)
 		w->heaps = calloc(HEAPS_MOST, sizeof(*w->heaps));
@@ -257,11 +311,12 @@ int mimalloc_read(const struct mimalloc *m, struct mimalloc_state *out)
 		err = read_once(w);
 		if (err && err != -EAGAIN)
 			break;
-		if (!err && !was && !memcmp(&before, out, sizeof(before))) {
+		if (!err && !was && !torn && !w->torn && !memcmp(&before, out, sizeof(before))) {
 			out->steady = true;
 			break;
 		}
 		before = *out;
+		torn = w->torn;
 	}
 	free(w->heaps);
 	free(w);

@@ -4,10 +4,10 @@
  *
  * There is no total to read: each segment's header counts the blocks in use of each of its pages,
  * and blocks that another thread freed stand on lists until their owner looks.  So every segment is
- * looked for (at multiples of 32 MiB, by its cookie), and the lists are followed.  Nothing is
- * stale; it is read twice, and `steady` says that nothing moved in between.  Layouts are those of
- * mimalloc 2.0.9 on 64-bit machines, without its secure and debug modes; others do not fit and are
- * refused.
+ * looked for (at multiples of 32 MiB, by its cookie), and the lists are followed; one that moves
+ * too fast is left out, and its blocks are counted as in use.  Nothing is stale; it is read twice,
+ * and `steady` says that nothing moved in between.  Layouts are those of mimalloc 2.0.9 on 64-bit
+ * machines, without its secure and debug modes; others do not fit and are refused.
  */
 #ifndef INSPECT_MIMALLOC_H
 #define INSPECT_MIMALLOC_H
