@@ -50,8 +50,22 @@ static const char *other_allocator(const struct modules *m)
 	return NULL;
 }
 
+static void look_other(struct machine_heap_reader *h, pid_t pid, const struct modules *m,
+		       uint64_t now_ns)
+{
+	struct allocator_figures now;
+	int err = allocator_look(pid, m, &now);
+
+	if (!err) {
+		h->told = now;
+		h->told_ns = now_ns;
+	} else if (err != -EAGAIN) {
+		h->told_ns = 0;
+	}
+}
+
 static void look(struct machine_heap_reader *h, pid_t pid, uint64_t size, const struct modules *m,
-		 struct glibc_cache *cache)
+		 struct glibc_cache *cache, uint64_t now_ns)
 {
 	const char *other = other_allocator(m);
 	unsigned int minor;
@@ -62,6 +76,7 @@ static void look(struct machine_heap_reader *h, pid_t pid, uint64_t size, const 
 	if (other) {
 		snprintf(h->name, sizeof(h->name), "%s", other);
 		h->state = HEAP_OTHER;
+		look_other(h, pid, m, now_ns);
 		return;
 	}
 	err = glibc_locate(pid, m, cache, &h->glibc, &minor);
@@ -74,6 +89,7 @@ static void look(struct machine_heap_reader *h, pid_t pid, uint64_t size, const 
 void machine_heap_locate(struct machine_heap_reader *h, pid_t pid, uint64_t size,
 			 struct glibc_cache *cache, uint64_t now_ns)
 {
+	uint64_t start = clock_now_ns(), wait;
 	struct modules *m;
 	int err;
 
@@ -82,12 +98,17 @@ void machine_heap_locate(struct machine_heap_reader *h, pid_t pid, uint64_t size
 	m = modules__new();
 	err = m ? procfs_modules(pid, m) : -ENOMEM;
 	if (err >= 0)
-		look(h, pid, size, m, cache);
+		look(h, pid, size, m, cache, now_ns);
 	else if (err == -EACCES || err == -EPERM)
 		h->state = HEAP_DENIED;
 	modules__free(m);
 	h->retry_ns = now_ns + (h->tries < TRIES ? RETRY_FIRST << h->tries : RETRY_LATER);
 	h->tries++;
+	if (h->told_ns == now_ns) {
+		/* Figures are worth more than the hope for others. */
+		wait = WALK_FACTOR * (clock_now_ns() - start);
+		h->retry_ns = now_ns + (wait > WALK_AGAIN ? wait : WALK_AGAIN);
+	}
 }
 
 static int poll_state(struct machine_heap_reader *h, struct glibc_state *s, uint64_t now_ns)
@@ -182,12 +203,27 @@ static uint64_t moved(uint64_t what, uint64_t from, uint64_t to)
 	return to >= from ? what + (to - from) : what > from - to ? what - (from - to) : 0;
 }
 
+static void tell_other(const struct machine_heap_reader *h, uint64_t now_ns,
+		       struct machine_heap *out)
+{
+	bool now = h->told_ns == now_ns;
+
+	out->age_ns = now_ns - h->told_ns;
+	out->held = now && h->told.steady ? MACHINE_EXACT : MACHINE_ESTIMATED;
+	out->quality = out->held;
+	out->system = h->told.system;
+	out->in_use = h->told.in_use;
+	out->free = out->system - out->in_use;
+}
+
 void machine_heap_tell(const struct machine_heap_reader *h, uint64_t now_ns,
 		       struct machine_heap *out)
 {
 	uint64_t total = h->system + h->mmapped;
 
 	*out = (struct machine_heap){.age_ns = UINT64_MAX};
+	if (h->state == HEAP_OTHER && h->told_ns)
+		tell_other(h, now_ns, out);
 	if (!h->polled)
 		return;
 	out->held = h->polled_ns == now_ns ? MACHINE_EXACT : MACHINE_ESTIMATED;

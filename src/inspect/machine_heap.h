@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "inspect/allocator.h"
 #include "inspect/glibc.h"
 #include "model/machine.h"
 
@@ -16,7 +17,7 @@ struct glibc_cache;
 enum machine_heap_state {
 	HEAP_NEW,    /* not looked for yet */
 	HEAP_FOUND,  /* glibc's */
-	HEAP_OTHER,  /* none that is read; name says what it is */
+	HEAP_OTHER,  /* not glibc's; name says what it is */
 	HEAP_DENIED, /* may not be read */
 };
 
@@ -31,6 +32,10 @@ struct machine_heap_reader {
 	uint64_t polled_ns;
 	uint64_t system, top, mmapped; /* of the last poll */
 	uint32_t arenas;
+
+	/* HEAP_OTHER: what it says of itself, if told_ns is not 0: as of then. */
+	struct allocator_figures told;
+	uint64_t told_ns;
 
 	/* The last walk. */
 	bool walked, walk_paged; /* walk_paged: walk_resident is known */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* allocator.h: what allocators other than glibc's say of themselves, read from outside.  One table
+ * has them all: adding one is adding a row. */
+#ifndef INSPECT_ALLOCATOR_H
+#define INSPECT_ALLOCATOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct modules;
+
+struct allocator_figures {
+	const char *name; /* of a row */
+	uint64_t system;  /* bytes that it holds from the kernel and has not given back */
+	uint64_t in_use;  /* of them: in blocks, as it rounds them up */
+	bool steady;	  /* nothing moved while this was read: exact */
+};
+
+/*
+ * Look at the process pid, whose mappings are m: the first row that is there.  0; -ENOENT (none of
+ * them), -ENODATA (one whose layout is not known), -EAGAIN (it moved too fast), -EACCES, -EPERM,
+ * -ESRCH, -ENOMEM.
+ */
+int allocator_look(pid_t pid, const struct modules *m, struct allocator_figures *out);
+
+#endif
