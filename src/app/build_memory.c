@@ -82,6 +82,12 @@ static int fill_allocator(struct build_memory *m, const struct inspection *i, co
 		snprintf(m->name, sizeof(m->name), "glibc");
 		a->version = m->version;
 	}
+	if (i->done && e->has_own) {
+		a->own_name = e->own.name;
+		a->own_quality = e->own.steady ? "exact" : "estimated";
+		a->own_held_bytes = e->own.system;
+		a->own_in_use_bytes = e->own.in_use;
+	}
 	if (!i->done || !e->has_glibc)
 		return 0;
 	a->told = true;
@@ -127,6 +133,20 @@ static int fill_pinned(struct build_memory *m, const struct inspection *i, struc
 	return 0;
 }
 
+/* An allocator whose own figures cannot be read: what was seen of it. */
+static void own_by_ledger(const char *allocator, struct report_process *p)
+{
+	struct report_allocator *a = &p->allocator;
+
+	if (a->own_quality || !allocator[0] || !strncmp(allocator, "glibc", 5) ||
+	    !p->mapped_allocator_bytes)
+		return;
+	a->own_name = a->name;
+	a->own_quality = "ledger";
+	a->own_held_bytes = p->mapped_allocator_bytes;
+	a->own_in_use_bytes = p->outstanding_bytes;
+}
+
 int build_memory_fill(struct build_memory *m, const struct inspection *i, const char *allocator,
 		      const char *searched, struct names *names, const struct modules *modules,
 		      struct report_process *p)
@@ -141,6 +161,8 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 	int err = fill_allocator(m, i, allocator, searched, &p->allocator);
 	int64_t rest;
 
+	if (!err)
+		own_by_ledger(allocator, p);
 	if (err || !i->done)
 		return err;
 	p->inspection_age = (double)(clock_now_ns() - i->when_ns) / 1e9;

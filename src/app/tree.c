@@ -75,6 +75,7 @@ static void share(struct tree *t, size_t i, const struct watched *w)
 {
 	const struct explain *e = &w->inspection.explain;
 	bool told = w->inspection.done && e->has_glibc;
+	bool own = w->inspection.done && e->has_own;
 
 	snprintf(t->comm[i], sizeof(t->comm[i]), "%s", w->stat.comm);
 	t->shares[i] = (struct report_share){
@@ -84,8 +85,10 @@ static void share(struct tree *t, size_t i, const struct watched *w)
 	    .rss_bytes = w->memory.rss_bytes,
 	    .pss_bytes = w->peak_pss,
 	    .outstanding_bytes = w->outstanding,
-	    .held_bytes = told ? e->state.sum.system + e->state.mmapped_bytes : 0,
-	    .in_use_bytes = told ? e->state.sum.in_use + e->state.mmapped_bytes : 0,
+	    .held_bytes = (told ? e->state.sum.system + e->state.mmapped_bytes : 0) +
+			  (own ? e->own.system : 0),
+	    .in_use_bytes = (told ? e->state.sum.in_use + e->state.mmapped_bytes : 0) +
+			    (own ? e->own.in_use : 0),
 	};
 }
 
@@ -175,10 +178,8 @@ const struct report_tree *tree__report(struct tree *t, const struct report_proce
 		s->private_bytes += minus(p->rss_bytes, p->shared_bytes);
 		s->outstanding_bytes += p->outstanding_bytes;
 		s->outstanding_blocks += p->outstanding_blocks;
-		if (a->told) {
-			s->held_bytes += a->system_bytes + a->mmapped_bytes;
-			s->in_use_bytes += a->in_use_bytes + a->mmapped_bytes;
-		}
+		s->held_bytes += report_held(a);
+		s->in_use_bytes += report_in_use(a);
 	}
 	s->shares = t->shares;
 	return s;

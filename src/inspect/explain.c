@@ -114,7 +114,14 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 	in.mmapped_bytes = out->state.mmapped_bytes;
 	in.mmapped = pins__mmapped;
 	in.arg = out->pins;
-	if (err >= 0)
+	if (err >= 0) {
+		err = allocator_look(pid, modules, &out->own);
+		out->has_own = !err;
+		/* Without its figures the rest is told all the same. */
+		if (err != -ENOMEM && err != -ESRCH)
+			err = 0;
+	}
+	if (!err)
 		err = census_take(&in, &out->census);
 	if (!err)
 		err = procfs_memory(pid, &statm);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "inspect/allocator.h"
 #include "inspect/census.h"
 #include "inspect/glibc.h"
 #include "inspect/pins.h"
@@ -27,6 +28,9 @@ struct explain {
 	struct pins_totals totals;
 	const struct pins_site *sites; /* by bytes pinned, largest first */
 	size_t nsites;
+
+	bool has_own; /* of an allocator beside or before glibc's */
+	struct allocator_figures own;
 
 	struct modules *modules;   /* as they were then */
 	struct census_heap *heaps; /* by address */

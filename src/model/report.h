@@ -77,7 +77,28 @@ struct report_allocator {
 	uint64_t mmapped_bytes, mmapped_blocks; /* blocks with a mapping of their own */
 	size_t narenas;
 	const struct report_arena *arenas;
+	/* Of an allocator other than glibc's, all of its memory.  own_quality NULL: nothing is
+	 * known; "exact", "estimated": by its own counters, as of now; "ledger": what it was seen
+	 * to map and what was seen to be outstanding, since the attach or the start. */
+	const char *own_name, *own_quality;
+	uint64_t own_held_bytes, own_in_use_bytes;
 };
+
+/* What all allocators of the process hold, and of this is in use, where that is known of any. */
+static inline bool report_heap_known(const struct report_allocator *a)
+{
+	return a->told || a->own_quality;
+}
+
+static inline uint64_t report_held(const struct report_allocator *a)
+{
+	return (a->told ? a->system_bytes + a->mmapped_bytes : 0) + a->own_held_bytes;
+}
+
+static inline uint64_t report_in_use(const struct report_allocator *a)
+{
+	return (a->told ? a->in_use_bytes + a->mmapped_bytes : 0) + a->own_in_use_bytes;
+}
 
 /* A line of the waterfall; all of them sum to RSS. */
 struct report_line {

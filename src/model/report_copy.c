@@ -60,6 +60,8 @@ static void copy_allocator(struct copier *c, struct report_allocator *a)
 	a->version = string(c, a->version);
 	a->searched = string(c, a->searched);
 	a->confidence = string(c, a->confidence);
+	a->own_name = string(c, a->own_name);
+	a->own_quality = string(c, a->own_quality);
 	for (size_t i = 0; arenas && i < a->narenas; i++)
 		arenas[i].confidence = string(c, arenas[i].confidence);
 	a->arenas = arenas;

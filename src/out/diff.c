@@ -35,7 +35,7 @@ static void amount(FILE *f, const char *what, uint64_t before, uint64_t now)
 
 static uint64_t held(const struct report_process *p)
 {
-	return p->allocator.told ? p->allocator.system_bytes + p->allocator.mmapped_bytes : 0;
+	return report_held(&p->allocator);
 }
 
 static void totals(FILE *f, const struct report_process *before, const struct report_process *now)

@@ -126,6 +126,12 @@ static json_t *allocator(const struct report_allocator *a)
 	for (size_t i = 0; i < a->narenas; i++)
 		json_array_append_new(arenas, arena(&a->arenas[i]));
 	json_object_set_new(o, "arenas", arenas);
+	if (a->own_quality)
+		json_object_set_new(o, "own",
+				    json_pack("{so so sI sI}", "name", text(a->own_name), "quality",
+					      text(a->own_quality), "held_bytes",
+					      (json_int_t)a->own_held_bytes, "in_use_bytes",
+					      (json_int_t)a->own_in_use_bytes));
 	if (a->searched)
 		json_object_set_new(o, "searched", text(a->searched));
 	return o;

@@ -83,6 +83,26 @@ static void waterfall(const struct text *t, const struct report_process *p)
 		       strcmp(p->waterfall[i].quality, "exact") ? p->waterfall[i].quality : "");
 }
 
+/* All that another allocator has: it tells it itself, or it was seen. */
+static void own_allocator(const struct text *t, const struct report_allocator *a)
+{
+	char line[256], s[3][SIZE_TEXT], name[64];
+	uint64_t used = a->own_in_use_bytes, held = a->own_held_bytes;
+
+	if (!a->own_quality)
+		return;
+	utf8_clean(name, sizeof(name), a->own_name);
+	if (!strcmp(a->own_quality, "ledger"))
+		snprintf(line, sizeof(line), "  %s was seen to map %s, of which %s is outstanding",
+			 name, size_format(s[0], held), size_format(s[1], used));
+	else
+		snprintf(line, sizeof(line),
+			 "  %s holds %s: %s in use, %s free (its own counters, %s)", name,
+			 size_format(s[0], held), size_format(s[1], used),
+			 size_format(s[2], held > used ? held - used : 0), a->own_quality);
+	text_put(t, NULL, line);
+}
+
 /* These figures are of glibc's arenas, also where another allocator stands before it.  What threads
  * keep in their caches is free to them, though malloc_info(3) calls it in use. */
 static void allocator(const struct text *t, const struct report_allocator *a)
@@ -303,6 +323,7 @@ static void process(const struct text *t, const struct report_process *p)
 {
 	text_header(t, p);
 	waterfall(t, p);
+	own_allocator(t, &p->allocator);
 	allocator(t, &p->allocator);
 	if (strcmp(p->user_probes, "none")) {
 		ledger(t, p);

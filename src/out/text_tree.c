@@ -92,8 +92,8 @@ static void row(const struct text *t, const struct report_process *p, unsigned i
 	snprintf(line, sizeof(line), "%10" PRIu32 " %10s %11s %10s %10s %8.1f s  %-10s %*s%s%s",
 		 p->pid, size_format(s[0], p->peak_rss_bytes),
 		 size_format(s[1], p->outstanding_bytes),
-		 a->told ? size_format(s[2], a->system_bytes + a->mmapped_bytes) : "-",
-		 a->told ? size_format(s[3], a->in_use_bytes + a->mmapped_bytes) : "-",
+		 report_heap_known(a) ? size_format(s[2], report_held(a)) : "-",
+		 report_heap_known(a) ? size_format(s[3], report_in_use(a)) : "-",
 		 (double)p->began_ns / 1e9, end, (int)(2 * (depth < 12 ? depth : 12)), "",
 		 utf8_clean(comm, sizeof(comm), p->comm),
 		 strcmp(p->mode, "degraded") ? "" : "  (degraded)");

@@ -80,6 +80,10 @@ static const struct field allocator_list[] = {
     F(report_allocator, mmapped_bytes, FIELD_U64),
     F(report_allocator, mmapped_blocks, FIELD_U64),
     F(report_allocator, searched, FIELD_TEXT),
+    F(report_allocator, own_name, FIELD_TEXT),
+    F(report_allocator, own_quality, FIELD_TEXT),
+    F(report_allocator, own_held_bytes, FIELD_U64),
+    F(report_allocator, own_in_use_bytes, FIELD_U64),
 };
 
 static const struct field arena_list[] = {

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """test_heaps.py: heaps that are hard to read: large, torn, not in one piece, hostile; and a ledger
 that is mended from its heap."""
+import glob
+import json
 import os
 import re
 import signal
@@ -151,6 +153,64 @@ def test_repair():
     check(lost - 5 <= r["repaired_blocks"] <= lost, "%d mended of %d" % (
         r["repaired_blocks"], lost))
     w.end()
+
+
+def own(library):
+    """What an allocator says of itself, preloaded, and what is read of it from outside."""
+    found = glob.glob("/usr/lib/*/" + library) + glob.glob("/usr/lib64/" + library)
+    if not found:
+        harness.skip("%s is not installed" % library)
+    env = dict(os.environ, LD_PRELOAD=found[0], MIMALLOC_ALLOW_DECOMMIT="0")
+    p = start([os.path.join(harness.BUILD, "fixtures/own")], stdin=subprocess.PIPE,
+              stdout=subprocess.PIPE, text=True, env=env)
+    lines, said = Lines(p.stdout), {}
+    while (line := lines.next("ready")) not in ("ready", None):
+        name, number = line.split("=")
+        said[name] = int(number)
+    equal(lines.seen[-1], "ready", "the fixture's last line")
+    r = explain(p.pid)
+    explained(r, p.pid)
+    return said, r["allocator"].get("own")
+
+
+@test
+def test_own_tcmalloc():
+    said, a = own("libtcmalloc_minimal.so.4")
+    equal(a, {"name": "tcmalloc", "quality": "exact",
+              "held_bytes": said["generic.heap_size"] -
+              said["tcmalloc.pageheap_unmapped_bytes"],
+              "in_use_bytes": said["generic.current_allocated_bytes"]}, "its own figures")
+
+
+@test
+def test_own_mimalloc():
+    said, a = own("libmimalloc.so.2*")
+    equal((a["name"], a["quality"], a["in_use_bytes"]), ("mimalloc", "exact", said["in_use"]),
+          "its own figures")
+
+
+@test
+def test_own_by_ledger():
+    """jemalloc's figures are not read: what it maps and gives is seen, and called that."""
+    found = glob.glob("/usr/lib/*/libjemalloc.so.2") + glob.glob("/usr/lib64/libjemalloc.so.2")
+    if not found:
+        harness.skip("libjemalloc.so.2 is not installed")
+    env = dict(os.environ, LD_PRELOAD=found[0])
+    f = harness.Fixture("storm", env=env)
+    equal(explain(f.pid)["allocator"].get("own"), None, "figures without probes")
+    out = os.path.join(harness.scratch(), "report")
+    r = subprocess.run([harness.heapwatch(), "--json", "-o", out, "--",
+                        os.path.join(harness.BUILD, "fixtures/storm")], input="pairs 1 50\n",
+                       env=env, text=True, timeout=harness.TIMEOUT, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.PIPE, check=False)
+    equal(r.returncode, 0, "exit code (%s)" % r.stderr)
+    with open(out) as f:
+        p = json.loads(f.readlines()[-1])["processes"][0]
+    a = p["allocator"]
+    equal((a["own"]["name"], a["own"]["quality"]), (a["name"], "ledger"), "name and quality")
+    equal((a["own"]["held_bytes"], a["own"]["in_use_bytes"]),
+          (p["mapped_allocator_bytes"], p["outstanding_bytes"]), "held and in use")
+    check(a["own"]["held_bytes"] >= a["own"]["in_use_bytes"] > 0, "no memory: %s" % a)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
  */
 #include "ledger_records.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/blocks.h"
