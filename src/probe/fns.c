@@ -211,6 +211,11 @@ static bool find(const char *prefix, const char *rest, unsigned int families, st
 	return true;
 }
 
+const char *fns_name(size_t i)
+{
+	return i < sizeof(names) / sizeof(names[0]) ? names[i].symbol : NULL;
+}
+
 bool fns_find(const char *symbol, struct fns_fn *out)
 {
 	size_t i, j;

@@ -41,6 +41,10 @@ struct fns_fn {
 /* false where it is none. */
 bool fns_find(const char *symbol, struct fns_fn *out);
 
+/* The i-th name that fns_find knows, without a prefix, in the order of strcmp; NULL after the last.
+ */
+const char *fns_name(size_t i);
+
 /* How many of its arguments, from the first, say what it does: 1 to 4. */
 unsigned int fns_arguments(enum hw_fn fn);
 

@@ -23,6 +23,17 @@ static void check_fn(enum hw_fn fn, const char *before, const char *after, const
 	assert_int_equal(found.fn, fn);
 }
 
+/* A row out of order would not be found, nor would others be. */
+static void test_order(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (; fns_name(n); n++)
+		assert_true(!n || strcmp(fns_name(n - 1), fns_name(n)) < 0);
+	assert_true(n > 1);
+}
+
 static void test_fns(void **state)
 {
 	static const char *const names[HW_FN_END][9] = {
@@ -146,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fns),
+	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_tail),
 	};
 
