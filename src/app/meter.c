@@ -149,7 +149,9 @@ int meter__read_all(struct meter *m, struct meter_reading *out)
 					.stepped = gone.stepped,
 					.returns = gone.returns,
 					.run_ns = gone.run_ns}};
-	probes__each(m->probes, add, &sum);
+	err = probes__each(m->probes, add, &sum);
+	if (err)
+		return err;
 	out->now_ns = clock_now_ns();
 	out->run_ns = sum.run_ns;
 	out->cost_ns = meter__cost_ns(m, &sum.counters);

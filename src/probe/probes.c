@@ -290,18 +290,31 @@ int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out)
 	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_procs), &key, out) ? -errno : 0;
 }
 
+/* By the map's buckets, as the kernel's htab_map_lookup_batch() goes: stepping from key to key
+ * starts over where the last one was deleted, and would count others twice. */
 int probes__each(const struct probes *p, probes_member_fn fn, void *arg)
 {
-	int fd = bpf_map__fd(p->skel->maps.hw_procs), err = 0;
-	unsigned int key, *last = NULL;
-	struct hw_proc now;
+	struct batch {
+		unsigned int key[128];
+		struct hw_proc proc[128];
+	} *b = malloc(sizeof(*b));
+	unsigned int token, n;
+	bool first = true;
+	int err = b ? 0 : -ENOMEM, end = 0;
 
-	/* One that is deleted meanwhile starts this over: some are met twice then. */
-	while (!err && !bpf_map_get_next_key(fd, last, &key)) {
-		if (!bpf_map_lookup_elem(fd, &key, &now) && !(now.flags & HW_PROC_GONE))
-			err = fn(arg, (pid_t)key, &now);
-		last = &key;
+	while (!err && !end) {
+		n = 128;
+		end =
+		    bpf_map_lookup_batch(bpf_map__fd(p->skel->maps.hw_procs), first ? NULL : &token,
+					 &token, b->key, b->proc, &n, NULL);
+		first = false;
+		if (end && end != -ENOENT)
+			err = end;
+		for (unsigned int i = 0; i < n && !err; i++)
+			if (!(b->proc[i].flags & HW_PROC_GONE))
+				err = fn(arg, (pid_t)b->key[i], &b->proc[i]);
 	}
+	free(b);
 	return err;
 }
 

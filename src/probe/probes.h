@@ -58,8 +58,8 @@ void probes__forget(struct probes *p, pid_t pid);
 /* The kernel's counters of a process; -ENOENT where it is not armed. */
 int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out);
 
-/* Each process that is armed and has not ended, some maybe twice; stops where fn gives non-zero,
- * and returns that. */
+/* Each process that is armed and has not ended, once; stops where fn gives non-zero, and returns
+ * that; or -errno. */
 typedef int (*probes_member_fn)(void *arg, pid_t pid, const struct hw_proc *counters);
 int probes__each(const struct probes *p, probes_member_fn fn, void *arg);
 /* What those had that were armed and have ended.  0 or -errno. */
