@@ -156,17 +156,31 @@ static int take(struct ledger *l, uint64_t addr)
 	return err;
 }
 
+/* Was this address among the last freed ones?  It is the very last one now. */
+static bool freed_lately(struct ledger *l, uint64_t addr)
+{
+	uint64_t *set = l->freed[(addr * 0x9e3779b97f4a7c15ull >> 32) % LEDGER_FREED_SETS];
+	unsigned int i = 0;
+	bool found;
+
+	while (i < LEDGER_FREED_WAYS - 1 && set[i] != addr)
+		i++;
+	found = set[i] == addr;
+	memmove(set + 1, set, i * sizeof(*set));
+	set[0] = addr;
+	return found;
+}
+
 /*
  * Functions that free call each other (operator delete calls free): one call is then two records,
- * of which the second finds nothing.  It is no older block that is freed there.
+ * of which the second finds nothing.  It is no older block that is freed there.  Told apart unless
+ * other threads freed four more addresses of its set between the two records: then it counts as one
+ * older block.
  */
 static int on_free(struct ledger *l, uint64_t addr)
 {
-	uint64_t *slot = &l->freed[(addr * 0x9e3779b97f4a7c15ull >> 32) % LEDGER_FREED];
-
-	if (*slot == addr && !blocks__find(l->blocks, addr, NULL))
+	if (freed_lately(l, addr) && !blocks__find(l->blocks, addr, NULL))
 		return 0;
-	*slot = addr;
 	return take(l, addr);
 }
 

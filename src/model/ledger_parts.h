@@ -12,8 +12,9 @@
 #include "model/seen.h"
 #include "model/sites.h"
 
-/* Addresses freed last that are remembered: a power of two. */
-#define LEDGER_FREED 1024
+/* Addresses freed last that are remembered: sets, a power of two, of some each. */
+#define LEDGER_FREED_SETS 256
+#define LEDGER_FREED_WAYS 4
 
 struct ledger {
 	uint64_t start_ns;
@@ -25,7 +26,8 @@ struct ledger {
 	uint64_t outstanding_bytes, outstanding_blocks; /* the parked ones included */
 	uint64_t older_freed_blocks, advised_bytes;
 	uint64_t events, overwritten, unsettled, dropped, repaired;
-	uint64_t freed[LEDGER_FREED]; /* by a hash of the address; 0: none */
+	/* By a hash of the address, the last one first; 0: none. */
+	uint64_t freed[LEDGER_FREED_SETS][LEDGER_FREED_WAYS];
 	struct seen seen;
 };
 

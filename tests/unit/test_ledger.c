@@ -55,6 +55,22 @@ static void test_older_free(void **state)
 	ledger__free(l);
 }
 
+/* Whichever other block another thread frees between the two records of one call. */
+static void test_older_free_between(void **state)
+{
+	struct ledger *l = fresh();
+	const uint64_t others = 10007;
+
+	(void)state;
+	for (uint64_t i = 1; i <= others; i++) {
+		drop(l, P);
+		drop(l, P + i * 64);
+		drop(l, P);
+	}
+	expect(l, 0, 0, 1 + others, 0, 0);
+	ledger__free(l);
+}
+
 static void test_reallocated(void **state)
 {
 	struct ledger *l = fresh();
@@ -273,10 +289,10 @@ static void test_proc_ignored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(alloc_free),	 TEST(older_free),   TEST(reallocated),	  TEST(realloc_older),
-	    TEST(realloc_reuse), TEST(double_begin), TEST(end_alone),	  TEST(putback_taken),
-	    TEST(many_pending),	 TEST(lost_free),    TEST(unknown_stack), TEST(dropped),
-	    TEST(proc_ignored),
+	    TEST(alloc_free),	 TEST(older_free),	   TEST(reallocated),	TEST(realloc_older),
+	    TEST(realloc_reuse), TEST(double_begin),	   TEST(end_alone),	TEST(putback_taken),
+	    TEST(many_pending),	 TEST(lost_free),	   TEST(unknown_stack), TEST(dropped),
+	    TEST(proc_ignored),	 TEST(older_free_between),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
