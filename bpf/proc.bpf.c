@@ -129,8 +129,9 @@ SEC("tp_btf/sched_process_exit") int BPF_PROG(hw_exit, struct task_struct *task)
 	bpf_map_delete_elem(&hw_threads, &tid);
 	if (task->signal->live.counter)
 		return 0;
-	e = hw_reserve(p, tgid, HW_PROC_EXIT, sizeof(*e), &ring);
+	/* Not between the reserve and its check: 6.1 forgets there that the record is not NULL. */
 	hw_account(p, task);
+	e = hw_reserve(p, tgid, HW_PROC_EXIT, sizeof(*e), &ring);
 	p->flags |= HW_PROC_GONE;
 	if (!e)
 		return 0;
