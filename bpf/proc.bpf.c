@@ -3,7 +3,7 @@
 #include "core.bpf.h"
 #include "unwind.bpf.h"
 
-/* Whoever was watched from its first instruction is in here once it has gone. */
+/* Whoever was armed is in here once it has gone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

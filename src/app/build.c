@@ -135,7 +135,6 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	const struct snapshot *s = in->snapshot;
 	const struct hw_proc *c = in->counters;
 	uint64_t lost = c->lost + c->nothread + c->broken + s->dropped;
-
 	enum budget_level level = in->governor->level;
 
 	/* Of one that has ended, what was seen of it counts, not what is of others now. */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum report_kind {
 	REPORT_HEAP, /* blocks of malloc and its kin */
@@ -93,6 +94,12 @@ static inline bool report_heap_known(const struct report_allocator *a)
 static inline uint64_t report_held(const struct report_allocator *a)
 {
 	return (a->told ? a->system_bytes + a->mmapped_bytes : 0) + a->own_held_bytes;
+}
+
+/* Without that, how much is in use is only known to have a limit. */
+static inline bool report_in_use_known(const struct report_allocator *a)
+{
+	return report_heap_known(a) && (!a->told || strcmp(a->confidence, "unknown") != 0);
 }
 
 static inline uint64_t report_in_use(const struct report_allocator *a)

@@ -234,7 +234,6 @@ static int64_t process_of(struct html *h, const struct report_process *p)
 static void add_process(struct html *h, const struct report_process *p)
 {
 	const struct report_allocator *a = &p->allocator;
-	bool known = report_heap_known(a) && (!a->told || strcmp(a->confidence, "unknown") != 0);
 	FILE *f = h->instants_f;
 
 	put(f, process_of(h, p));
@@ -242,7 +241,7 @@ static void add_process(struct html *h, const struct report_process *p)
 	put(f, (int64_t)p->rss_bytes);
 	put(f, (int64_t)p->shared_bytes);
 	put(f, report_heap_known(a) ? (int64_t)report_held(a) : -1);
-	put(f, known ? (int64_t)(report_in_use(a) - a->tcache_bytes) : -1);
+	put(f, report_in_use_known(a) ? (int64_t)(report_in_use(a) - a->tcache_bytes) : -1);
 	put(f, (int64_t)p->outstanding_bytes);
 	put(f, (int64_t)p->mapped_bytes);
 	put(f, (int64_t)p->lost_events);

@@ -292,14 +292,6 @@ static int put_all(struct attach *a, pid_t pid, enum attach_set set, struct link
 	return err;
 }
 
-static void move(struct links *from, pid_t pid, struct links *to)
-{
-	if (pid)
-		links__move(from, pid, to);
-	else
-		links__move_all(from, to);
-}
-
 int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 {
 	struct links *gone = links__new();
@@ -319,9 +311,9 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 	if (err)
 		sets = had;
 	if (!(sets & ATTACH_ALL))
-		move(a->all, pid, gone);
+		links__move(a->all, pid, gone);
 	if (!(sets & ATTACH_LARGE))
-		move(a->large, pid, gone);
+		links__move(a->large, pid, gone);
 	pthread_mutex_unlock(&a->lock);
 	links__free(gone);
 	return err;

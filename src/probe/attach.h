@@ -36,9 +36,8 @@ int attach__add(struct attach *a, pid_t pid, const char *path, const struct targ
 bool attach__has_large(struct attach *a, pid_t pid);
 /*
  * From now on pid, 0 for everybody, has the probes of these sets, of files to come too; a process
- * not heard of has
- * ATTACH_ALL.  Taking away what is too much takes 15 to 100 ms.  0, or -errno of an attach: then
- * what was there stays.
+ * not heard of has ATTACH_ALL.  Taking away what is too much takes 15 to 100 ms.  0, or -errno of
+ * an attach: then what was there stays.
  */
 int attach__switch(struct attach *a, pid_t pid, unsigned int sets);
 void attach__drop(struct attach *a, pid_t pid);

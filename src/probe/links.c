@@ -90,14 +90,6 @@ void links__drop(struct links *l, pid_t pid)
 	l->n = kept;
 }
 
-void links__move_all(struct links *l, struct links *to)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (links__add(to, l->entries[i].pid, l->entries[i].link, l->entries[i].fd))
-			detach(&l->entries[i]);
-	l->n = 0;
-}
-
 void links__move(struct links *l, pid_t pid, struct links *to)
 {
 	size_t kept = 0;
@@ -105,9 +97,9 @@ void links__move(struct links *l, pid_t pid, struct links *to)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct entry *e = &l->entries[i];
 
-		if (e->pid != pid)
+		if (pid && e->pid != pid)
 			l->entries[kept++] = *e;
-		else if (links__add(to, pid, e->link, e->fd))
+		else if (links__add(to, e->pid, e->link, e->fd))
 			detach(e);
 	}
 	l->n = kept;

@@ -16,9 +16,8 @@ void links__free(struct links *l);
 int links__add(struct links *l, pid_t pid, struct bpf_link *link, int fd);
 /* Detach those of pid. */
 void links__drop(struct links *l, pid_t pid);
-/* Hand those of pid over to another, still attached.  Where memory is out they are detached here.
- */
+/* Hand those of pid, 0: all, over to another, still attached.  Where memory is out they are
+ * detached here. */
 void links__move(struct links *l, pid_t pid, struct links *to);
-void links__move_all(struct links *l, struct links *to);
 
 #endif

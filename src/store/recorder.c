@@ -145,12 +145,11 @@ static struct kept *kept_of(struct recorder *r, uint64_t process)
 static void fill_columns(const struct report_process *p, int64_t columns[SCHEMA_COLUMNS])
 {
 	const struct report_allocator *a = &p->allocator;
-	bool known = report_heap_known(a) && (!a->told || strcmp(a->confidence, "unknown") != 0);
 
 	columns[0] = (int64_t)p->rss_bytes;
 	columns[1] = (int64_t)p->shared_bytes;
 	columns[2] = report_heap_known(a) ? (int64_t)report_held(a) : -1;
-	columns[3] = known ? (int64_t)(report_in_use(a) - a->tcache_bytes) : -1;
+	columns[3] = report_in_use_known(a) ? (int64_t)(report_in_use(a) - a->tcache_bytes) : -1;
 	columns[4] = (int64_t)p->outstanding_bytes;
 	columns[5] = (int64_t)p->mapped_bytes;
 	columns[6] = (int64_t)p->events;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inspect/machine_heap.h"
 #include "inspect/memory.h"
 #include "inspect/procfs.h"
 #include "model/modules.h"
@@ -95,6 +96,30 @@ static inline struct modules *own_modules(const struct own *o)
 	if (!m || procfs_modules(o->pid, m) < 0)
 		abort();
 	return m;
+}
+
+/* The view of the whole machine has these figures of it. */
+static inline void own_in_machine(const struct own *o, const char *name, uint64_t system,
+				  uint64_t in_use)
+{
+	struct machine_heap_reader h;
+	struct machine_heap told;
+
+	machine_heap_reset(&h);
+	machine_heap_locate(&h, o->pid, 1u << 30, NULL, 1000);
+	machine_heap_tell(&h, 1000, &told);
+	assert_string_equal(h.name, name);
+	assert_int_equal(told.held, MACHINE_EXACT);
+	assert_int_equal(told.quality, MACHINE_EXACT);
+	assert_int_equal(told.system, system);
+	assert_int_equal(told.in_use, in_use);
+	assert_int_equal(told.free, told.system - told.in_use);
+	assert_int_equal(told.resident, MACHINE_UNKNOWN);
+	/* Later it is what it was, and says how old it is; not looked at again within 5 s. */
+	machine_heap_locate(&h, o->pid, 1u << 30, NULL, 4000001000);
+	machine_heap_tell(&h, 4000001000, &told);
+	assert_int_equal(told.held, MACHINE_ESTIMATED);
+	assert_int_equal(told.age_ns, 4000000000);
 }
 
 /* Reads a process, but some words of it are wrong: the same each time. */

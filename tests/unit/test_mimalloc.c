@@ -12,7 +12,6 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "inspect/machine_heap.h"
 #include "inspect/mimalloc.h"
 #include "inspect/mimalloc_layout.h"
 #include "own_fixture.h"
@@ -68,31 +67,15 @@ static void test_bins(void **state)
 	assert_int_equal(mi_bin_size(74), 16386 * 8);
 }
 
-/* As the view of the whole machine has it. */
 static void test_machine(void **state)
 {
-	struct machine_heap_reader h;
-	struct machine_heap told;
 	struct own o;
 
 	(void)state;
 	if (!own_start(&o, "own", "libmimalloc.so.2"))
 		skip();
-	machine_heap_reset(&h);
-	machine_heap_locate(&h, o.pid, 1u << 30, NULL, 1000);
-	machine_heap_tell(&h, 1000, &told);
-	assert_string_equal(h.name, "mimalloc");
-	assert_int_equal(told.held, MACHINE_EXACT);
-	assert_int_equal(told.quality, MACHINE_EXACT);
-	assert_int_equal(told.system, own_says(&o, "committed") - 3 * 8192);
-	assert_int_equal(told.in_use, own_says(&o, "in_use"));
-	assert_int_equal(told.free, told.system - told.in_use);
-	assert_int_equal(told.resident, MACHINE_UNKNOWN);
-	/* Later it is what it was, and says how old it is; not looked at again within 5 s. */
-	machine_heap_locate(&h, o.pid, 1u << 30, NULL, 4000001000);
-	machine_heap_tell(&h, 4000001000, &told);
-	assert_int_equal(told.held, MACHINE_ESTIMATED);
-	assert_int_equal(told.age_ns, 4000000000);
+	own_in_machine(&o, "mimalloc", own_says(&o, "committed") - 3 * 8192,
+		       own_says(&o, "in_use"));
 	own_end(&o);
 }
 

@@ -11,7 +11,6 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "inspect/machine_heap.h"
 #include "inspect/tcmalloc.h"
 #include "own_fixture.h"
 
@@ -60,31 +59,15 @@ static void test_linked(void **state)
 	same("own-tcmalloc", NULL);
 }
 
-/* As the view of the whole machine has it. */
 static void test_machine(void **state)
 {
-	struct machine_heap_reader h;
-	struct machine_heap told;
 	struct own o;
 
 	(void)state;
 	if (!own_start(&o, "own", "libtcmalloc_minimal.so.4"))
 		skip();
-	machine_heap_reset(&h);
-	machine_heap_locate(&h, o.pid, 1u << 30, NULL, 1000);
-	machine_heap_tell(&h, 1000, &told);
-	assert_string_equal(h.name, "tcmalloc");
-	assert_int_equal(told.held, MACHINE_EXACT);
-	assert_int_equal(told.quality, MACHINE_EXACT);
-	assert_int_equal(told.system, own_says(&o, "generic.heap_size"));
-	assert_int_equal(told.in_use, own_says(&o, "generic.current_allocated_bytes"));
-	assert_int_equal(told.free, told.system - told.in_use);
-	assert_int_equal(told.resident, MACHINE_UNKNOWN);
-	/* Later it is what it was, and says how old it is; not looked at again within 5 s. */
-	machine_heap_locate(&h, o.pid, 1u << 30, NULL, 4000001000);
-	machine_heap_tell(&h, 4000001000, &told);
-	assert_int_equal(told.held, MACHINE_ESTIMATED);
-	assert_int_equal(told.age_ns, 4000000000);
+	own_in_machine(&o, "tcmalloc", own_says(&o, "generic.heap_size"),
+		       own_says(&o, "generic.current_allocated_bytes"));
 	own_end(&o);
 }
 
