@@ -4,9 +4,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/utf8.h"
+
+/* A message is cut off there. */
+#define LINE_MAX_BYTES 1023
 
 /* The one process-wide setting: where the log is cut off, and how its lines look. */
 static atomic_int log_limit = LOG_NOTE;
@@ -59,7 +63,7 @@ static void write_logfmt(enum log_level level, const char *text)
 
 void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 {
-	char line[1024], clean[3 * sizeof(line)];
+	char line[LINE_MAX_BYTES + 1], clean[3 * sizeof(line)];
 
 	if ((int)level > atomic_load(&log_limit))
 		return;
@@ -71,6 +75,20 @@ void log_vmsg(enum log_level level, const char *fmt, va_list ap)
 		write_logfmt(level, clean);
 	else
 		write_plain(level, clean);
+}
+
+void log_lines(enum log_level level, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		int part = len < LINE_MAX_BYTES ? (int)len : LINE_MAX_BYTES;
+
+		if (len)
+			log_msg(level, "%.*s", part, text);
+		text += len ? part : 1;
+		if (len == (size_t)part && *text == '\n')
+			text++;
+	}
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)

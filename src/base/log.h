@@ -20,6 +20,8 @@ void log_set_logfmt(void);
 
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vmsg(enum log_level level, const char *fmt, va_list ap);
+/* Another's text of any length: a message a line, empty ones left out, nothing cut off. */
+void log_lines(enum log_level level, const char *text);
 
 #define log_error(...) log_msg(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_msg(LOG_WARN, __VA_ARGS__)

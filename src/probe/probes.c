@@ -37,21 +37,18 @@ struct probes {
 	enum kernel_kind kernel;
 };
 
-/* libbpf's own messages: they name the map or the program that failed. */
+/* libbpf's own messages: they name the map or the program that failed, and hold all that the
+ * kernel's verifier said of it, which is thousands of lines. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[512];
-	size_t len;
+	char *text;
 
-	if (log_get_level() < LOG_DEBUG)
+	if (log_get_level() < LOG_DEBUG || level == LIBBPF_DEBUG)
 		return 0;
-	if (level == LIBBPF_DEBUG)
+	if (vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	len = strlen(line);
-	if (len && line[len - 1] == '\n')
-		line[len - 1] = 0;
-	log_debug("%s", line);
+	log_lines(LOG_DEBUG, text);
+	free(text);
 	return 0;
 }
 
