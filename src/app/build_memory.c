@@ -167,11 +167,17 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 		return err;
 	p->inspection_age = (double)(clock_now_ns() - i->when_ns) / 1e9;
 	if (p->inspection_age > STALE) {
+		/* By what the kernel's counter was wrong then, it still is. */
+		rest = (int64_t)(p->rss_bytes + i->explain.rss - i->explain.counted);
+		if (p->rss_bytes && rest > 0)
+			p->rss_bytes = (uint64_t)rest;
 		in.rss = p->rss_bytes;
 	} else {
 		p->rss_bytes = i->explain.rss;
 		p->shared_bytes = i->explain.shared;
 	}
+	if (p->peak_rss_bytes < p->rss_bytes)
+		p->peak_rss_bytes = p->rss_bytes;
 	account_make(&in, &m->account);
 	p->inspection_time = (double)i->explain.took_ns / 1e9;
 	p->nlines = m->account.nlines;

@@ -96,6 +96,7 @@ static void share(struct tree *t, size_t i, const struct watched *w)
 static void read_pss(struct tree *t, struct watched *const *watched, size_t n, uint64_t private)
 {
 	uint64_t start = clock_now_ns(), sum = 0;
+	struct procfs_rollup rollup;
 
 	if (!t->pss_due || start < t->next_pss_ns || t->sums.peak_rss_bytes > PSS_MAX ||
 	    private < t->sums.peak_private_bytes - t->sums.peak_private_bytes / 20)
@@ -103,8 +104,8 @@ static void read_pss(struct tree *t, struct watched *const *watched, size_t n, u
 	for (size_t i = 0; i < n; i++) {
 		if (watched[i]->exited)
 			continue;
-		if (procfs_pss(watched[i]->pid, &watched[i]->peak_pss))
-			watched[i]->peak_pss = 0;
+		watched[i]->peak_pss =
+		    procfs_rollup(watched[i]->pid, &rollup) ? 0 : rollup.pss_bytes;
 		sum += watched[i]->peak_pss;
 		for (size_t k = 0; k < t->sums.nshares; k++)
 			if (t->shares[k].pid == (uint32_t)watched[i]->pid)

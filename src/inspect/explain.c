@@ -11,6 +11,9 @@
 #include "inspect/procfs.h"
 #include "model/modules.h"
 
+/* Of more the kernel is not asked to count again: what its counters lack is little against it. */
+#define ROLLUP_MAX (8ull << 30)
+
 struct adding {
 	struct explain *out;
 	bool walked;
@@ -90,11 +93,26 @@ static int walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns
 	return 0;
 }
 
+/* The kernel's counter may lack what the census saw; to count costs a tenth of the census. */
+static int read_rss(pid_t pid, struct explain *out)
+{
+	struct procfs_memory statm;
+	struct procfs_rollup rollup;
+	int err = procfs_memory(pid, &statm);
+
+	if (err)
+		return err;
+	out->counted = out->rss = statm.rss_bytes;
+	out->shared = statm.shared_bytes;
+	if (statm.rss_bytes <= ROLLUP_MAX && !procfs_rollup(pid, &rollup))
+		out->rss = rollup.rss_bytes;
+	return 0;
+}
+
 static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pagemap *pages,
 		struct modules *modules, struct explain *out)
 {
 	struct memory mem = memory_of(pid);
-	struct procfs_memory statm;
 	struct census_input in = {.mem = &mem, .pages = pages, .modules = modules};
 	struct glibc bounded;
 	int err = 0;
@@ -124,12 +142,9 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 	if (!err)
 		err = census_take(&in, &out->census);
 	if (!err)
-		err = procfs_memory(pid, &statm);
-	if (!err) {
-		out->rss = statm.rss_bytes;
-		out->shared = statm.shared_bytes;
+		err = read_rss(pid, out);
+	if (!err)
 		err = pins__finish(out->pins, &out->totals, &out->sites, &out->nsites);
-	}
 	return err;
 }
 

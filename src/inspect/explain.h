@@ -16,7 +16,8 @@
 #include "inspect/pins.h"
 
 struct explain {
-	uint64_t rss, shared; /* of statm, right after the counting */
+	uint64_t rss;		  /* as smaps_rollup counts it right after, if that is short */
+	uint64_t counted, shared; /* of statm, just then: the counters' RSS, which can be behind */
 	struct census census;
 
 	bool has_glibc; /* the rest is told */

@@ -79,18 +79,19 @@ int procfs_memory(pid_t pid, struct procfs_memory *out)
 	return 0;
 }
 
-int procfs_pss(pid_t pid, uint64_t *bytes)
+int procfs_rollup(pid_t pid, struct procfs_rollup *out)
 {
-	unsigned long long kib;
+	unsigned long long rss, pss;
 	char buf[4096], *line;
 	int err = read_file(pid, "smaps_rollup", buf, sizeof(buf));
 
 	if (err)
 		return err;
-	line = strstr(buf, "\nPss:");
-	if (!line || sscanf(line, "\nPss: %llu kB", &kib) != 1)
+	line = strstr(buf, "\nRss:");
+	if (!line || sscanf(line, "\nRss: %llu kB Pss: %llu kB", &rss, &pss) != 2)
 		return -EBADMSG;
-	*bytes = kib * 1024;
+	out->rss_bytes = rss * 1024;
+	out->pss_bytes = pss * 1024;
 	return 0;
 }
 

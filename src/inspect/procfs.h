@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* procfs.h: what /proc says of a process, cheaply: none of these holds its mmap lock for long. */
+/* procfs.h: what /proc says of a process; but for procfs_rollup cheaply: none holds its mmap lock
+ * for long. */
 #ifndef INSPECT_PROCFS_H
 #define INSPECT_PROCFS_H
 
@@ -15,17 +16,27 @@ struct procfs_stat {
 	bool kernel_thread;  /* PF_KTHREAD in field 9 */
 };
 
+/*
+ * As the kernel's counters have it, which can be behind: before 6.2 each thread keeps up to 64 page
+ * faults to itself, from then on each CPU some (kernel commit f1a7941243c1), until 6.17 sums them
+ * up (82241a83cd15).
+ */
 struct procfs_memory {
 	uint64_t rss_bytes;    /* field 2 of statm */
 	uint64_t shared_bytes; /* field 3: file-backed and shmem */
 };
 
+struct procfs_rollup {
+	uint64_t rss_bytes;
+	uint64_t pss_bytes; /* proportional: a page that n have counts an n-th */
+};
+
 /* 0, -ESRCH (no such process), -EACCES, -EBADMSG.  Not logged. */
 int procfs_stat(pid_t pid, struct procfs_stat *out);
 int procfs_memory(pid_t pid, struct procfs_memory *out);
-/* Proportional set size, bytes: from smaps_rollup, which walks all its page tables under its mmap
- * lock: 10 ms a GiB.  Errors as above. */
-int procfs_pss(pid_t pid, uint64_t *bytes);
+/* Counted just then: smaps_rollup walks all its page tables under its mmap lock, 10 ms a GiB.
+ * Errors as above. */
+int procfs_rollup(pid_t pid, struct procfs_rollup *out);
 /* The program's path in its own mount namespace, or -errno. */
 int procfs_exe(pid_t pid, char *buf, size_t len);
 
