@@ -180,6 +180,10 @@ $(BUILD)/fixtures/own-tcmalloc: tests/fixtures/own.c
 	$(call say,FIX,$@)
 	$(Q)$(CXX) -x c $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -rdynamic -MMD -MP -o $@ $< -x none \
 		-Wl,--whole-archive -l:libtcmalloc_minimal.a -Wl,--no-whole-archive -lpthread
+$(BUILD)/fixtures/own-jemalloc: tests/fixtures/own.c
+	$(call say,FIX,$@)
+	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -rdynamic -MMD -MP -o $@ $< \
+		-l:libjemalloc.a -lm -lpthread -ldl
 $(BUILD)/fixtures/own-mimalloc: tests/fixtures/own.c
 	$(call say,FIX,$@)
 	$(Q)$(CC) $(CSTD) -O1 -g -Wall -Wextra -fno-builtin -MMD -MP -o $@ $< \
@@ -187,8 +191,8 @@ $(BUILD)/fixtures/own-mimalloc: tests/fixtures/own.c
 # As far as there are such libraries; of a cross build none.
 have = $(if $(wildcard /usr/lib/*/$1 /usr/lib64/$1),$2)
 OWN := $(if $(CROSS),,$(addprefix $(BUILD)/fixtures/,own $(call have,libtcmalloc_minimal.a,own-tcmalloc) \
-	$(call have,libmimalloc.so,own-mimalloc)))
-$(BUILD)/unit/test_tcmalloc $(BUILD)/unit/test_mimalloc: | $(OWN)
+	$(call have,libmimalloc.so,own-mimalloc) $(call have,libjemalloc.a,own-jemalloc)))
+$(addprefix $(BUILD)/unit/test_,jemalloc tcmalloc mimalloc): | $(OWN)
 
 $(BUILD)/bench/pair $(BUILD)/bench/crowd $(BUILD)/bench/syscalls: $(BUILD)/bench/%: tests/bench/%.c
 	$(call say,BENCH,$@)

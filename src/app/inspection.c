@@ -156,6 +156,7 @@ static void locate(struct inspection *i, const struct modules *modules)
 {
 	i->locate_err = glibc_locate(i->pid, modules, NULL, &i->glibc, &i->minor);
 	i->located = true;
+	i->place = (struct allocator_place){0};
 	i->no_glibc = !i->locate_err		  ? NULL
 		      : i->locate_err == -ENOENT  ? "it does not use glibc"
 		      : i->locate_err == -ENOTSUP ? "the layout of its glibc is not known"
@@ -206,7 +207,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs, bool fir
 		l.blocks = drain__blocks(d, i->id, execs, &l.seconds, &seen);
 	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n);
 	if (!err)
-		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor,
+		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor, &i->place,
 				   d || first ? LIVE_BUDGET_NS : 0, d || first ? &ledger : NULL,
 				   &fresh);
 	if (err) {

@@ -43,6 +43,7 @@ struct inspection {
 	uint32_t execs; /* of the program that was located */
 	struct glibc glibc;
 	unsigned int minor;
+	struct allocator_place place; /* of another one */
 	uint64_t next_ns; /* not before this: an inspection takes a twentieth of the time at most */
 	struct block *suspects; /* blocks that the last walk did not find live */
 	size_t nsuspects;

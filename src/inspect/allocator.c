@@ -3,18 +3,61 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
+#include "inspect/jemalloc.h"
 #include "inspect/mimalloc.h"
 #include "inspect/tcmalloc.h"
+#include "model/modules.h"
 
-static int look_tcmalloc(pid_t pid, const struct modules *m, struct allocator_figures *out)
+static int locate_jemalloc(pid_t pid, const struct modules *m, uint64_t *at)
 {
-	struct tcmalloc_state s;
+	struct jemalloc j;
+	int err = jemalloc_locate(pid, m, &j);
+
+	if (!err) {
+		at[0] = j.arenas;
+		at[1] = j.bin_infos;
+	}
+	return err;
+}
+
+static int look_jemalloc(pid_t pid, const struct modules *m, const uint64_t *at,
+			 struct allocator_figures *out)
+{
+	const struct jemalloc j = {memory_of(pid), at[0], at[1]};
+	struct jemalloc_state s;
+	int err = jemalloc_read(&j, &s);
+
+	(void)m;
+	if (!err) {
+		out->system = s.system;
+		out->in_use = s.in_use;
+		out->steady = s.steady;
+	}
+	return err;
+}
+
+static int locate_tcmalloc(pid_t pid, const struct modules *m, uint64_t *at)
+{
 	struct tcmalloc t;
 	int err = tcmalloc_locate(pid, m, &t);
 
-	if (!err)
-		err = tcmalloc_read(&t, &s);
+	if (!err) {
+		at[0] = t.lock;
+		at[1] = t.thread_heaps;
+	}
+	return err;
+}
+
+static int look_tcmalloc(pid_t pid, const struct modules *m, const uint64_t *at,
+			 struct allocator_figures *out)
+{
+	const struct tcmalloc t = {memory_of(pid), at[0], at[1]};
+	struct tcmalloc_state s;
+	int err = tcmalloc_read(&t, &s);
+
+	(void)m;
 	if (!err) {
 		out->system = s.system - s.unmapped;
 		out->in_use = s.in_use;
@@ -23,11 +66,22 @@ static int look_tcmalloc(pid_t pid, const struct modules *m, struct allocator_fi
 	return err;
 }
 
-static int look_mimalloc(pid_t pid, const struct modules *m, struct allocator_figures *out)
+static int locate_mimalloc(pid_t pid, const struct modules *m, uint64_t *at)
 {
-	struct mimalloc_state s;
 	struct mimalloc mi;
 	int err = mimalloc_locate(pid, m, &mi);
+
+	if (!err)
+		at[0] = mi.heap_main;
+	return err;
+}
+
+static int look_mimalloc(pid_t pid, const struct modules *m, const uint64_t *at,
+			 struct allocator_figures *out)
+{
+	struct mimalloc mi = {.mem = memory_of(pid), .heap_main = at[0]};
+	struct mimalloc_state s;
+	int err = mimalloc_survey(&mi, m);
 
 	if (!err)
 		err = mimalloc_read(&mi, &s);
@@ -43,20 +97,58 @@ static int look_mimalloc(pid_t pid, const struct modules *m, struct allocator_fi
 
 static const struct row {
 	const char *name;
-	/* 0, or -ENOENT where it is not this one, or why it cannot be read. */
-	int (*look)(pid_t pid, const struct modules *m, struct allocator_figures *out);
+	/* Where its variables are: 0, or -ENOENT where it is not this one, or why it cannot be
+	 * read. */
+	int (*locate)(pid_t pid, const struct modules *m, uint64_t *at);
+	int (*look)(pid_t pid, const struct modules *m, const uint64_t *at,
+		    struct allocator_figures *out);
 } rows[] = {
-    {"tcmalloc", look_tcmalloc},
-    {"mimalloc", look_mimalloc},
+    {"jemalloc", locate_jemalloc, look_jemalloc},
+    {"tcmalloc", locate_tcmalloc, look_tcmalloc},
+    {"mimalloc", locate_mimalloc, look_mimalloc},
 };
 
-int allocator_look(pid_t pid, const struct modules *m, struct allocator_figures *out)
+#define ROWS (sizeof(rows) / sizeof(*rows))
+
+/* FNV-1a over which files are mapped to be executed, and where. */
+static uint64_t files_of(const struct modules *m)
 {
+	uint64_t sum = 0xcbf29ce484222325;
+
+	for (size_t i = 0; i < modules__count(m); i++) {
+		const struct module *x = modules__at(m, i);
+		const uint64_t words[] = {x->start, x->inode, modules_dev(x)};
+
+		for (size_t k = 0; x->inode && x->exec && k < 3; k++)
+			sum = (sum ^ words[k]) * 0x100000001b3;
+	}
+	return sum;
+}
+
+static int locate(pid_t pid, const struct modules *m, struct allocator_place *place)
+{
+	uint64_t files = files_of(m);
 	int err = -ENOENT;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) && err == -ENOENT; i++) {
-		*out = (struct allocator_figures){.name = rows[i].name};
-		err = rows[i].look(pid, m, out);
+	if (place->looked && place->files == files)
+		return place->row < ROWS ? 0 : -ENOENT;
+	for (place->row = 0; place->row < ROWS; place->row++) {
+		err = rows[place->row].locate(pid, m, place->at);
+		if (err != -ENOENT)
+			break;
 	}
+	place->looked = !err || err == -ENOENT;
+	place->files = files;
 	return err;
+}
+
+int allocator_look(pid_t pid, const struct modules *m, struct allocator_place *place,
+		   struct allocator_figures *out)
+{
+	int err = locate(pid, m, place);
+
+	if (err)
+		return err;
+	*out = (struct allocator_figures){.name = rows[place->row].name};
+	return rows[place->row].look(pid, m, place->at, out);
 }

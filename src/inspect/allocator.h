@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "inspect/allocator_file.h"
+
 struct modules;
 
 struct allocator_figures {
@@ -18,10 +20,22 @@ struct allocator_figures {
 };
 
 /*
+ * Where a program's allocator is, or that it has none of these, kept from one look to the next:
+ * symbol tables are large.  Zeroed: not looked for yet, or the process has called exec.
+ */
+struct allocator_place {
+	bool looked;
+	uint64_t files;	  /* what was mapped then: a library may have come since */
+	unsigned int row; /* past the last: none */
+	uint64_t at[ALLOCATOR_VARIABLES];
+};
+
+/*
  * Look at the process pid, whose mappings are m: the first row that is there.  0; -ENOENT (none of
  * them), -ENODATA (one whose layout is not known), -EAGAIN (it moved too fast), -EACCES, -EPERM,
  * -ESRCH, -ENOMEM.
  */
-int allocator_look(pid_t pid, const struct modules *m, struct allocator_figures *out);
+int allocator_look(pid_t pid, const struct modules *m, struct allocator_place *place,
+		   struct allocator_figures *out);
 
 #endif

@@ -110,8 +110,9 @@ static int read_rss(pid_t pid, struct explain *out)
 }
 
 static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pagemap *pages,
-		struct modules *modules, struct explain *out)
+		struct allocator_place *place, struct explain *out)
 {
+	struct modules *modules = out->modules;
 	struct memory mem = memory_of(pid);
 	struct census_input in = {.mem = &mem, .pages = pages, .modules = modules};
 	struct glibc bounded;
@@ -133,7 +134,7 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 	in.mmapped = pins__mmapped;
 	in.arg = out->pins;
 	if (err >= 0) {
-		err = allocator_look(pid, modules, &out->own);
+		err = allocator_look(pid, modules, place, &out->own);
 		out->has_own = !err;
 		/* Without its figures the rest is told all the same. */
 		if (err != -ENOMEM && err != -ESRCH)
@@ -148,7 +149,8 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 	return err;
 }
 
-int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t budget_ns,
+int explain_take(pid_t pid, const struct glibc *g, unsigned int minor,
+		 struct allocator_place *place, uint64_t budget_ns,
 		 const struct pins_ledger *ledger, struct explain *out)
 {
 	struct pagemap *pages = NULL;
@@ -161,7 +163,7 @@ int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t 
 	out->modules = modules__new();
 	err = out->modules && out->pins ? pagemap__new(pid, &pages) : -ENOMEM;
 	if (!err)
-		err = take(pid, g, budget_ns, pages, out->modules, out);
+		err = take(pid, g, budget_ns, pages, place, out);
 	pagemap__free(pages);
 	out->took_ns = clock_now_ns() - start;
 	return err;

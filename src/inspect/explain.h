@@ -41,12 +41,14 @@ struct explain {
 };
 
 /*
- * g: where glibc's malloc is, or NULL: no walk.  ledger: what is known of blocks (pins.h), or NULL.
+ * g: where glibc's malloc is, or NULL: no walk.  place: of another allocator, kept between looks.
+ * ledger: what is known of blocks (pins.h), or NULL.
  *  budget_ns: how long the walk over the heaps may take, 0: as long as it needs.
  * 0, -ESRCH, -EACCES, -EPERM, -ENOMEM.  A heap that could not be walked is not an error: its
  * confidence says so.  explain_free even after a failure.
  */
-int explain_take(pid_t pid, const struct glibc *g, unsigned int minor, uint64_t budget_ns,
+int explain_take(pid_t pid, const struct glibc *g, unsigned int minor,
+		 struct allocator_place *place, uint64_t budget_ns,
 		 const struct pins_ledger *ledger, struct explain *out);
 void explain_free(struct explain *e);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/symbols.h"
 #include "inspect/glibc_layout.h"
 
 /* Newer than libelf 0.188's elf.h on some systems. */
@@ -57,24 +58,16 @@ static void fits_par(struct search *s, uint64_t where)
 	s->pars++;
 }
 
-static void read_symbols(struct search *s, Elf_Scn *scn, const GElf_Shdr *sh)
+/* False unless there is just one of each: a static program's .symtab, or a library's own. */
+static bool by_symbols(struct search *s)
 {
-	Elf_Data *data = elf_getdata(scn, NULL);
-	GElf_Sym sym;
+	struct symbol want[] = {{.name = "main_arena", .least = s->layout->state_size},
+				{.name = "mp_"}};
 
-	for (int i = 0; data && gelf_getsym(data, i, &sym); i++) {
-		const char *name;
-
-		if (GELF_ST_TYPE(sym.st_info) != STT_OBJECT || sym.st_shndx == SHN_UNDEF)
-			continue;
-		name = elf_strptr(s->elf, sh->sh_link, sym.st_name);
-		if (name && !strcmp(name, "main_arena") && sym.st_size >= s->layout->state_size) {
-			s->out->main_arena = sym.st_value;
-			s->arenas++;
-		} else if (name && !strcmp(name, "mp_")) {
-			fits_par(s, sym.st_value);
-		}
-	}
+	symbols_find(s->elf, false, want, 2);
+	s->out->main_arena = want[0].value;
+	s->out->par = want[1].value;
+	return want[0].n == 1 && want[1].n == 1;
 }
 
 /* The file's word at a link-time address; false where it has none. */
@@ -132,7 +125,7 @@ static void read_data(struct search *s, Elf_Scn *scn, const GElf_Shdr *sh)
 			fits_par(s, sh->sh_addr + i);
 }
 
-static void each_section(struct search *s, bool symbols, unsigned int relative)
+static void by_contents(struct search *s, unsigned int relative)
 {
 	Elf_Scn *scn = NULL;
 	GElf_Shdr sh;
@@ -140,16 +133,12 @@ static void each_section(struct search *s, bool symbols, unsigned int relative)
 	while ((scn = elf_nextscn(s->elf, scn))) {
 		if (!gelf_getshdr(scn, &sh))
 			continue;
-		if (symbols) {
-			if (sh.sh_type == SHT_SYMTAB)
-				read_symbols(s, scn, &sh);
-		} else if (sh.sh_type == SHT_RELA) {
+		if (sh.sh_type == SHT_RELA)
 			read_rela(s, scn, relative);
-		} else if (sh.sh_type == SHT_RELR) {
+		else if (sh.sh_type == SHT_RELR)
 			read_relr(s, scn);
-		} else if (sh.sh_type == SHT_PROGBITS && sh.sh_flags & SHF_WRITE) {
+		else if (sh.sh_type == SHT_PROGBITS && sh.sh_flags & SHF_WRITE)
 			read_data(s, scn, &sh);
-		}
 	}
 }
 
@@ -169,12 +158,9 @@ static int search(struct search *s)
 		err = read_version(s);
 	if (err)
 		return err;
-	each_section(s, true, 0);
-	if (s->arenas != 1 || s->pars != 1) {
-		s->arenas = s->pars = 0;
-		each_section(s, false,
-			     eh.e_machine == EM_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE);
-	}
+	if (by_symbols(s))
+		return 0;
+	by_contents(s, eh.e_machine == EM_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE);
 	return s->arenas == 1 && s->pars == 1 ? 0 : -ENODATA;
 }
 

@@ -54,7 +54,7 @@ static void look_other(struct machine_heap_reader *h, pid_t pid, const struct mo
 		       uint64_t now_ns)
 {
 	struct allocator_figures now;
-	int err = allocator_look(pid, m, &now);
+	int err = allocator_look(pid, m, &h->place, &now);
 
 	if (!err) {
 		h->told = now;

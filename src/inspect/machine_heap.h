@@ -34,6 +34,7 @@ struct machine_heap_reader {
 	uint32_t arenas;
 
 	/* HEAP_OTHER: what it says of itself, if told_ns is not 0: as of then. */
+	struct allocator_place place;
 	struct allocator_figures told;
 	uint64_t told_ns;
 

@@ -53,12 +53,11 @@ int mimalloc_find(const struct memory *m, const struct mimalloc_range *r, uint64
  * than it is worth to follow), -ENOMEM, -ESRCH, -EPERM. */
 int mimalloc_read(const struct mimalloc *m, struct mimalloc_state *out);
 
-/*
- * Find it in the process pid, whose mappings are m; the ranges are those of now, so locate again
- * where the mappings have changed.  0, -ENOENT (there is none), -ENODATA, -ENOMEM, ...
- * mimalloc_release afterwards, in any case.
- */
+/* Find it in the process pid, whose mappings are m: heap_main, no ranges yet.  0, -ENOENT (there is
+ * none), -ENODATA, ... */
 int mimalloc_locate(pid_t pid, const struct modules *m, struct mimalloc *out);
+/* The ranges, which are those of now: again where mappings have changed.  0, -ENOMEM. */
+int mimalloc_survey(struct mimalloc *mi, const struct modules *m);
 void mimalloc_release(struct mimalloc *m);
 
 #endif

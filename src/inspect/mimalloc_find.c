@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/allocator_file.h"
 #include "inspect/mimalloc.h"
 #include "inspect/mimalloc_layout.h"
 #include "inspect/procfs.h"
@@ -69,13 +70,6 @@ int mimalloc_find(const struct memory *m, const struct mimalloc_range *r, uint64
 	return !found ? -ENOENT : found > 1 || !cookie ? -ENODATA : 0;
 }
 
-static int is_library(const struct module *m)
-{
-	const char *name = strrchr(m->path, '/');
-
-	return name && !strncmp(name, "/libmimalloc", 12);
-}
-
 static int find_main(pid_t pid, const struct modules *m, struct mimalloc *out)
 {
 	char exe[PATH_MAX] = "";
@@ -89,7 +83,7 @@ static int find_main(pid_t pid, const struct modules *m, struct mimalloc *out)
 			struct mimalloc_range r = {x->start, x->end};
 
 			if (!x->inode || !x->write || x->shared ||
-			    !(pass ? !strcmp(x->path, exe) : is_library(x)))
+			    !(pass ? !strcmp(x->path, exe) : allocator_file_is(x, "libmimalloc")))
 				continue;
 			err = mimalloc_find(&out->mem, &r, &out->heap_main);
 			if (err != -ENOENT)
@@ -100,21 +94,23 @@ static int find_main(pid_t pid, const struct modules *m, struct mimalloc *out)
 
 int mimalloc_locate(pid_t pid, const struct modules *m, struct mimalloc *out)
 {
-	size_t n = modules__count(m);
-	int err;
-
 	*out = (struct mimalloc){.mem = memory_of(pid)};
-	err = find_main(pid, m, out);
-	if (err)
-		return err;
-	out->ranges = calloc(n ? n : 1, sizeof(*out->ranges));
-	if (!out->ranges)
+	return find_main(pid, m, out);
+}
+
+int mimalloc_survey(struct mimalloc *mi, const struct modules *m)
+{
+	size_t n = modules__count(m);
+
+	mimalloc_release(mi);
+	mi->ranges = calloc(n ? n : 1, sizeof(*mi->ranges));
+	if (!mi->ranges)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		const struct module *x = modules__at(m, i);
 
 		if (!x->inode && x->read && x->write && !x->shared && !x->path[0])
-			out->ranges[out->nranges++] = (struct mimalloc_range){x->start, x->end};
+			mi->ranges[mi->nranges++] = (struct mimalloc_range){x->start, x->end};
 	}
 	return 0;
 }

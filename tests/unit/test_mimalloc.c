@@ -10,8 +10,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <errno.h>
 
+#include "inspect/allocator.h"
 #include "inspect/mimalloc.h"
 #include "inspect/mimalloc_layout.h"
 #include "own_fixture.h"
@@ -27,6 +29,7 @@ static void same(const char *program, const char *preload)
 		skip();
 	m = own_modules(&o);
 	assert_int_equal(mimalloc_locate(o.pid, m, &mi), 0);
+	assert_int_equal(mimalloc_survey(&mi, m), 0);
 	assert_int_equal(mimalloc_read(&mi, &s), 0);
 	assert_true(s.steady);
 	assert_int_equal(s.in_use, own_says(&o, "in_use"));
@@ -91,6 +94,38 @@ static void test_none(void **state)
 	modules__free(m);
 }
 
+/* That a process has none is remembered until files come that could hold one. */
+static void test_place(void **state)
+{
+	struct allocator_place place = {0}, marked;
+	struct modules *m = modules__new();
+	struct allocator_figures f;
+
+	(void)state;
+	assert_true(procfs_modules(getpid(), m) >= 0);
+	assert_int_equal(allocator_look(getpid(), m, &place, &f), -ENOENT);
+	assert_true(place.looked);
+	/* Believed, not looked for again: else these would be found to be wrong. */
+	marked = place;
+	marked.row = 0;
+	marked.at[0] = marked.at[1] = (uintptr_t)&marked;
+	assert_int_equal(allocator_look(getpid(), m, &marked, &f), -ENODATA);
+	assert_string_equal(f.name, "jemalloc");
+	if (!dlopen("libmimalloc.so.2", RTLD_NOW | RTLD_LOCAL)) {
+		printf("skip: there is no libmimalloc.so.2\n");
+		modules__free(m);
+		skip();
+	}
+	modules__free(m);
+	m = modules__new();
+	assert_true(procfs_modules(getpid(), m) >= 0);
+	/* It is there; it has given nothing, and there are more places to look at than it is worth:
+	 * the sanitizer's. */
+	assert_int_not_equal(allocator_look(getpid(), m, &place, &f), -ENOENT);
+	assert_string_equal(f.name, "mimalloc");
+	modules__free(m);
+}
+
 static void test_damaged(void **state)
 {
 	static const int ends[] = {0, -ENODATA, -EAGAIN, -E2BIG, -EFAULT};
@@ -104,6 +139,7 @@ static void test_damaged(void **state)
 		skip();
 	m = own_modules(&o);
 	assert_int_equal(mimalloc_locate(o.pid, m, &mi), 0);
+	assert_int_equal(mimalloc_survey(&mi, m), 0);
 	for (uint64_t i = 0; i < 1000; i++) {
 		uint32_t end;
 		struct damage d = {.real = memory_of(o.pid), .seed = i, .odds = 20000};
@@ -131,6 +167,7 @@ int main(void)
 	    cmocka_unit_test(test_preloaded), cmocka_unit_test(test_linked),
 	    cmocka_unit_test(test_bins),      cmocka_unit_test(test_none),
 	    cmocka_unit_test(test_machine),   cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
