@@ -138,7 +138,9 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	enum budget_level level = in->governor->level;
 
 	/* Of one that has ended, what was seen of it counts, not what is of others now. */
-	if (in->state->exited)
+	if (!in->probed)
+		level = BUDGET_PASSIVE;
+	else if (in->state->exited)
 		level = !s->partly ? BUDGET_EXACT : level == BUDGET_EXACT ? BUDGET_SAMPLED : level;
 	p->mode = budget_level_name(level);
 	if (level == BUDGET_EXACT && (lost || s->unsettled || s->overwritten))

@@ -28,6 +28,7 @@ struct build_input {
 	const struct governor_state *governor;
 	uint64_t probe_ns; /* that the probes took of it */
 	const char *user_probes, *kernel_probes;
+	bool probed;	   /* is there ever a probe on malloc? */
 	uint64_t start_ns; /* CLOCK_MONOTONIC of the session; 0: none */
 	bool covered;	   /* its allocator's probes were there before it was */
 };

@@ -12,6 +12,7 @@
 #include "app/command.h"
 #include "base/log.h"
 #include "probe/feature.h"
+#include "probe/seccomp.h"
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -36,6 +37,8 @@ static const char *because(int err)
 		return "yes";
 	if (err == -ENODATA)
 		return "no: attaches, but sees nothing";
+	if (err == -EKEYREJECTED)
+		return "no: it kills (CVE-2025-21834)";
 	snprintf(text, sizeof(text), "no: %s", strerror(-err));
 	return text;
 }
@@ -77,6 +80,19 @@ static enum user_kind user_side(void)
 					 : "needs CONFIG_UPROBE_EVENTS=y and CAP_PERFMON");
 	}
 	return best;
+}
+
+/* A process may get a filter at any time: where that is deadly no return probe is put on any. */
+static int under_filter(void)
+{
+	int err = seccomp_try_return(NULL);
+
+	line("under a seccomp filter", because(err),
+	     err == -EKEYREJECTED
+		 ? "Linux 6.12.13 or 6.13.2 mends it; until then malloc gets no probes"
+	     : err ? "it cannot be tried: malloc gets no probes"
+		   : NULL);
+	return err;
 }
 
 static void kernel_side(void)
@@ -138,8 +154,9 @@ int command_doctor(int argc, char **argv)
 	if (err)
 		line("tracefs", because(err), "mount -t tracefs tracefs /sys/kernel/tracing");
 	best = user_side();
+	err = under_filter();
 	kernel_side();
-	if (best == USER_AUTO) {
+	if (best == USER_AUTO || err) {
 		puts("no probe can be put on malloc here");
 		return 1;
 	}

@@ -77,11 +77,36 @@ static int open_fds(struct session *s)
 	return err;
 }
 
+/* Whoever is watched, and all that it starts, may get a filter at any time. */
+static void check_returns(struct session *s)
+{
+	int err = probes__returns(s->probes);
+
+	if (!err || s->config.share < 0)
+		return;
+	log_warn("no probe is put on malloc: %s%s; see 'heapwatch doctor'",
+		 err == -EKEYREJECTED
+		     ? "on this kernel a return probe kills who has a seccomp filter"
+		     : "whether a return probe kills who has a seccomp filter cannot be tried: ",
+		 err == -EKEYREJECTED ? "" : strerror(-err));
+	s->config.share = -1;
+	s->unsafe = true;
+}
+
+const char *session_user_probes(const struct session *s)
+{
+	return s->unsafe	     ? "unsafe"
+	       : s->config.share < 0 ? "none"
+				     : user_kind_name(probes__user(s->probes));
+}
+
 static int load(struct session *s)
 {
 	struct probes_unwind maps;
 	int err = probes__new(&s->config.probes, &s->probes);
 
+	if (!err)
+		check_returns(s);
 	if (!err)
 		err = drain__new(s->probes, s->notify_fd, &s->drain);
 	if (!err)
@@ -190,8 +215,7 @@ static int attach(struct session *s, struct watched *w)
 	w->looked = true;
 	if (!s->config.quiet)
 		log_note("watching %d (%s): %s by %s, mappings by %s", w->pid, w->stat.comm,
-			 w->allocator[0] ? w->allocator : "no allocator",
-			 user_kind_name(probes__user(s->probes)),
+			 w->allocator[0] ? w->allocator : "no allocator", session_user_probes(s),
 			 kernel_kind_name(probes__kernel(s->probes)));
 	return 0;
 }
@@ -272,7 +296,7 @@ int session__launch(struct session *s, char *const *argv, bool as_caller, struct
 	}
 	if (!s->config.quiet)
 		log_note("watching %d (%s) and its tree: %s, mappings by %s", launch__pid(l),
-			 argv[0], user_kind_name(probes__user(s->probes)),
+			 argv[0], session_user_probes(s),
 			 kernel_kind_name(probes__kernel(s->probes)));
 	*out = l;
 	return 0;

@@ -31,7 +31,11 @@ struct session {
 	unsigned int next_ring;
 	int epoll_fd, notify_fd;
 	uint64_t start_ns, next_sample_ns;
+	bool unsafe; /* no probe is put on malloc: one could kill */
 };
+
+/* As reports name them: report.h. */
+const char *session_user_probes(const struct session *s);
 
 /* Takes w over: into the list, or freed.  -ENOMEM. */
 int session_keep(struct session *s, struct watched *w);

@@ -242,9 +242,8 @@ static int make_built(struct session *s, struct watched *w, bool last, struct bu
 				  .counters = &counters,
 				  .governor = &governor,
 				  .probe_ns = governor__cost_ns(s->governor, &counters),
-				  .user_probes = s->config.share < 0
-						     ? "none"
-						     : user_kind_name(probes__user(s->probes)),
+				  .user_probes = session_user_probes(s),
+				  .probed = s->config.share >= 0,
 				  .kernel_probes = kernel_kind_name(probes__kernel(s->probes)),
 				  .start_ns = s->start_ns,
 				  .covered = w->launched || (s->covered.n && !w->attached_ns)},

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "model/modules.h"
 #include "probe/probes.h"
-#include "probe/seccomp.h"
 #include "symbol/names.h"
 
 static struct watched_file *find_file(const struct watched *w, const struct module *m)
@@ -79,12 +78,6 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	}
 	if (!t->has_malloc)
 		return 0;
-	if (probes && seccomp_filtered(w->pid) && !probes__survives_filter(probes)) {
-		log_error("process %d (%s) has a seccomp filter, and on this kernel a return probe "
-			  "would kill it (CVE-2025-21834): update the kernel",
-			  w->pid, w->stat.comm);
-		return -ENOTSUP;
-	}
 	err = probes ? probes__attach(probes, w->pid, path, t) : 0;
 	/* Unmapped meanwhile, perhaps with all the rest. */
 	if (err == -ENOENT)

@@ -153,7 +153,9 @@ struct report_process {
 	uint64_t unfollowed;	     /* children that could not be followed: --max-processes */
 	uint64_t peak_rss_bytes; /* the highest that was seen, or that the kernel told at its end */
 	uint64_t pss_bytes;	 /* at the tree's peak; 0: not read */
-	const char *user_probes; /* "session", "uprobe_multi", "perf_event", "none" */
+	/* "session", "uprobe_multi", "perf_event"; "none"; "unsafe": none, for here one could kill
+	 * (CVE-2025-21834). */
+	const char *user_probes;
 	const char *kernel_probes; /* "fentry", "kprobe", "tracepoint", "none" */
 	/* What of malloc is seen now: "exact", "degraded" (the same, after a loss), "large",
 	 * "sampled", "passive" (nothing; model/budget.h). */

@@ -325,7 +325,7 @@ static void process(const struct text *t, const struct report_process *p)
 	waterfall(t, p);
 	own_allocator(t, &p->allocator);
 	allocator(t, &p->allocator);
-	if (strcmp(p->user_probes, "none")) {
+	if (text_has_probes(p)) {
 		ledger(t, p);
 		cuts(t, p);
 		sites(t, p);

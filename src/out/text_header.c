@@ -30,6 +30,11 @@ static void beginning(const struct text *t, const struct report_process *p)
 	}
 }
 
+bool text_has_probes(const struct report_process *p)
+{
+	return strcmp(p->user_probes, "none") && strcmp(p->user_probes, "unsafe");
+}
+
 static void seen(const struct text *t, const struct report_process *p)
 {
 	static const struct {
@@ -41,7 +46,7 @@ static void seen(const struct text *t, const struct report_process *p)
 	char line[256], n[32];
 	size_t i = 0;
 
-	if (!strcmp(p->user_probes, "none"))
+	if (!text_has_probes(p))
 		return;
 	while (i < sizeof(says) / sizeof(*says) && strcmp(says[i].mode, p->mode))
 		i++;
@@ -78,7 +83,7 @@ void text_header(const struct text *t, const struct report_process *p)
 		 p->exited ? "  [ended]" : "");
 	text_put(t, TEXT_BOLD, line);
 	utf8_clean(from, sizeof(from), p->allocator.name);
-	if (!strcmp(p->user_probes, "none"))
+	if (!text_has_probes(p))
 		snprintf(line, sizeof(line), "  %s %s, without probes", from,
 			 p->allocator.version ? p->allocator.version : "");
 	else
@@ -86,6 +91,10 @@ void text_header(const struct text *t, const struct report_process *p)
 			 p->allocator.version ? p->allocator.version : "", p->user_probes,
 			 p->kernel_probes);
 	text_put(t, TEXT_DIM, line);
+	if (!strcmp(p->user_probes, "unsafe"))
+		text_put(t, TEXT_WARM,
+			 "  no probe is put on malloc here: it could kill who has a seccomp filter "
+			 "(see 'heapwatch doctor')");
 	seen(t, p);
 	beginning(t, p);
 	if (!strcmp(p->mode, "degraded") && p->lost_events) {

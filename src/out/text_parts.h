@@ -3,6 +3,7 @@
 #ifndef OUT_TEXT_PARTS_H
 #define OUT_TEXT_PARTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -26,6 +27,8 @@ void text_put(const struct text *t, const char *attribute, const char *line);
 /* 1,234,567 */
 const char *text_grouped(char buf[32], uint64_t n);
 
+/* Was any call of malloc to be seen? */
+bool text_has_probes(const struct report_process *p);
 /* The head of a process's part. */
 void text_header(const struct text *t, const struct report_process *p);
 /* All processes of a report as a tree, and their totals; nothing for a single one. */

@@ -15,6 +15,7 @@
 #include "probe/calibrate.h"
 #include "probe/links.h"
 #include "probe/multi.h"
+#include "probe/seccomp.h"
 
 /* PROC_PID_INIT_INO of include/uapi/linux/nsfs.h (include/linux/proc_ns.h before 6.18). */
 #define INITIAL_PIDNS 0xEFFFFFFCu
@@ -227,9 +228,12 @@ int feature_user(enum user_kind kind, struct links *left)
 
 	if (!l)
 		return -ENOMEM;
-	err = kind > USER_AUTO && kind < USER_KINDS
-		  ? attach_trial("hw_t_user", kind, CALIBRATE_EMULATED, true, l, &skel)
-		  : -EINVAL;
+	/* The trial's return probe is on ourselves. */
+	err = seccomp_filtered(getpid()) ? seccomp_try_return(NULL) : 0;
+	if (!err)
+		err = kind > USER_AUTO && kind < USER_KINDS
+			  ? attach_trial("hw_t_user", kind, CALIBRATE_EMULATED, true, l, &skel)
+			  : -EINVAL;
 	if (!err) {
 		calibrate_run(CALIBRATE_EMULATED, 1);
 		if (skel->bss->hw_hits[4] != 2)

@@ -13,7 +13,8 @@
 struct links;
 
 /*
- * Can this kind be used?  0, or -errno of what refused it (-ENODATA: attached, but saw nothing).
+ * Can this kind be used?  0, or -errno of what refused it (-ENODATA: attached, but saw nothing;
+ * -EKEYREJECTED: we have a seccomp filter, and see seccomp.h).
  * left: takes over what the trial attached to ourselves, for the kernel takes 30 to 100 ms to
  * detach it and nobody has to wait for that; NULL: detached on return.
  */

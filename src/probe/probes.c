@@ -32,7 +32,7 @@ struct probes {
 	struct links *trials; /* of finding out what works; closer detaches them */
 	pthread_t closer;
 	bool closing;
-	enum { FILTER_UNKNOWN, FILTER_SAFE, FILTER_DEADLY } filter; /* see seccomp.h */
+	int returns; /* of the trial of seccomp.h */
 	enum user_kind user;
 	enum kernel_kind kernel;
 };
@@ -97,8 +97,18 @@ static int attach_syscalls(struct probes *p, enum kernel_kind asked)
 	return err;
 }
 
+static void try_returns(struct probes *p)
+{
+	int fd;
+
+	p->returns = seccomp_try_return(&fd);
+	if (fd >= 0 && links__add(p->trials, 0, NULL, fd))
+		close(fd);
+}
+
 static int choose(struct probes *p, const struct probes_config *c)
 {
+	try_returns(p);
 	p->user = c->user == USER_AUTO ? feature_best_user(p->trials) : c->user;
 	if (p->user == USER_AUTO) {
 		log_error("this kernel takes no uprobe of any kind; see 'heapwatch doctor'");
@@ -216,17 +226,9 @@ void probes__free(struct probes *p)
 	free(p);
 }
 
-bool probes__survives_filter(struct probes *p)
+int probes__returns(const struct probes *p)
 {
-	if (p->filter == FILTER_UNKNOWN) {
-		int err = seccomp_try_return();
-
-		if (err)
-			log_debug("a return probe on a process with a seccomp filter: %s",
-				  strerror(-err));
-		p->filter = err ? FILTER_DEADLY : FILTER_SAFE;
-	}
-	return p->filter == FILTER_SAFE;
+	return p->returns;
 }
 
 enum user_kind probes__user(const struct probes *p)

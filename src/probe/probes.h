@@ -34,8 +34,9 @@ void probes__settle(struct probes *p);
 /* Detaches everything. */
 void probes__free(struct probes *p);
 
-/* Does a process with a seccomp filter live on with return probes here?  Tried once. */
-bool probes__survives_filter(struct probes *p);
+/* Does a process with return probes live on if it ever gets a seccomp filter?  As it was tried at
+ * the start: 0, or why not, as seccomp_try_return says. */
+int probes__returns(const struct probes *p);
 
 enum user_kind probes__user(const struct probes *p);
 enum kernel_kind probes__kernel(const struct probes *p);

@@ -92,7 +92,7 @@ static int open_return(pid_t pid)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int seccomp_try_return(void)
+int seccomp_try_return(int *left)
 {
 	int go[2], fd, status = 0, err = 0;
 	uint64_t count = 0;
@@ -120,7 +120,9 @@ int seccomp_try_return(void)
 		err = -EIO;
 	else if (!err && count != CALLS)
 		err = -ENODATA;
-	if (fd >= 0)
+	if (left)
+		*left = fd < 0 ? -1 : fd;
+	else if (fd >= 0)
 		close(fd);
 	return err;
 }

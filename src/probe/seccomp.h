@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * seccomp.h: may a return probe be put on a process with a seccomp filter?  On x86-64 a uretprobe's
- * trampoline makes a system call from Linux 6.11 on; until February 2025 a filter that does not
- * know it (Docker's default one) made it fail, and the process died (CVE-2025-21834, mended by
- * commit cf6cb56ef244, "seccomp: passthrough uretprobe systemcall without filtering").
+ * seccomp.h: does a process live on that has a return probe and then gets a seccomp filter?  On
+ * x86-64 a uretprobe's trampoline makes a system call from Linux 6.11 on; until February 2025 a
+ * filter that does not know it (Docker's default one) made it fail, and the process died
+ * (CVE-2025-21834, mended by commit cf6cb56ef244, "seccomp: passthrough uretprobe systemcall
+ * without filtering").
  */
 #ifndef PROBE_SECCOMP_H
 #define PROBE_SECCOMP_H
@@ -14,8 +15,12 @@
 /* Has the process a filter?  As /proc/PID/status says; false where that cannot be read. */
 bool seccomp_filtered(pid_t pid);
 
-/* Tried on a child of our own with such a filter.  0: it lived, and the probe saw it.
- * -EKEYREJECTED: it died.  Another -errno: it could not be tried. */
-int seccomp_try_return(void);
+/*
+ * Tried on a child of our own with such a filter.  0: it lived, and the probe saw it.
+ * -EKEYREJECTED: it died.  Another -errno: it could not be tried.
+ * left: the probe's descriptor, or -1: closing it takes 0.1 s, and nobody has to wait for that;
+ * NULL: closed on return.
+ */
+int seccomp_try_return(int *left);
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""test_containers.py: targets with another root, another libc, another pid namespace, under a
-seccomp filter; and /proc that hides.  What containers are made of, without their programs."""
+"""test_containers.py: targets with another root, another libc, another pid namespace; and /proc
+that hides.  What containers are made of, without their programs (and test_seccomp.py)."""
 import os
 import re
 import shutil
@@ -15,7 +15,6 @@ import harness  # noqa: E402
 from harness import Fixture, Watch, check, compare, equal, skip  # noqa: E402
 
 TESTS = {}
-SYS_URETPROBE = 335  # arch/x86/entry/syscalls/syscall_64.tbl, Linux 6.11
 
 
 def test(fn):
@@ -171,40 +170,6 @@ def test_hidepid():
                        text=True, timeout=harness.TIMEOUT)
     equal(r.returncode, 0, "exit code (%s)" % r.stderr)
     check("%d (churn)" % f.pid in r.stdout, "it is not in the report:\n" + r.stdout)
-
-
-# As Docker's default profile does: what the list does not know, like the call that a return probe
-# makes, fails.
-SECCOMP = """
-import ctypes, os, struct, sys
-libc = ctypes.CDLL(None, use_errno=True)
-code = [(0x20, 0, 0, 0), (0x15, 0, 1, %d), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)]
-filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *c) for c in code))
-prog = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code), ctypes.addressof(filter)))
-assert not libc.prctl(38, 1, 0, 0, 0) and not libc.prctl(22, 2, prog, 0, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-""" % SYS_URETPROBE
-
-
-@test
-def test_seccomp():
-    """It lives on, and is counted, or is not touched and heapwatch says why."""
-    if os.uname().machine != "x86_64":
-        skip("return probes make no system call on this machine")
-    f = Contained([sys.executable, "-c", SECCOMP, os.path.join(harness.BUILD, "fixtures/churn")])
-    with open("/proc/%d/status" % f.pid) as status:
-        check("\nSeccomp:\t2\n" in status.read(), "it has no filter")
-    try:
-        w = Watch(f.pid)
-    except harness.Failed as e:
-        check("seccomp" in str(e), str(e))
-        f.run("family")
-        return
-    truth = f.run("family")
-    time.sleep(0.1)
-    equal(f.p.poll(), None, "the target's end")
-    compare(w.process(), truth)
-    w.end_exactly()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ The fast part asks doctor, counts exactly with each kind of probe, and breaks th
 all tests with real probes on each kernel."""
 import os
 import re
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,20 +17,22 @@ import boot  # noqa: E402
 import harness  # noqa: E402
 from harness import check, equal, skip  # noqa: E402
 
+SECCOMP = "under a seccomp filter"
 # What doctor has to say.  6.1: the last without uprobe_multi in Debian; 6.12: sessions came with
 # 6.13.  The first that works is used.
 KERNELS = {
     "cloud-amd64": ("6.1", {"session": "no: Invalid argument",
                             "uprobe_multi": "no: Invalid argument", "perf_event": "yes",
-                            "fentry": "yes", "kprobe": "yes", "tracepoint": "yes"}),
+                            SECCOMP: "yes", "fentry": "yes", "kprobe": "yes",
+                            "tracepoint": "yes"}),
     "6.12-cloud-amd64": ("6.12", {"session": "no: Invalid argument", "uprobe_multi": "yes",
-                                  "perf_event": "yes", "fentry": "yes", "kprobe": "yes",
-                                  "tracepoint": "yes"}),
+                                  "perf_event": "yes", SECCOMP: "yes", "fentry": "yes",
+                                  "kprobe": "yes", "tracepoint": "yes"}),
 }
 CORE = ("test_family,test_cross[,test_realloc_fail,test_threads,test_exec,test_maps,test_nested,"
         "test_brk")
 WHOLE = ("test_watch", "test_stacks", "test_explain", "test_errors", "test_grid",
-         "test_containers")
+         "test_containers", "test_seccomp")
 PART = "==== "
 TESTS = {}
 said = {}
@@ -69,9 +72,7 @@ def part(kernel, name):
 
 
 def answers(doctor):
-    lines = [line.split(None, 1) for line in doctor.splitlines()
-             if re.match(r"  [a-z_]+ +(yes|no)", line)]
-    return {words[0]: words[1] for words in lines}
+    return dict(re.findall(r"^  ([a-z_]+(?: [a-z]+)*) +((?:yes|no).*)$", doctor, re.M))
 
 
 def test_doctor(kernel):
@@ -122,10 +123,11 @@ def here_doctor():
     """The third kernel is this machine's: what it can do is what its symbols say."""
     with open("/proc/kallsyms") as f:
         symbols = set(re.findall(r" [tT] (\w+)$", f.read(), re.M))
-    a = {}
-    harness.kind_works("perf")
-    for name, text in harness.doctor_says.items():
-        a[name] = text.startswith("yes")
+    said = subprocess.run([harness.heapwatch(), "doctor"], stdout=subprocess.PIPE, text=True)
+    a = {name: text.startswith("yes") for name, text in answers(said.stdout).items()}
+    equal(a["perf_event"], "perf_uprobe_init" in symbols, "perf_event")
+    if "__x64_sys_uretprobe" not in symbols:
+        equal(a[SECCOMP], True, "return probes that make no system call")
     equal(a["uprobe_multi"], "bpf_uprobe_multi_link_attach" in symbols, "uprobe_multi")
     equal(a["session"], "uprobe_multi_link_handler_ret" in symbols or
           "bpf_session_is_return" in symbols, "session")

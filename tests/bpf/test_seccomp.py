@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""test_seccomp.py: targets with a seccomp filter, from before and from after the attach; and no
+probe on anybody's malloc where a return probe kills under one.
+
+Kernels that do so are no longer in Debian's archive.  What heapwatch sees of one is that its own
+trial dies, and that can be had from outside: by a filter that forbids more than it asks for."""
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+import harness  # noqa: E402
+from harness import Fixture, Watch, check, compare, equal, skip  # noqa: E402
+
+TESTS = {}
+LIBC = "libc.so.6"
+SYS_URETPROBE = 335  # arch/x86/entry/syscalls/syscall_64.tbl, Linux 6.11
+
+# As Docker's default profile does: what the list does not know, like the call that a return probe
+# makes, fails.
+FILTER = """
+import ctypes, os, struct, sys
+def install():
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = [(0x20, 0, 0, 0), (0x15, 0, 1, %d), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)]
+    filter = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *c) for c in code))
+    prog = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code), ctypes.addressof(filter)))
+    assert not libc.prctl(38, 1, 0, 0, 0) and not libc.prctl(22, 2, prog, 0, 0)
+""" % SYS_URETPROBE
+EXEC = FILTER + "install()\nos.execv(sys.argv[1], sys.argv[1:])\n"
+LATER = FILTER + """
+print("ready", flush=True)
+input()
+install()
+kept = [bytes(5000 + i) for i in range(997)]
+print("done", flush=True)
+input()
+"""
+
+# The trial's filter, and the end of who installed it: as if the return probe had killed it.
+DEADLY = """
+#define _GNU_SOURCE
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <linux/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int prctl(int op, unsigned long a, void *b, unsigned long c, unsigned long d)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {4, code};
+
+	return syscall(SYS_prctl, op, a, op == PR_SET_SECCOMP ? &prog : b, c, d);
+}
+"""
+
+
+def test(fn):
+    TESTS[fn.__name__] = fn
+    return fn
+
+
+def need_trampoline():
+    if os.uname().machine != "x86_64":
+        skip("return probes make no system call on this machine")
+
+
+def filtered(pid):
+    with open("/proc/%d/status" % pid) as status:
+        return "\nSeccomp:\t2\n" in status.read()
+
+
+@contextlib.contextmanager
+def heapwatch_by(lines):
+    """heapwatch as a shell script starts it."""
+    path, real = os.path.join(harness.scratch(), "heapwatch"), harness.heapwatch
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\n%s\nexec %s \"$@\"\n" % (lines, real()))
+    os.chmod(path, 0o755)
+    harness.heapwatch = lambda: path
+    try:
+        yield
+    finally:
+        harness.heapwatch = real
+
+
+def deadly():
+    """On a kernel whose return probes kill under a filter."""
+    path = os.path.join(harness.scratch(), "deadly.so")
+    subprocess.run([harness.need("gcc"), "-xc", "-", "-shared", "-fPIC", "-o", path], input=DEADLY,
+                   text=True, check=True)
+    return heapwatch_by("export LD_PRELOAD=" + path)
+
+
+def untried():
+    """Where it cannot be found out: no perf event of this kind can be opened."""
+    harness.need("unshare")
+    return heapwatch_by('[ "$NS" ] || NS=1 exec unshare -m "$0" "$@"\n'
+                        "mount -t tmpfs none /sys/bus/event_source")
+
+
+def run(*args):
+    r = subprocess.run([harness.heapwatch(), *args], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                       timeout=harness.TIMEOUT, check=False)
+    return r.returncode, r.stdout, r.stderr
+
+
+@test
+def test_filtered():
+    """It lives on, and is counted; or nothing is on its malloc, and heapwatch says why."""
+    need_trampoline()
+    f = Fixture(path=sys.executable,
+                args=["-c", EXEC, os.path.join(harness.BUILD, "fixtures/churn")])
+    check(filtered(f.pid), "it has no filter")
+    w = Watch(f.pid)
+    truth = f.run("family")
+    time.sleep(0.1)
+    equal(f.p.poll(), None, "the target's end")
+    p = w.process()
+    if p["user_probes"] == "unsafe":
+        equal(p["probe_hits"], 0, "hits")
+    else:
+        compare(p, truth)
+    w.end()
+
+
+@test
+def test_filter_later():
+    """One that comes while the probes are there."""
+    need_trampoline()
+    p = harness.start([sys.executable, "-c", LATER], stdin=subprocess.PIPE,
+                      stdout=subprocess.PIPE, text=True)
+    lines = harness.Lines(p.stdout)
+    equal(lines.next("ready"), "ready", "its first line")
+    w = Watch(p.pid)
+    p.stdin.write("\n")
+    p.stdin.flush()
+    equal(lines.next("done"), "done", "its second line")
+    check(filtered(p.pid), "it has no filter")
+    time.sleep(0.1)
+    equal(p.poll(), None, "the target's end")
+    seen = w.process()
+    if seen["user_probes"] != "unsafe":
+        # sys.getsizeof(bytes(n)) is n + 33.
+        sizes = {s["bytes"] for s in seen["sites"] if s["blocks"] == 997}
+        check(sum(range(5033, 5033 + 997)) in sizes, "997 strings are not among %s" % sizes)
+    w.end()
+
+
+@test
+def test_filter_in_tree():
+    """A filter that a child of a command's tree installs."""
+    need_trampoline()
+    code, out, err = run("--json", "--", "sh", "-c", '"$@" <&-; echo code $?', "sh",
+                         sys.executable, "-c", EXEC, os.path.join(harness.BUILD, "fixtures/churn"))
+    equal(code, 0, "exit code (%s)" % err)
+    check("ready\ncode 0\n" in out, "the child ended badly: %s" % out[:200])
+
+
+def nothing_on_malloc(doctor_says, warning):
+    f = Fixture()
+    code, out, _ = run("doctor")
+    check("under a seccomp filter     " + doctor_says in out, "doctor says %s" % out)
+    equal(code, 1, "doctor's exit code")
+    w = Watch(f.pid)
+    equal(harness.traps(f.pid, LIBC), 0, "traps")
+    f.run("family")
+    p = w.process()
+    equal((p["mode"], p["user_probes"], p["probe_hits"]), ("passive", "unsafe", 0),
+          "mode, user probes and hits")
+    check(p["allocator"]["in_use_bytes"] > 0, "malloc's own figures are missing")
+    w.end()
+    check([l for l in w.err.seen if "warning: no probe is put on malloc: " + warning in l],
+          "it says %s" % w.err.seen)
+    code, out, err = run("-p", str(f.pid), "--once", "--duration", "50ms")
+    equal(code, 0, "exit code (%s)" % err)
+    check("no probe is put on malloc here" in out, "the report is %s" % out)
+    code, out, err = run("--json", "--", os.path.join(harness.BUILD, "fixtures/family"))
+    equal(code, 7, "exit code of the tree (%s)" % err)
+    every = json.loads(out.splitlines()[-1])["processes"]
+    equal({(p["mode"], p["user_probes"], p["probe_hits"]) for p in every},
+          {("passive", "unsafe", 0)}, "modes, user probes and hits")
+    equal(len(every), 8, "processes")
+
+
+@test
+def test_deadly():
+    with deadly():
+        nothing_on_malloc("no: it kills (CVE-2025-21834)\n", "on this kernel a return probe kills")
+
+
+@test
+def test_untried():
+    with untried():
+        nothing_on_malloc("no: No such device\n", "whether a return probe kills")
+
+
+if __name__ == "__main__":
+    harness.main(TESTS)
