@@ -50,7 +50,8 @@ static const char *other_allocator(const struct modules *m)
 	return NULL;
 }
 
-static void look_other(struct machine_heap_reader *h, pid_t pid, const struct modules *m,
+/* Does it tell of itself? */
+static bool look_other(struct machine_heap_reader *h, pid_t pid, const struct modules *m,
 		       uint64_t now_ns)
 {
 	struct allocator_figures now;
@@ -62,6 +63,19 @@ static void look_other(struct machine_heap_reader *h, pid_t pid, const struct mo
 	} else if (err != -EAGAIN) {
 		h->told_ns = 0;
 	}
+	return !err;
+}
+
+/* One that is in the program itself. */
+static bool look_inside(struct machine_heap_reader *h, pid_t pid, const struct modules *m,
+			uint64_t now_ns)
+{
+	if (!look_other(h, pid, m, now_ns))
+		return false;
+	h->state = HEAP_OTHER;
+	h->inside = true;
+	snprintf(h->name, sizeof(h->name), "%s", h->told.name);
+	return true;
 }
 
 static void look(struct machine_heap_reader *h, pid_t pid, uint64_t size, const struct modules *m,
@@ -73,8 +87,9 @@ static void look(struct machine_heap_reader *h, pid_t pid, uint64_t size, const 
 
 	/* Its glibc, if it has one, serves only what comes before and beside: not the figures that
 	 * are asked for. */
-	if (other) {
-		snprintf(h->name, sizeof(h->name), "%s", other);
+	if (other || h->inside) {
+		if (other)
+			snprintf(h->name, sizeof(h->name), "%s", other);
 		h->state = HEAP_OTHER;
 		look_other(h, pid, m, now_ns);
 		return;
@@ -84,6 +99,14 @@ static void look(struct machine_heap_reader *h, pid_t pid, uint64_t size, const 
 		snprintf(h->name, sizeof(h->name), "glibc 2.%u", minor);
 	h->state = !err ? HEAP_FOUND : err == -EACCES || err == -EPERM ? HEAP_DENIED : HEAP_OTHER;
 	h->glibc.limit = size;
+	if (h->state == HEAP_OTHER)
+		look_inside(h, pid, m, now_ns);
+}
+
+/* Nobody has called glibc's malloc, or another one in the program stands before it. */
+static bool is_unused(const struct machine_heap_reader *h)
+{
+	return h->state == HEAP_FOUND && h->polled && !h->system && !h->mmapped;
 }
 
 void machine_heap_locate(struct machine_heap_reader *h, pid_t pid, uint64_t size,
@@ -93,11 +116,14 @@ void machine_heap_locate(struct machine_heap_reader *h, pid_t pid, uint64_t size
 	struct modules *m;
 	int err;
 
-	if ((h->state != HEAP_NEW && h->state != HEAP_OTHER) || now_ns < h->retry_ns)
+	if ((h->state != HEAP_NEW && h->state != HEAP_OTHER && !is_unused(h)) ||
+	    now_ns < h->retry_ns)
 		return;
 	m = modules__new();
 	err = m ? procfs_modules(pid, m) : -ENOMEM;
-	if (err >= 0)
+	if (err >= 0 && is_unused(h))
+		look_inside(h, pid, m, now_ns);
+	else if (err >= 0)
 		look(h, pid, size, m, cache, now_ns);
 	else if (err == -EACCES || err == -EPERM)
 		h->state = HEAP_DENIED;
@@ -197,6 +223,13 @@ void machine_heap_walk(struct machine_heap_reader *h, uint64_t budget_ns, uint64
 	h->next_walk_ns = now_ns + (err ? RETRY_LATER : wait > WALK_AGAIN ? wait : WALK_AGAIN);
 }
 
+uint64_t machine_heap_held(const struct machine_heap_reader *h)
+{
+	if (h->state == HEAP_OTHER)
+		return h->told_ns ? h->told.system : 0;
+	return h->system + h->mmapped;
+}
+
 /* what + change, not below 0. */
 static uint64_t moved(uint64_t what, uint64_t from, uint64_t to)
 {
@@ -224,7 +257,10 @@ void machine_heap_tell(const struct machine_heap_reader *h, uint64_t now_ns,
 	*out = (struct machine_heap){.age_ns = UINT64_MAX};
 	if (h->state == HEAP_OTHER && h->told_ns)
 		tell_other(h, now_ns, out);
-	if (!h->polled)
+	if (h->state == HEAP_OTHER)
+		return;
+	/* That glibc holds nothing is nothing to tell: who does is not known. */
+	if (!h->polled || is_unused(h))
 		return;
 	out->held = h->polled_ns == now_ns ? MACHINE_EXACT : MACHINE_ESTIMATED;
 	out->system = h->system;

@@ -24,7 +24,7 @@ enum machine_heap_state {
 struct machine_heap_reader {
 	enum machine_heap_state state;
 	char name[32];	   /* "glibc 2.36" */
-	uint64_t retry_ns; /* HEAP_NEW, HEAP_OTHER: not before this */
+	uint64_t retry_ns; /* HEAP_NEW, HEAP_OTHER, and glibc's unused: not before this */
 	uint32_t tries;
 	struct glibc glibc;
 	bool polled;
@@ -37,6 +37,7 @@ struct machine_heap_reader {
 	struct allocator_place place;
 	struct allocator_figures told;
 	uint64_t told_ns;
+	bool inside; /* it is in the program, not in a library of its name */
 
 	/* The last walk. */
 	bool walked, walk_paged; /* walk_paged: walk_resident is known */
@@ -56,6 +57,9 @@ void machine_heap_locate(struct machine_heap_reader *h, pid_t pid, uint64_t size
 void machine_heap_poll(struct machine_heap_reader *h, uint64_t now_ns);
 /* Count the free chunks too: not longer than budget_ns. */
 void machine_heap_walk(struct machine_heap_reader *h, uint64_t budget_ns, uint64_t now_ns);
+
+/* Bytes from the kernel, as last known; 0 where that is nothing. */
+uint64_t machine_heap_held(const struct machine_heap_reader *h);
 
 /* As views see it. */
 void machine_heap_tell(const struct machine_heap_reader *h, uint64_t now_ns,

@@ -299,7 +299,7 @@ static void keep_history(struct sampler *s)
 		if (!due)
 			continue;
 		r->rss[at] = (uint32_t)(r->statm.rss * s->page / 1024);
-		r->held[at] = (uint32_t)((r->heap.system + r->heap.mmapped) / 1024);
+		r->held[at] = (uint32_t)(machine_heap_held(&r->heap) / 1024);
 	}
 	if (due)
 		s->times[s->sample++ % MACHINE_HISTORY] = s->now_ns;

@@ -137,7 +137,11 @@ static void fill_row(struct machine_process *p, const struct machine_record *r,
 		private = p->rss > p->shared ? p->rss - p->shared : 0;
 		/* Free memory at the top was never touched, as a rule; what a walk knows counts. */
 		malloc_resident = p->heap.in_use;
-		malloc_resident += p->heap.resident != MACHINE_UNKNOWN ? p->heap.free_resident : 0;
+		if (r->heap.state == HEAP_OTHER)
+			/* What of its free memory is resident is not known: all of it, then. */
+			malloc_resident = p->heap.system;
+		else if (p->heap.resident != MACHINE_UNKNOWN)
+			malloc_resident += p->heap.free_resident;
 		p->mapped_otherwise = private > malloc_resident ? private - malloc_resident : 0;
 	}
 	growth(p, r, m);

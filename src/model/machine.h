@@ -22,7 +22,7 @@ enum machine_quality {
 /* malloc's own account of a process, read from outside. */
 struct machine_heap {
 	/* Of system, top and mmapped: MACHINE_UNKNOWN where the allocator is none that is read, may
-	 * not be read, or was not looked at yet. */
+	 * not be read, or was not looked at yet; and where it is glibc's, which holds nothing. */
 	enum machine_quality held;
 	uint64_t system;  /* what all arenas have from the kernel */
 	uint64_t top;	  /* of it: free at the arenas' ends */
@@ -80,8 +80,9 @@ struct machine_process {
 	uint64_t swap;	 /* VmSwap, up to some ticks old */
 	bool has_pss;
 	uint64_t pss;		   /* of smaps_rollup, where sampler__show asked for it */
-	uint64_t mapped_otherwise; /* private resident memory that malloc does not hold: estimated.
-				      0 where heap.held is unknown */
+	uint64_t mapped_otherwise; /* private resident memory that malloc does not hold: estimated,
+				      and at least, beside another malloc than glibc's.  0 where
+				      heap.held is unknown */
 	struct machine_heap heap;
 
 	bool has_growth; /* it was seen for ten seconds at least */

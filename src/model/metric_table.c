@@ -28,7 +28,8 @@ static const struct metric_family families[METRIC_COUNT] = {
 		     "Memory that is swapped out, summed.", GROUP},
     [METRIC_ALLOCATOR_SYSTEM] = {"heapwatch_group_allocator_system_bytes", METRIC_GAUGE, "bytes",
 				 "What malloc has from the kernel, blocks with a mapping of their "
-				 "own included; of the processes whose allocator can be read.",
+				 "own included, touched or not; of the processes whose allocator "
+				 "can be read: glibc, jemalloc, tcmalloc, mimalloc.",
 				 GROUP},
     [METRIC_ALLOCATOR_IN_USE] = {"heapwatch_group_allocator_in_use_bytes", METRIC_GAUGE, "bytes",
 				 "Of it: in blocks that the program holds, as far as counted; see "
@@ -42,7 +43,8 @@ static const struct metric_family families[METRIC_COUNT] = {
 	 "the group was walked.",
 	 GROUP},
     [METRIC_MAPPED] = {"heapwatch_group_mapped_bytes", METRIC_GAUGE, "bytes",
-		       "Private resident memory that malloc does not hold (an estimate): other "
+		       "Private resident memory that malloc does not hold (an estimate; beside "
+		       "another malloc than glibc's the least that it can be): other "
 		       "allocators, stacks, JIT code.",
 		       GROUP},
     [METRIC_GROWTH] = {"heapwatch_group_growth_bytes_per_second", METRIC_GAUGE, "",
@@ -53,8 +55,9 @@ static const struct metric_family families[METRIC_COUNT] = {
 	{"heapwatch_group_heaps",
 	 METRIC_GAUGE,
 	 "",
-	 "Processes by how well their heap is known: exact (every free chunk counted), "
-	 "estimated (an upper bound of what is in use, or counted some time ago), unknown.",
+	 "Processes by how well their heap is known: exact (every free chunk counted, or, of an "
+	 "allocator that is not glibc's, its own counters, which stood still), estimated (an upper "
+	 "bound of what is in use, or counted some time ago), unknown.",
 	 {"group", "quality"}},
     [METRIC_BRK_CALLS] = {"heapwatch_group_brk_calls", METRIC_COUNTER, "",
 			  "Successful calls of brk.", GROUP},

@@ -98,6 +98,14 @@ class Lines:
             self.seen.append(line)
         return line
 
+    def until(self, last):
+        """The lines before this one, which must come."""
+        before = len(self.seen)
+        while self.next(last) not in (last, None):
+            pass
+        equal(self.seen[-1], last, "the last line")
+        return self.seen[before:-1]
+
     def rest(self, what="end of output"):
         while self.next(what) is not None:
             pass

@@ -82,6 +82,45 @@ def group_of_many_processes():
 
 
 @test
+def figures_of_other_allocators():
+    """What they say of themselves; of one whose symbols are gone nothing, not glibc's emptiness."""
+    said = {}
+    fixture = lambda name: os.path.join(harness.BUILD, "fixtures", name)
+    for name, library in (("own-tcmalloc", None), ("own-jemalloc", None),
+                          ("own", "libjemalloc.so.2"), ("own", "libtcmalloc_minimal.so.4")):
+        if not os.access(fixture(name), os.X_OK):
+            harness.skip("%s was not built" % name)
+        group = "hw-%s-%d" % ((library or name)[:9], len(said))
+        p = harness.start([named(fixture(name), group)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True,
+                          env=dict(os.environ, LD_PRELOAD=library or ""))
+        lines = harness.Lines(p.stdout).until("ready")
+        said[group] = {k: int(v) for k, v in (l.split("=") for l in lines)}
+        check(said[group], "there is no %s" % library)
+    stripped = named(fixture("own-jemalloc"), "hw-stripped")
+    subprocess.run(["strip", stripped], check=True)
+    p = harness.start([stripped], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    harness.Lines(p.stdout).until("ready")
+    known = lambda m, g: ("heapwatch_group_allocator_system_bytes", (("group", g),)) in m
+    e = Exporter()
+    m = e.settled(lambda m: all(known(m, g) for g in said))
+    for group, figures in said.items():
+        je = "stats.mapped" in figures
+        held = figures["stats.mapped"] if je else \
+            figures["generic.heap_size"] - figures["tcmalloc.pageheap_unmapped_bytes"]
+        used = figures["stats.allocated" if je else "generic.current_allocated_bytes"]
+        got = lambda name: of_group(m, "heapwatch_group_" + name, group)
+        equal((got("allocator_system_bytes"), got("allocator_in_use_bytes"),
+               got("allocator_free_bytes")), (held, used, held - used), group)
+        # All its private memory fits in what its malloc holds.
+        equal(got("mapped_bytes"), 0, "mapped by others in %s" % group)
+    equal((known(m, "hw-stripped"),
+           of_group(m, "heapwatch_group_heaps", "hw-stripped", ("quality", "unknown"))),
+          (False, 1), "figures of one without symbols")
+    e.end()
+
+
+@test
 def watched_exact():
     f = Named("hw-exact")
     e = Exporter("--watch", "comm=hw-exact", "--top", "40", *NOT_LIMITED)

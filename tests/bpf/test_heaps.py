@@ -31,10 +31,7 @@ class Heaps:
         self.p = start([os.path.join(harness.BUILD, "fixtures/heaps"), mode],
                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid, self.lines = self.p.pid, Lines(self.p.stdout)
-        while self.lines.next("ready") not in ("ready", None):
-            pass
-        equal(self.lines.seen[-1], "ready", "the fixture's last line")
-        self.xml = "\n".join(self.lines.seen[:-1])
+        self.xml = "\n".join(self.lines.until("ready"))
 
     def tell(self):
         self.p.stdin.write("\n")
@@ -163,11 +160,7 @@ def own(library):
     env = dict(os.environ, LD_PRELOAD=found[0], MIMALLOC_ALLOW_DECOMMIT="0")
     p = start([os.path.join(harness.BUILD, "fixtures/own")], stdin=subprocess.PIPE,
               stdout=subprocess.PIPE, text=True, env=env)
-    lines, said = Lines(p.stdout), {}
-    while (line := lines.next("ready")) not in ("ready", None):
-        name, number = line.split("=")
-        said[name] = int(number)
-    equal(lines.seen[-1], "ready", "the fixture's last line")
+    said = {k: int(v) for k, v in (l.split("=") for l in Lines(p.stdout).until("ready"))}
     r = explain(p.pid)
     explained(r, p.pid)
     return said, r["allocator"].get("own")

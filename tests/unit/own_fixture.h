@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inspect/glibc_cache.h"
 #include "inspect/machine_heap.h"
 #include "inspect/memory.h"
 #include "inspect/procfs.h"
@@ -96,6 +97,32 @@ static inline struct modules *own_modules(const struct own *o)
 	if (!m || procfs_modules(o->pid, m) < 0)
 		abort();
 	return m;
+}
+
+/* One that is in the program is looked for once its glibc is found to hold nothing. */
+static inline void own_inside(const struct own *o, const char *name)
+{
+	struct glibc_cache *cache = glibc_cache__new();
+	struct machine_heap_reader h;
+	struct machine_heap told;
+
+	machine_heap_reset(&h);
+	machine_heap_locate(&h, o->pid, 1u << 30, cache, 1000);
+	machine_heap_poll(&h, 1000);
+	machine_heap_tell(&h, 1000, &told);
+	assert_int_equal(told.held, MACHINE_UNKNOWN);
+	machine_heap_locate(&h, o->pid, 1u << 30, cache, 1000001000);
+	machine_heap_poll(&h, 1000001000);
+	machine_heap_tell(&h, 1000001000, &told);
+	assert_string_equal(h.name, name);
+	assert_int_equal(told.held, MACHINE_EXACT);
+	assert_int_equal(machine_heap_held(&h), told.system);
+	assert_true(told.system > 40u << 20);
+	/* And then read again like one in a library. */
+	machine_heap_locate(&h, o->pid, 1u << 30, cache, 7000001000);
+	machine_heap_tell(&h, 7000001000, &told);
+	assert_int_equal(told.held, MACHINE_EXACT);
+	glibc_cache__free(cache);
 }
 
 /* The view of the whole machine has these figures of it. */

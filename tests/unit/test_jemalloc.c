@@ -77,6 +77,17 @@ static void test_machine(void **state)
 	own_end(&o);
 }
 
+static void test_inside(void **state)
+{
+	struct own o;
+
+	(void)state;
+	if (!own_start(&o, "own-jemalloc", NULL))
+		skip();
+	own_inside(&o, "jemalloc");
+	own_end(&o);
+}
+
 static void test_none(void **state)
 {
 	struct modules *m = modules__new();
@@ -131,7 +142,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_preloaded), cmocka_unit_test(test_linked),
 	    cmocka_unit_test(test_classes),   cmocka_unit_test(test_none),
-	    cmocka_unit_test(test_machine),   cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_machine),   cmocka_unit_test(test_inside),
+	    cmocka_unit_test(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,17 @@ static void test_machine(void **state)
 	own_end(&o);
 }
 
+static void test_inside(void **state)
+{
+	struct own o;
+
+	(void)state;
+	if (!own_start(&o, "own-tcmalloc", NULL))
+		skip();
+	own_inside(&o, "tcmalloc");
+	own_end(&o);
+}
+
 static void test_none(void **state)
 {
 	struct modules *m = modules__new();
@@ -125,7 +136,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_minimal), cmocka_unit_test(test_full),
 	    cmocka_unit_test(test_linked),  cmocka_unit_test(test_none),
-	    cmocka_unit_test(test_machine), cmocka_unit_test(test_damaged),
+	    cmocka_unit_test(test_machine), cmocka_unit_test(test_inside),
+	    cmocka_unit_test(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
