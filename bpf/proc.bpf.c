@@ -84,12 +84,14 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
 	if (!e)
 		return 0;
 	e->start = p->start;
+	mm = task->mm;
+	e->flags = mm && !(mm->task_size >> 32) ? HW_EXEC_32BIT : 0;
+	e->pad = 0;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	e->path[0] = 0;
 	bpf_probe_read_kernel_str(e->path, sizeof(e->path), bprm->filename);
 	e->path[sizeof(e->path) - 1] = 0;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
-	mm = task->mm;
 	if (mm && mm->end_code > mm->start_code)
 		hw_emit_module(p, tgid, bprm->file, mm->start_code, mm->end_code - mm->start_code,
 			       HW_MODULE_FIRST);

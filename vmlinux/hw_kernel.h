@@ -46,6 +46,7 @@ struct files_struct {
 
 /* Of the first executable segment, since binfmt_elf.c of 2.0. */
 struct mm_struct {
+	unsigned long task_size; /* where its addresses end, by the program that was exec'd */
 	unsigned long start_code, end_code;
 };
 

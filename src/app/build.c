@@ -179,7 +179,11 @@ static void fill_life(struct report_process *p, const struct build_input *in)
 	p->unfollowed = in->counters->unfollowed;
 	p->began_ns = began > start ? began - start : 0;
 	p->ended_ns = life->ended_ns > start ? life->ended_ns - start : 0;
-	if (life->orphan) {
+	if (life->is_32bit) {
+		p->seen_from = "never";
+		p->mode = "passive";
+		p->user_probes = p->kernel_probes = "none";
+	} else if (life->orphan) {
 		p->seen_from = "unknown";
 		p->mode = "degraded";
 	} else if (!life->forked) {

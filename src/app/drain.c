@@ -209,6 +209,7 @@ static int state_of(struct drain *d, uint32_t id, struct process **out_p, struct
 				    .status = p->status,
 				    .forked = p->forked,
 				    .orphan = p->orphan,
+				    .is_32bit = p->is_32bit,
 				    .exited = p->exited,
 				    .start_ns = p->start_ns,
 				    .began_ns = p->began_ns,

@@ -31,6 +31,7 @@ struct session {
 	unsigned int next_ring;
 	int epoll_fd, notify_fd;
 	uint64_t start_ns, next_sample_ns;
+	bool told_32bit;
 	bool unsafe; /* no probe is put on malloc: one could kill */
 };
 

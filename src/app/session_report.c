@@ -102,6 +102,17 @@ static void check_sampled(struct session *s, struct watched *w)
 	inspection_update(&w->inspection, s->drain, w->modules, !w->inspection.sampling.have_older);
 }
 
+/* Of a tree that has one there may be thousands. */
+static void tell_32bit(struct session *s, const struct watched *w)
+{
+	if (!w->life.is_32bit || s->told_32bit)
+		return;
+	s->told_32bit = true;
+	log_warn("process %d (%s) is a 32-bit program: nothing that it or another such one "
+		 "allocates or maps is seen",
+		 w->pid, w->stat.comm);
+}
+
 static int refresh(struct session *s)
 {
 	int err = adopt(s);
@@ -112,6 +123,7 @@ static int refresh(struct session *s)
 		if (w->exited)
 			continue;
 		watched__refresh(w, &s->tools);
+		tell_32bit(s, w);
 		if (modules__count(w->modules) != w->nseen)
 			err = images__see(s->images, w->modules);
 		w->nseen = modules__count(w->modules);

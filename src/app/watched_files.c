@@ -167,6 +167,9 @@ int watched__attach(struct watched *w, const struct watch_tools *tools)
 	w->searched[0] = w->allocator[0] = 0;
 	if (err < 0)
 		return err;
+	/* One that a watched process started: the session says so. */
+	if (w->life.is_32bit)
+		return -ENOENT;
 	err = tools->names ? names__prepare(tools->names, w->pid, w->modules) : 0;
 	if (!err && tools->tables)
 		err = space_load(tools->tables, w->pid, w->modules);

@@ -237,6 +237,7 @@ static int on_fork(struct processes *ps, struct process *parent, const struct hw
 	for (size_t i = 0; i < parent->nmaps; i++)
 		on_module(p, &parent->maps[i]);
 	p->forked = true;
+	p->is_32bit = parent->is_32bit;
 	p->start_ns = e->start;
 	p->began_ns = e->hdr.time;
 	memcpy(p->comm, parent->comm, sizeof(p->comm));
@@ -250,6 +251,7 @@ static int on_exec(struct process *p, const struct hw_proc_exec *e)
 
 	if (err)
 		return err;
+	p->is_32bit = e->flags & HW_EXEC_32BIT;
 	memcpy(p->comm, e->comm, sizeof(p->comm));
 	memcpy(p->path, e->path, sizeof(p->path));
 	return 0;

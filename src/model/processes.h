@@ -24,6 +24,7 @@ struct process {
 	uint32_t tgid;
 	uint32_t parent; /* id; 0: not watched */
 	bool forked;	 /* it was seen from its fork on */
+	bool is_32bit;	 /* a program that no probe is put on */
 	bool orphan;	 /* its fork was lost: it began at an unknown time with unknown blocks */
 	bool exited;
 	uint64_t start_ns;	     /* CLOCK_BOOTTIME, of its fork; 0: not told */

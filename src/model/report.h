@@ -146,7 +146,8 @@ struct report_process {
 	uint32_t status; /* of one that has ended and whose end was seen, as wait(2) gives it */
 	/* "attach": it ran already; "start": from its first instruction on; "fork": likewise, with
 	 * its parent's blocks; "late": its probes were in place only late_ns after its fork or exec
-	 * (what it did before that is as before an attach); "unknown": its fork was lost. */
+	 * (what it did before that is as before an attach); "unknown": its fork was lost; "never":
+	 * a 32-bit program, on which no probe is put. */
 	const char *seen_from;
 	uint64_t late_ns;
 	uint64_t began_ns, ended_ns; /* since the attach of the session; ended_ns 0: it runs */

@@ -75,22 +75,26 @@ static void no_allocator(const struct text *t, const struct report_process *p)
 void text_header(const struct text *t, const struct report_process *p)
 {
 	char line[8192], comm[256], exe[4200], from[256];
+	bool never = !strcmp(p->seen_from, "never");
 
-	if (p->allocator.searched)
+	if (p->allocator.searched && !never)
 		return no_allocator(t, p);
 	snprintf(line, sizeof(line), "%" PRIu32 " (%s)  %s%s", p->pid,
 		 utf8_clean(comm, sizeof(comm), p->comm), utf8_clean(exe, sizeof(exe), p->exe),
 		 p->exited ? "  [ended]" : "");
 	text_put(t, TEXT_BOLD, line);
 	utf8_clean(from, sizeof(from), p->allocator.name);
-	if (!text_has_probes(p))
+	if (never)
+		snprintf(line, sizeof(line),
+			 "  a 32-bit program: nothing that it allocates or maps is seen");
+	else if (!text_has_probes(p))
 		snprintf(line, sizeof(line), "  %s %s, without probes", from,
 			 p->allocator.version ? p->allocator.version : "");
 	else
 		snprintf(line, sizeof(line), "  %s %s by %s, mappings by %s", from,
 			 p->allocator.version ? p->allocator.version : "", p->user_probes,
 			 p->kernel_probes);
-	text_put(t, TEXT_DIM, line);
+	text_put(t, never ? TEXT_WARM : TEXT_DIM, line);
 	if (!strcmp(p->user_probes, "unsafe"))
 		text_put(t, TEXT_WARM,
 			 "  no probe is put on malloc here: it could kill who has a seccomp filter "

@@ -91,12 +91,14 @@ static void row(const struct text *t, const struct report_process *p, unsigned i
 	ended(end, p);
 	snprintf(line, sizeof(line), "%10" PRIu32 " %10s %11s %10s %10s %8.1f s  %-10s %*s%s%s",
 		 p->pid, size_format(s[0], p->peak_rss_bytes),
-		 size_format(s[1], p->outstanding_bytes),
+		 text_has_probes(p) ? size_format(s[1], p->outstanding_bytes) : "-",
 		 report_heap_known(a) ? size_format(s[2], report_held(a)) : "-",
 		 report_heap_known(a) ? size_format(s[3], report_in_use(a)) : "-",
 		 (double)p->began_ns / 1e9, end, (int)(2 * (depth < 12 ? depth : 12)), "",
 		 utf8_clean(comm, sizeof(comm), p->comm),
-		 strcmp(p->mode, "degraded") ? "" : "  (degraded)");
+		 !strcmp(p->seen_from, "never") ? "  (32-bit: not seen)"
+		 : !strcmp(p->mode, "degraded") ? "  (degraded)"
+						: "");
 	text_put(t, NULL, line);
 }
 

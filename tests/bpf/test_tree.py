@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
-from harness import Fixture, check, equal, heapwatch  # noqa: E402
+from harness import Fixture, check, equal, heapwatch, skip  # noqa: E402
 
 TESTS = {}
 SIZES = {"site_parent": 101, "site_child": 103, "site_leaf": 107, "site_thread": 109,
@@ -80,6 +80,62 @@ def test_family():
     r, report = launch([family(), "all"])
     equal(r.returncode, 7, "exit code")
     exactly_the_family(report)
+
+
+# Without a C library: exits with 9, or is another program from then on.
+PROGRAM_32_BIT = """
+__asm__(".globl _start\\n_start: mov %esp, %eax\\n push %eax\\n call begin");
+
+static long call(long n, long a, const void *b, const void *c)
+{
+	long r;
+
+	__asm__ volatile("int $0x80" : "=a"(r) : "a"(n), "b"(a), "c"(b), "d"(c) : "memory");
+	return r;
+}
+
+void begin(long *stack)
+{
+	char **argv = (char **)(stack + 1);
+
+	if (*stack > 1)
+		call(11, (long)argv[1], argv + 1, stack + *stack + 2);
+	call(1, 9, 0, 0);
+}
+"""
+
+
+@test
+def test_32_bit_child():
+    """It is told that it is not seen; what it starts, and all others, are seen as ever."""
+    if os.uname().machine != "x86_64":
+        skip("this machine's 32-bit programs need another compiler")
+    path = os.path.join(harness.scratch(), "small")
+    r = subprocess.run([harness.need("gcc"), "-m32", "-O1", "-xc", "-", "-static", "-nostdlib",
+                        "-ffreestanding", "-fno-pie", "-no-pie", "-fno-stack-protector", "-o",
+                        path], input=PROGRAM_32_BIT, stderr=subprocess.PIPE, text=True, check=False)
+    if r.returncode:
+        skip("gcc makes no 32-bit program here: " + r.stderr.strip().split("\n")[-1])
+    script = "for i in 1 2 3; do %s || echo $?; done; %s %s all; exit 5" % (path, path, family())
+    r, report = launch(["sh", "-c", script])
+    equal((r.returncode, r.stdout), (5, "9\n9\n9\n"), "exit code and output of the command")
+    never = [p for p in report["processes"] if p["seen_from"] == "never"]
+    for p in never:
+        equal((p["comm"], p["exit_code"], p["mode"], p["user_probes"], p["kernel_probes"]),
+              ("small", 9, "passive", "none", "none"), "what is told of it")
+        equal((p["sites"], p["outstanding_bytes"], p["mapped_bytes"]), ([], 0, 0), "what it holds")
+    equal(len(never), 3, "processes that are not seen")
+    said = [l for l in r.stderr.splitlines() if "32-bit" in l]
+    equal(len(said), 1, "lines on stderr (%s)" % r.stderr)
+    check("(small) is a 32-bit program" in said[0], "it says %s" % said)
+    others = [p for p in report["processes"] if p["seen_from"] != "never"]
+    equal((others[0]["comm"], others[0]["mode"], len(others)), ("sh", "exact", 9), "the others")
+    got = collections.Counter(held(p) for p in others[1:])
+    check(got == FAMILY, "what the 32-bit program became holds %s" % dict(got))
+    text = subprocess.run([heapwatch(), "--", path], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT, check=False)
+    equal(text.returncode, 9, "exit code")
+    check("a 32-bit program: nothing that it allocates or maps is seen" in text.stdout, text.stdout)
 
 
 @test

@@ -201,6 +201,23 @@ static void test_shared_memory(void **state)
 	processes__free(ps);
 }
 
+/* A 32-bit program's children are what it is, until they exec. */
+static void test_32_bit(void **state)
+{
+	struct processes *ps = family();
+
+	(void)state;
+	assert_false(processes__get(ps, 1)->is_32bit);
+	FEED(ps, PARENT, hw_proc_exec, HW_PROC_EXEC, .flags = HW_EXEC_32BIT);
+	assert_true(processes__get(ps, 1)->is_32bit);
+	assert_int_equal(feed_fork(ps, PARENT, CHILD, 0), 0);
+	assert_true(processes__get(ps, 2)->is_32bit);
+	FEED(ps, CHILD, hw_proc_exec, HW_PROC_EXEC, .comm = "true");
+	assert_false(processes__get(ps, 2)->is_32bit);
+	assert_true(processes__get(ps, 1)->is_32bit);
+	processes__free(ps);
+}
+
 static void test_exit(void **state)
 {
 	struct processes *ps = family();
@@ -299,9 +316,9 @@ static void test_many_children(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(fork),		 TEST(fork_of_part),  TEST(stacks_shared), TEST(fork_in_realloc),
-	    TEST(shared_memory), TEST(exit),	      TEST(pid_again),	   TEST(orphan),
-	    TEST(drop),		 TEST(many_children),
+	    TEST(fork),		 TEST(fork_of_part), TEST(stacks_shared), TEST(fork_in_realloc),
+	    TEST(shared_memory), TEST(32_bit),	     TEST(exit),	  TEST(pid_again),
+	    TEST(orphan),	 TEST(drop),	     TEST(many_children),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,8 @@ static const struct report_process processes[] = {
      .status = 0x300,
      .peak_rss_bytes = 9 * MIB,
      .outstanding_bytes = 7,
+     .user_probes = "session",
+     .seen_from = "fork",
      .mode = "exact"},
     {.pid = 1013,
      .ppid = 1009,
@@ -50,6 +52,8 @@ static const struct report_process processes[] = {
      .status = 9,
      .began_ns = 100000000,
      .peak_rss_bytes = 2 * MIB,
+     .user_probes = "session",
+     .seen_from = "fork",
      .mode = "exact"},
     {.pid = 1019,
      .ppid = 1013,
@@ -57,6 +61,8 @@ static const struct report_process processes[] = {
      .exited = true,
      .began_ns = 200000000,
      .peak_rss_bytes = MIB,
+     .user_probes = "session",
+     .seen_from = "fork",
      .mode = "degraded"},
     {.pid = 1013,
      .ppid = 1019,
@@ -64,13 +70,17 @@ static const struct report_process processes[] = {
      .began_ns = 300000000,
      .peak_rss_bytes = MIB,
      .allocator = {.told = true, .system_bytes = 3 * MIB, .in_use_bytes = MIB},
+     .user_probes = "session",
+     .seen_from = "fork",
      .mode = "exact"},
     {.pid = 1021,
      .ppid = 1013,
      .comm = "tr",
      .began_ns = 400000000,
      .peak_rss_bytes = MIB,
-     .mode = "exact"},
+     .user_probes = "none",
+     .seen_from = "never",
+     .mode = "passive"},
 };
 
 static void test_tree(void **state)
@@ -102,9 +112,9 @@ static void test_tree(void **state)
 	    "ls?  (degraded)\n"
 	    "      1013   1.00 MiB         0 B   3.00 MiB   1.00 MiB      0.3 s  running          "
 	    "cat\n"
-	    "      1021   1.00 MiB         0 B          -          -      0.4 s  running           "
+	    "      1021   1.00 MiB           -          -          -      0.4 s  running           "
 	    " "
-	    "tr\n");
+	    "tr  (32-bit: not seen)\n");
 	free(got);
 }
 
@@ -131,6 +141,8 @@ static void test_many(void **state)
 					       .ppid = i ? 2003 : 0,
 					       .comm = i ? "child" : "parent",
 					       .peak_rss_bytes = 4096u * i,
+					       .user_probes = "session",
+					       .seen_from = "fork",
 					       .mode = "exact"};
 	got = as_text(&r);
 	assert_non_null(strstr(got, "  parent\n"));
