@@ -85,7 +85,7 @@ static enum user_kind user_side(void)
 /* A process may get a filter at any time: where that is deadly no return probe is put on any. */
 static int under_filter(void)
 {
-	int err = seccomp_try_return(NULL);
+	int err = seccomp_try_return();
 
 	line("under a seccomp filter", because(err),
 	     err == -EKEYREJECTED

@@ -229,7 +229,7 @@ int feature_user(enum user_kind kind, struct links *left)
 	if (!l)
 		return -ENOMEM;
 	/* The trial's return probe is on ourselves. */
-	err = seccomp_filtered(getpid()) ? seccomp_try_return(NULL) : 0;
+	err = seccomp_filtered(getpid()) ? seccomp_try_return() : 0;
 	if (!err)
 		err = kind > USER_AUTO && kind < USER_KINDS
 			  ? attach_trial("hw_t_user", kind, CALIBRATE_EMULATED, true, l, &skel)

@@ -97,18 +97,9 @@ static int attach_syscalls(struct probes *p, enum kernel_kind asked)
 	return err;
 }
 
-static void try_returns(struct probes *p)
-{
-	int fd;
-
-	p->returns = seccomp_try_return(&fd);
-	if (fd >= 0 && links__add(p->trials, 0, NULL, fd))
-		close(fd);
-}
-
 static int choose(struct probes *p, const struct probes_config *c)
 {
-	try_returns(p);
+	p->returns = seccomp_try_return();
 	p->user = c->user == USER_AUTO ? feature_best_user(p->trials) : c->user;
 	if (p->user == USER_AUTO) {
 		log_error("this kernel takes no uprobe of any kind; see 'heapwatch doctor'");

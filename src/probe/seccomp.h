@@ -16,11 +16,10 @@
 bool seccomp_filtered(pid_t pid);
 
 /*
- * Tried on a child of our own with such a filter.  0: it lived, and the probe saw it.
- * -EKEYREJECTED: it died.  Another -errno: it could not be tried.
- * left: the probe's descriptor, or -1: closing it takes 0.1 s, and nobody has to wait for that;
- * NULL: closed on return.
+ * Tried on children of our own with such a filter, which make that call; no probe is needed, nor
+ * the right to one, unless we have a filter ourselves.  0: they do not die of it, or there is no
+ * such call.  -EKEYREJECTED: they do.  Another -errno: it could not be tried.
  */
-int seccomp_try_return(int *left);
+int seccomp_try_return(void);
 
 #endif
