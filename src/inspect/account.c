@@ -80,6 +80,42 @@ static void heap_lines(const struct account_input *in, struct account *a)
 		     rest, "degraded");
 }
 
+static void named_line(struct account *a, unsigned int i, const char *fmt, const char *name,
+		       uint64_t bytes, const char *quality)
+{
+	snprintf(a->named[i], sizeof(a->named[i]), fmt, name);
+	line(a, a->named[i], bytes, quality);
+}
+
+/*
+ * Of another allocator: its memory is known to the page, its blocks by its counters and the ledger
+ * alone.  Which of its pages hold them is not: blocks count as resident, as far as there is room.
+ */
+static void own_lines(const struct account_input *in, struct account *a)
+{
+	const struct explain *e = in->explain;
+	uint64_t held = e->census.kind[CENSUS_OWN].resident, seen = 0, used;
+	const char *name = e->own_name;
+
+	if (!e->has_own) {
+		named_line(a, 0, "%s's memory, in use or free", name, held, "degraded");
+		return;
+	}
+	used = e->own.in_use < held ? e->own.in_use : held;
+	if (in->probes) {
+		/* What glibc's walk found of the ledger's blocks is not this one's. */
+		seen = less(in->outstanding, e->totals.seen);
+		seen = seen < used ? seen : used;
+		named_line(a, 0, "live blocks seen, in %s", name, seen,
+			   in->degraded ? "degraded" : "estimated");
+		named_line(a, 1, "older blocks, rounding, in %s", name, used - seen,
+			   in->degraded ? "degraded" : "estimated");
+	} else {
+		named_line(a, 0, "live blocks, in %s", name, used, "estimated");
+	}
+	named_line(a, 2, "free or overhead, in %s", name, held - used, "estimated");
+}
+
 static void other_lines(const struct account_input *in, struct account *a)
 {
 	static const enum census_kind kinds[] = {CENSUS_PYTHON, CENSUS_JIT, CENSUS_STACK,
@@ -89,16 +125,18 @@ static void other_lines(const struct account_input *in, struct account *a)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		line(a, census_name(kinds[i]), e->census.kind[kinds[i]].resident, "exact");
-	if (!in->is_glibc && in->probes) {
+	if (e->own_ranges)
+		own_lines(in, a);
+	if (e->own_ranges || in->is_glibc) {
+		line(a, census_name(CENSUS_ANON), anon, "exact");
+	} else if (in->probes) {
 		/* Of an allocator whose memory is not told from other mappings. */
 		seen = in->outstanding < anon ? in->outstanding : anon;
 		line(a, "live blocks of other allocators", seen, "estimated");
 		line(a, "other anonymous memory, the allocator's free memory in it", anon - seen,
 		     "estimated");
-	} else if (!in->is_glibc) {
-		line(a, "anonymous memory, the allocator's in it", anon, "exact");
 	} else {
-		line(a, census_name(CENSUS_ANON), anon, "exact");
+		line(a, "anonymous memory, the allocator's in it", anon, "exact");
 	}
 	line(a, census_name(CENSUS_FILE), e->census.kind[CENSUS_FILE].resident, "exact");
 }

@@ -15,6 +15,7 @@
 
 #define ACCOUNT_LINES  16
 #define ACCOUNT_ADVICE 8
+#define ACCOUNT_NAMED  4
 
 struct account_input {
 	const struct explain *explain;
@@ -33,6 +34,7 @@ struct account {
 	size_t nadvice;
 	char how[ACCOUNT_ADVICE][256]; /* what advice[].how points to */
 	char what[ACCOUNT_ADVICE][256];
+	char named[ACCOUNT_NAMED][96]; /* lines with an allocator's name */
 };
 
 void account_make(const struct account_input *in, struct account *out);

@@ -18,6 +18,7 @@ static int locate_jemalloc(pid_t pid, const struct modules *m, uint64_t *at)
 	if (!err) {
 		at[0] = j.arenas;
 		at[1] = j.bin_infos;
+		at[2] = j.emap;
 	}
 	return err;
 }
@@ -25,7 +26,7 @@ static int locate_jemalloc(pid_t pid, const struct modules *m, uint64_t *at)
 static int look_jemalloc(pid_t pid, const struct modules *m, const uint64_t *at,
 			 struct allocator_figures *out)
 {
-	const struct jemalloc j = {memory_of(pid), at[0], at[1]};
+	const struct jemalloc j = {memory_of(pid), at[0], at[1], at[2]};
 	struct jemalloc_state s;
 	int err = jemalloc_read(&j, &s);
 
@@ -36,6 +37,15 @@ static int look_jemalloc(pid_t pid, const struct modules *m, const uint64_t *at,
 		out->steady = s.steady;
 	}
 	return err;
+}
+
+static int survey_jemalloc(pid_t pid, const struct modules *m, const uint64_t *at,
+			   struct pagemap *pages, struct allocator_ranges *out)
+{
+	const struct jemalloc j = {memory_of(pid), at[0], at[1], at[2]};
+
+	(void)m;
+	return jemalloc_ranges(&j, pages, out);
 }
 
 static int locate_tcmalloc(pid_t pid, const struct modules *m, uint64_t *at)
@@ -64,6 +74,15 @@ static int look_tcmalloc(pid_t pid, const struct modules *m, const uint64_t *at,
 		out->steady = s.steady;
 	}
 	return err;
+}
+
+static int survey_tcmalloc(pid_t pid, const struct modules *m, const uint64_t *at,
+			   struct pagemap *pages, struct allocator_ranges *out)
+{
+	const struct tcmalloc t = {memory_of(pid), at[0], at[1]};
+
+	(void)m;
+	return tcmalloc_ranges(&t, pages, out);
 }
 
 static int locate_mimalloc(pid_t pid, const struct modules *m, uint64_t *at)
@@ -95,6 +114,19 @@ static int look_mimalloc(pid_t pid, const struct modules *m, const uint64_t *at,
 	return err;
 }
 
+static int survey_mimalloc(pid_t pid, const struct modules *m, const uint64_t *at,
+			   struct pagemap *pages, struct allocator_ranges *out)
+{
+	struct mimalloc mi = {.mem = memory_of(pid), .heap_main = at[0]};
+	int err = mimalloc_survey(&mi, m);
+
+	(void)pages;
+	if (!err)
+		err = mimalloc_ranges(&mi, out);
+	mimalloc_release(&mi);
+	return err;
+}
+
 static const struct row {
 	const char *name;
 	/* Where its variables are: 0, or -ENOENT where it is not this one, or why it cannot be
@@ -102,10 +134,12 @@ static const struct row {
 	int (*locate)(pid_t pid, const struct modules *m, uint64_t *at);
 	int (*look)(pid_t pid, const struct modules *m, const uint64_t *at,
 		    struct allocator_figures *out);
+	int (*survey)(pid_t pid, const struct modules *m, const uint64_t *at, struct pagemap *pages,
+		      struct allocator_ranges *out);
 } rows[] = {
-    {"jemalloc", locate_jemalloc, look_jemalloc},
-    {"tcmalloc", locate_tcmalloc, look_tcmalloc},
-    {"mimalloc", locate_mimalloc, look_mimalloc},
+    {"jemalloc", locate_jemalloc, look_jemalloc, survey_jemalloc},
+    {"tcmalloc", locate_tcmalloc, look_tcmalloc, survey_tcmalloc},
+    {"mimalloc", locate_mimalloc, look_mimalloc, survey_mimalloc},
 };
 
 #define ROWS (sizeof(rows) / sizeof(*rows))
@@ -151,4 +185,12 @@ int allocator_look(pid_t pid, const struct modules *m, struct allocator_place *p
 		return err;
 	*out = (struct allocator_figures){.name = rows[place->row].name};
 	return rows[place->row].look(pid, m, place->at, out);
+}
+
+int allocator_survey(pid_t pid, const struct modules *m, const struct allocator_place *place,
+		     struct pagemap *pages, struct allocator_ranges *out)
+{
+	if (!place->looked || place->row >= ROWS)
+		return -ENOENT;
+	return rows[place->row].survey(pid, m, place->at, pages, out);
 }

@@ -10,7 +10,9 @@
 
 #include "inspect/allocator_file.h"
 
+struct allocator_ranges;
 struct modules;
+struct pagemap;
 
 struct allocator_figures {
 	const char *name; /* of a row */
@@ -37,5 +39,12 @@ struct allocator_place {
  */
 int allocator_look(pid_t pid, const struct modules *m, struct allocator_place *place,
 		   struct allocator_figures *out);
+
+/*
+ * Add the memory of the allocator that was found in place.  0, -ENOENT (none was), -ENODATA, -E2BIG
+ * (more than it is worth to follow), -ESRCH, -ENOMEM, ...
+ */
+int allocator_survey(pid_t pid, const struct modules *m, const struct allocator_place *place,
+		     struct pagemap *pages, struct allocator_ranges *out);
 
 #endif

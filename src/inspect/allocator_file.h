@@ -12,7 +12,7 @@ struct Elf;
 struct module;
 struct modules;
 
-#define ALLOCATOR_VARIABLES 2
+#define ALLOCATOR_VARIABLES 3 /* at most; what an allocator does not need is 0 */
 
 /*
  * The link-time addresses of an allocator's variables in a file for x86-64; library: it is one of

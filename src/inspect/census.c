@@ -30,6 +30,7 @@ const char *census_name(enum census_kind kind)
 	static const char *const names[CENSUS_KINDS] = {
 	    [CENSUS_HEAP] = "malloc's heaps",
 	    [CENSUS_MMAPPED] = "malloc's large blocks",
+	    [CENSUS_OWN] = "another allocator's memory",
 	    [CENSUS_PYTHON] = "python's object arenas (pymalloc)",
 	    [CENSUS_JIT] = "generated code",
 	    [CENSUS_STACK] = "main stack",
@@ -315,7 +316,7 @@ static int mapping(struct taking *t, const struct module *m, const struct module
 		if (from > at)
 			err = anonymous(t, at, from, kind);
 		if (!err && from < to)
-			err = add(t, from, to, CENSUS_HEAP);
+			err = add(t, from, to, t->in->heaps[i].own ? CENSUS_OWN : CENSUS_HEAP);
 		at = to;
 	}
 	if (err || at >= m->end)

@@ -18,6 +18,7 @@ struct pagemap;
 enum census_kind {
 	CENSUS_HEAP,	     /* arenas of malloc: given by the caller */
 	CENSUS_MMAPPED,	     /* malloc's blocks with a mapping each */
+	CENSUS_OWN,	     /* of another allocator: given by the caller */
 	CENSUS_PYTHON,	     /* pymalloc's arenas */
 	CENSUS_JIT,	     /* anonymous and executable */
 	CENSUS_STACK,	     /* of the first thread */
@@ -42,6 +43,7 @@ struct census {
 struct census_heap {
 	uint64_t start, end;
 	bool walked; /* all its chunks were seen */
+	bool own;    /* another allocator's than glibc's */
 };
 
 struct census_input {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "inspect/allocator_ranges.h"
 #include "inspect/memory.h"
 #include "inspect/pagemap.h"
 #include "inspect/procfs.h"
@@ -16,7 +17,7 @@
 
 struct adding {
 	struct explain *out;
-	bool walked;
+	bool walked, own;
 };
 
 static int add_heap(void *arg, uint64_t start, uint64_t end, uint64_t first)
@@ -29,7 +30,7 @@ static int add_heap(void *arg, uint64_t start, uint64_t end, uint64_t first)
 	if (!heaps)
 		return -ENOMEM;
 	e->heaps = heaps;
-	heaps[e->nheaps++] = (struct census_heap){start, end, a->walked};
+	heaps[e->nheaps++] = (struct census_heap){start, end, a->walked, a->own};
 	return 0;
 }
 
@@ -88,9 +89,44 @@ static int walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns
 		if (err == -ENOMEM || err == -ESRCH)
 			return err;
 	}
-	if (out->nheaps)
-		qsort(out->heaps, out->nheaps, sizeof(*out->heaps), by_start);
 	return 0;
+}
+
+/* By address, and each byte once: an allocator's table may be torn, or lie. */
+static void sort_heaps(struct explain *e)
+{
+	size_t n = 0;
+
+	if (e->nheaps)
+		qsort(e->heaps, e->nheaps, sizeof(*e->heaps), by_start);
+	for (size_t i = 0; i < e->nheaps; i++) {
+		struct census_heap h = e->heaps[i];
+
+		if (n && h.start < e->heaps[n - 1].end)
+			h.start = e->heaps[n - 1].end;
+		if (h.start < h.end)
+			e->heaps[n++] = h;
+	}
+	e->nheaps = n;
+}
+
+static int add_own(pid_t pid, struct pagemap *pages, struct allocator_place *place,
+		   struct explain *out)
+{
+	struct adding add = {.out = out, .own = true};
+	struct allocator_ranges ranges = {0};
+	int err = allocator_look(pid, out->modules, place, &out->own);
+
+	out->has_own = !err;
+	out->own_name = out->own.name;
+	if (!err || err == -EAGAIN)
+		err = allocator_survey(pid, out->modules, place, pages, &ranges);
+	out->own_ranges = !err;
+	for (size_t i = 0; !err && i < ranges.n; i++)
+		err = add_heap(&add, ranges.all[i].start, ranges.all[i].end, 0);
+	allocator_ranges_free(&ranges);
+	/* Without its figures the rest is told all the same. */
+	return err == -ENOMEM || err == -ESRCH ? err : 0;
 }
 
 /* The kernel's counter may lack what the census saw; to count costs a tenth of the census. */
@@ -127,18 +163,15 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 	/* Mappings after the heaps: what a heap grew by meanwhile is in both. */
 	if (!err)
 		err = procfs_modules(pid, modules);
-	in.heaps = out->heaps;
-	in.nheaps = out->nheaps;
 	in.mmapped_blocks = out->state.mmapped_blocks;
 	in.mmapped_bytes = out->state.mmapped_bytes;
 	in.mmapped = pins__mmapped;
 	in.arg = out->pins;
 	if (err >= 0) {
-		err = allocator_look(pid, modules, place, &out->own);
-		out->has_own = !err;
-		/* Without its figures the rest is told all the same. */
-		if (err != -ENOMEM && err != -ESRCH)
-			err = 0;
+		err = add_own(pid, pages, place, out);
+		sort_heaps(out);
+		in.heaps = out->heaps;
+		in.nheaps = out->nheaps;
 	}
 	if (!err)
 		err = census_take(&in, &out->census);

@@ -30,7 +30,10 @@ struct explain {
 	const struct pins_site *sites; /* by bytes pinned, largest first */
 	size_t nsites;
 
-	bool has_own; /* of an allocator beside or before glibc's */
+	/* An allocator beside or before glibc's; its name, or NULL.  What it says of itself, if it
+	 * does; the census has its memory apart, if that is known. */
+	const char *own_name;
+	bool has_own, own_ranges;
 	struct allocator_figures own;
 
 	struct modules *modules;   /* as they were then */

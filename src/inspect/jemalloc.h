@@ -17,12 +17,14 @@
 
 #include "inspect/memory.h"
 
+struct allocator_ranges;
 struct modules;
+struct pagemap;
 
 struct jemalloc {
 	struct memory mem;
-	/* Run-time addresses of je_arenas and je_bin_infos. */
-	uint64_t arenas, bin_infos;
+	/* Run-time addresses of je_arenas, je_bin_infos and je_arena_emap_global. */
+	uint64_t arenas, bin_infos, emap;
 };
 
 /* Bytes, summed over its arenas; in its names for them. */
@@ -45,6 +47,10 @@ struct jemalloc_state {
  * -ESRCH, -EPERM, -ENOMEM.
  */
 int jemalloc_read(const struct jemalloc *j, struct jemalloc_state *out);
+
+/* Add the memory that it has: extents with blocks, free ones, and of its own structures.  Where
+ * jemalloc_read has found it.  0, or as allocator_ranges_read. */
+int jemalloc_ranges(const struct jemalloc *j, struct pagemap *pages, struct allocator_ranges *out);
 
 /*
  * Where it is in the process pid, whose mappings are m: in a library by that name, then in the

@@ -10,7 +10,8 @@
 /* JEMALLOC_VERSION of the release, from whose tag it is made. */
 static const char version[] = "5.3.0-0-g54eaed1d8b56b1aa528be3bdd1877e59c56fa90c";
 
-/* Builds without symbols: link-time addresses of je_arenas and je_bin_infos. */
+/* Builds without symbols: link-time addresses of je_arenas, je_bin_infos and je_arena_emap_global.
+ */
 static const struct build {
 	unsigned char id[20];
 	uint64_t at[ALLOCATOR_VARIABLES];
@@ -18,7 +19,7 @@ static const struct build {
     /* Debian 12, libjemalloc2 5.3.0-1, amd64 */
     {{0x1d, 0x51, 0x63, 0xc2, 0x46, 0xdc, 0x9c, 0xd2, 0xb4, 0xd3,
       0x39, 0xf2, 0xac, 0x42, 0xef, 0xd9, 0x5c, 0x6e, 0x0a, 0xe1},
-     {0xcd6c0, 0x2d5c00}},
+     {0xcd6c0, 0x2d5c00, 0xd5aa0}},
 };
 
 static const struct build *known(Elf_Data *notes)
@@ -59,19 +60,21 @@ static bool has_version(Elf *elf)
 
 static int find(struct Elf *elf, bool library, uint64_t at[ALLOCATOR_VARIABLES])
 {
-	struct symbol want[] = {{.name = "je_arenas"}, {.name = "je_bin_infos"}};
+	struct symbol want[] = {
+	    {.name = "je_arenas"}, {.name = "je_bin_infos"}, {.name = "je_arena_emap_global"}};
 	const struct build *b = library ? known_build(elf) : NULL;
 
 	if (b) {
 		memcpy(at, b->at, sizeof(b->at));
 		return 0;
 	}
-	symbols_find(elf, false, want, 2);
-	at[0] = want[0].value;
-	at[1] = want[1].value;
-	if (want[0].n == 1 && want[1].n == 1)
-		return has_version(elf) ? 0 : -ENODATA;
-	return library ? -ENODATA : -ENOENT;
+	symbols_find(elf, false, want, ALLOCATOR_VARIABLES);
+	for (int i = 0; i < ALLOCATOR_VARIABLES; i++) {
+		if (want[i].n != 1)
+			return library ? -ENODATA : -ENOENT;
+		at[i] = want[i].value;
+	}
+	return has_version(elf) ? 0 : -ENODATA;
 }
 
 int jemalloc_locate(pid_t pid, const struct modules *m, struct jemalloc *out)
@@ -80,6 +83,6 @@ int jemalloc_locate(pid_t pid, const struct modules *m, struct jemalloc *out)
 	int err = allocator_file_locate(pid, m, "libjemalloc", find, at);
 
 	if (!err)
-		*out = (struct jemalloc){memory_of(pid), at[0], at[1]};
+		*out = (struct jemalloc){memory_of(pid), at[0], at[1], at[2]};
 	return err;
 }

@@ -24,6 +24,7 @@ struct walk {
 	size_t nheaps;
 	uint64_t used; /* blocks, in all pages: no list is longer */
 	unsigned int steps;
+	struct allocator_ranges *ranges; /* NULL: of no interest */
 	bool torn; /* a list led astray while it was followed: what it freed is not all known */
 };
 
@@ -193,6 +194,8 @@ static int read_segment(struct walk *w, uint64_t at, uint64_t *skip)
 	*skip = (s->segment_slices * MI_SLICE_SIZE + MI_SEGMENT_SIZE - 1) & ~(MI_SEGMENT_SIZE - 1);
 	if (w->out->segments++ == SEGMENTS_MOST)
 		return -E2BIG;
+	if (w->ranges)
+		return allocator_ranges_add(w->ranges, at, at + mapped(s));
 	w->out->reserved += mapped(s);
 	w->out->system += committed(s);
 	/* Kept for later, with nothing in it: its slices are what they were. */
@@ -210,8 +213,8 @@ static int read_segments(struct walk *w)
 	uint64_t at = 0, skip;
 	unsigned int probes = 0;
 
-	for (size_t i = 0; i < w->m->nranges; i++) {
-		const struct mimalloc_range *r = &w->m->ranges[i];
+	for (size_t i = 0; i < w->m->ranges.n; i++) {
+		const struct allocator_range *r = &w->m->ranges.all[i];
 		uint64_t first = (r->start + MI_SEGMENT_SIZE - 1) & ~(MI_SEGMENT_SIZE - 1);
 
 		if (at < first)
@@ -268,22 +271,28 @@ static int read_delayed(struct walk *w, uint64_t heap)
 	return 0;
 }
 
-static int read_once(struct walk *w)
+static int read_cookie(struct walk *w)
 {
 	struct mi_heap h;
 	int err = memory_read(&w->m->mem, w->m->heap_main, &h, sizeof(h));
+
+	for (unsigned int b = 0; !err && b < MI_BINS; b++)
+		if (h.bins[b].block_size != mi_bin_size(b))
+			err = -ENODATA;
+	w->cookie = h.cookie;
+	return err;
+}
+
+static int read_once(struct walk *w)
+{
+	int err = read_cookie(w);
 
 	memset(w->out, 0, sizeof(*w->out));
 	w->nheaps = 0;
 	w->used = w->steps = 0;
 	w->torn = false;
-	for (unsigned int b = 0; !err && b < MI_BINS; b++)
-		if (h.bins[b].block_size != mi_bin_size(b))
-			err = -ENODATA;
-	if (err)
-		return err;
-	w->cookie = h.cookie;
-	err = read_segments(w);
+	if (!err)
+		err = read_segments(w);
 	for (size_t i = 0; !err && i < w->nheaps; i++)
 		err = read_delayed(w, w->heaps[i]);
 	if (!err && !w->out->segments)
@@ -319,6 +328,24 @@ int mimalloc_read(const struct mimalloc *m, struct mimalloc_state *out)
 		torn = w->torn;
 	}
 	free(w->heaps);
+	free(w);
+	return err;
+}
+
+int mimalloc_ranges(const struct mimalloc *m, struct allocator_ranges *out)
+{
+	struct walk *w = calloc(1, sizeof(*w));
+	struct mimalloc_state unused = {0};
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	w->m = m;
+	w->out = &unused;
+	w->ranges = out;
+	err = read_cookie(w);
+	if (!err)
+		err = read_segments(w);
 	free(w);
 	return err;
 }

@@ -16,21 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "inspect/allocator_ranges.h"
 #include "inspect/memory.h"
 
 struct modules;
-
-/* Of addresses, ascending and apart. */
-struct mimalloc_range {
-	uint64_t start, end;
-};
 
 struct mimalloc {
 	struct memory mem;
 	uint64_t heap_main; /* run-time address of _mi_heap_main */
 	/* Of private anonymous memory that can be read and written: where segments may be. */
-	struct mimalloc_range *ranges;
-	size_t nranges;
+	struct allocator_ranges ranges;
 };
 
 struct mimalloc_state {
@@ -47,11 +42,14 @@ struct mimalloc_state {
  * stands in it.  0; -ENOENT (not there), -ENODATA (more than one, or a process that has not
  * allocated yet), or what reading gave.
  */
-int mimalloc_find(const struct memory *m, const struct mimalloc_range *r, uint64_t *heap_main);
+int mimalloc_find(const struct memory *m, const struct allocator_range *r, uint64_t *heap_main);
 
 /* 0; -ENODATA (no such heap), -EAGAIN (it moved so fast that its parts did not fit), -E2BIG (more
  * than it is worth to follow), -ENOMEM, -ESRCH, -EPERM. */
 int mimalloc_read(const struct mimalloc *m, struct mimalloc_state *out);
+
+/* Add the memory of its segments.  As mimalloc_read. */
+int mimalloc_ranges(const struct mimalloc *m, struct allocator_ranges *out);
 
 /* Find it in the process pid, whose mappings are m: heap_main, no ranges yet.  0, -ENOENT (there is
  * none), -ENODATA, ... */

@@ -38,7 +38,7 @@ static int fits(const unsigned char *at)
 	return 1;
 }
 
-int mimalloc_find(const struct memory *m, const struct mimalloc_range *r, uint64_t *heap_main)
+int mimalloc_find(const struct memory *m, const struct allocator_range *r, uint64_t *heap_main)
 {
 	unsigned char *buf = malloc(WINDOW);
 	unsigned int found = 0;
@@ -80,7 +80,7 @@ static int find_main(pid_t pid, const struct modules *m, struct mimalloc *out)
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < modules__count(m); i++) {
 			const struct module *x = modules__at(m, i);
-			struct mimalloc_range r = {x->start, x->end};
+			struct allocator_range r = {x->start, x->end};
 
 			if (!x->inode || !x->write || x->shared ||
 			    !(pass ? !strcmp(x->path, exe) : allocator_file_is(x, "libmimalloc")))
@@ -100,24 +100,19 @@ int mimalloc_locate(pid_t pid, const struct modules *m, struct mimalloc *out)
 
 int mimalloc_survey(struct mimalloc *mi, const struct modules *m)
 {
-	size_t n = modules__count(m);
+	int err = 0;
 
 	mimalloc_release(mi);
-	mi->ranges = calloc(n ? n : 1, sizeof(*mi->ranges));
-	if (!mi->ranges)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < modules__count(m) && !err; i++) {
 		const struct module *x = modules__at(m, i);
 
 		if (!x->inode && x->read && x->write && !x->shared && !x->path[0])
-			mi->ranges[mi->nranges++] = (struct mimalloc_range){x->start, x->end};
+			err = allocator_ranges_add(&mi->ranges, x->start, x->end);
 	}
-	return 0;
+	return err;
 }
 
 void mimalloc_release(struct mimalloc *m)
 {
-	free(m->ranges);
-	m->ranges = NULL;
-	m->nranges = 0;
+	allocator_ranges_free(&m->ranges);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/allocator_ranges.h"
+
 /*
  * gperftools 2.10, src/static_vars.cc: Static's members are one object file's .bss, so their
  * distances are the same in every program and library that links it.  Measured in Debian's
@@ -18,6 +20,10 @@
 /* src/page_heap.h, class PageHeap: stats_ {system_bytes, free_bytes, unmapped_bytes, ...} lies
  * behind the page map and 128 span lists. */
 #define PAGEHEAP_STATS 0x183068
+
+/* Its page map, a TCMalloc_PageMap2 of 35 bits, lies behind a cache of 2^16 words. */
+#define PAGEHEAP_ROOTS 0x80000
+#define ROOTS	       (1u << 17)
 
 /* src/common.h, class SizeMap. */
 #define CLASSES_MAX 128		 /* kClassSizesMax */
@@ -172,4 +178,17 @@ int tcmalloc_read(const struct tcmalloc *t, struct tcmalloc_state *out)
 		before = *out;
 	}
 	return err;
+}
+
+int tcmalloc_ranges(const struct tcmalloc *t, struct pagemap *pages, struct allocator_ranges *out)
+{
+	/* Each word is a struct span's address. */
+	const struct allocator_table table = {.at = t->lock - PAGEHEAP_BELOW + PAGEHEAP_ROOTS,
+					      .roots = ROOTS,
+					      .page_shift = PAGE_SHIFT,
+					      .pointer = UINT64_MAX,
+					      .run = offsetof(struct span, start),
+					      .run_shift = PAGE_SHIFT};
+
+	return allocator_ranges_read(&t->mem, pages, &table, out);
 }

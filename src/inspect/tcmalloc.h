@@ -15,7 +15,9 @@
 
 #include "inspect/memory.h"
 
+struct allocator_ranges;
 struct modules;
+struct pagemap;
 
 struct tcmalloc {
 	struct memory mem;
@@ -42,6 +44,10 @@ struct tcmalloc_state {
  * allocate); -EAGAIN where it moved so fast that its parts did not add up; -EFAULT, -ESRCH, -EPERM.
  */
 int tcmalloc_read(const struct tcmalloc *t, struct tcmalloc_state *out);
+
+/* Add the memory of its spans, in use or free: what it holds but for its own structures.  Where
+ * tcmalloc_read has found it.  0, or as allocator_ranges_read. */
+int tcmalloc_ranges(const struct tcmalloc *t, struct pagemap *pages, struct allocator_ranges *out);
 
 /*
  * Where it is in the process pid, whose mappings are m: in a library by that name, then in the

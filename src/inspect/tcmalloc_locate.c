@@ -14,6 +14,7 @@ static int find(struct Elf *elf, bool library, uint64_t at[ALLOCATOR_VARIABLES])
 	symbols_find(elf, true, want, 2);
 	at[0] = want[0].value;
 	at[1] = want[1].value;
+	at[2] = 0;
 	return want[0].n == 1 && want[1].n == 1 ? 0 : -ENOENT;
 }
 

@@ -27,9 +27,9 @@ def test(fn):
 class Heaps:
     """A fixture with a heap that is hard to read; xml: what it says before it is ready."""
 
-    def __init__(self, mode):
+    def __init__(self, mode, **options):
         self.p = start([os.path.join(harness.BUILD, "fixtures/heaps"), mode],
-                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
         self.pid, self.lines = self.p.pid, Lines(self.p.stdout)
         self.xml = "\n".join(self.lines.until("ready"))
 
@@ -187,6 +187,36 @@ def test_own_jemalloc():
     said, a = own("libjemalloc.so.2")
     equal(a, {"name": "jemalloc", "quality": "exact", "held_bytes": said["stats.mapped"],
               "in_use_bytes": said["stats.allocated"]}, "its own figures")
+
+
+def own_waterfall(name, library):
+    """Its memory is told from other mappings; what the probes saw of it is a line to the byte."""
+    found = glob.glob("/usr/lib/*/" + library) + glob.glob("/usr/lib64/" + library)
+    if not found:
+        harness.skip("%s is not installed" % library)
+    p = Heaps("aligned", env=dict(os.environ, LD_PRELOAD=found[0]))
+    w = Watch(p.pid)
+    p.tell()
+    equal(p.lines.next("full"), "full", "the fixture's line")
+    r = looked_at(w)
+    w.end_exactly()
+    explained(r, p.pid)
+    seen, a = 7 * 1000003, r["allocator"]["own"]
+    equal((a["name"], r["outstanding_bytes"]), (name, seen), "name, and bytes outstanding")
+    equal(line_of(r, "live blocks seen, in " + name), seen, "of them live")
+    older = line_of(r, "older blocks, rounding, in " + name)
+    check(seen + older <= a["in_use_bytes"] <= a["held_bytes"], "%s %s" % (a, r["waterfall"]))
+    # And without probes: nothing has moved since.
+    r = explain(p.pid)
+    equal((r["allocator"]["own"], line_of(r, "live blocks, in " + name)), (a, seen + older),
+          "without probes")
+    check(line_of(r, "other anonymous mappings") < 3 << 20, "%s" % r["waterfall"])
+
+
+for name, library in (("jemalloc", "libjemalloc.so.2"), ("tcmalloc", "libtcmalloc_minimal.so.4"),
+                      ("mimalloc", "libmimalloc.so.2")):
+    TESTS["test_own_waterfall[%s]" % name] = \
+        lambda name=name, library=library: own_waterfall(name, library)
 
 
 @test

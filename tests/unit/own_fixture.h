@@ -11,9 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inspect/allocator_ranges.h"
 #include "inspect/glibc_cache.h"
 #include "inspect/machine_heap.h"
 #include "inspect/memory.h"
+#include "inspect/pagemap.h"
 #include "inspect/procfs.h"
 #include "model/modules.h"
 
@@ -97,6 +99,20 @@ static inline struct modules *own_modules(const struct own *o)
 	if (!m || procfs_modules(o->pid, m) < 0)
 		abort();
 	return m;
+}
+
+/* Of ranges that are apart; more: they touch or overlap. */
+static inline uint64_t own_sum(const struct allocator_ranges *r)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		for (size_t k = 0; k < i; k++)
+			assert_true(r->all[i].end <= r->all[k].start ||
+				    r->all[k].end <= r->all[i].start);
+		sum += r->all[i].end - r->all[i].start;
+	}
+	return sum;
 }
 
 /* One that is in the program is looked for once its glibc is found to hold nothing. */

@@ -187,6 +187,55 @@ static void test_other_allocator(void **state)
 	assert_int_equal(line(&a, "anonymous memory, the allocator's in it", "exact"), 90 * MIB);
 }
 
+/* One that tells of itself, and whose memory is known: 60 MiB resident of it. */
+static void test_own_allocator(void **state)
+{
+	struct explain e = {.rss = 100 * MIB,
+			    .own_name = "tcmalloc",
+			    .has_own = true,
+			    .own_ranges = true,
+			    .own = {.name = "tcmalloc", .system = 80 * MIB, .in_use = 47 * MIB}};
+	struct account_input in = {.explain = &e, .outstanding = 31 * MIB};
+	struct account a;
+
+	(void)state;
+	e.census.kind[CENSUS_OWN].resident = 60 * MIB;
+	e.census.kind[CENSUS_ANON].resident = 29 * MIB;
+	e.census.kind[CENSUS_FILE].resident = 11 * MIB;
+	account_make(&in, &a);
+	sums(&a, &e);
+	assert_int_equal(line(&a, "live blocks, in tcmalloc", "estimated"), 47 * MIB);
+	assert_int_equal(line(&a, "free or overhead, in tcmalloc", "estimated"), 13 * MIB);
+	assert_int_equal(line(&a, "other anonymous mappings", "exact"), 29 * MIB);
+	assert_int_equal(line(&a, "unexplained", "exact"), 0);
+
+	/* Of what the ledger has, a walk found 2 MiB in glibc's heap. */
+	in.probes = true;
+	e.totals.seen = 2 * MIB;
+	account_make(&in, &a);
+	sums(&a, &e);
+	assert_int_equal(line(&a, "live blocks seen, in tcmalloc", "estimated"), 29 * MIB);
+	assert_int_equal(line(&a, "older blocks, rounding, in tcmalloc", "estimated"), 18 * MIB);
+	in.degraded = true;
+	account_make(&in, &a);
+	assert_int_equal(line(&a, "live blocks seen, in tcmalloc", "degraded"), 29 * MIB);
+
+	/* Blocks that were never touched: no more than what is resident. */
+	e.own.in_use = 70 * MIB;
+	in.outstanding = 200 * MIB;
+	account_make(&in, &a);
+	sums(&a, &e);
+	assert_int_equal(line(&a, "live blocks seen, in tcmalloc", "degraded"), 60 * MIB);
+	assert_int_equal(line(&a, "older blocks, rounding, in tcmalloc", "degraded"), -1);
+	assert_int_equal(line(&a, "free or overhead, in tcmalloc", "estimated"), -1);
+
+	/* Its counters tore. */
+	e.has_own = false;
+	account_make(&in, &a);
+	sums(&a, &e);
+	assert_int_equal(line(&a, "tcmalloc's memory, in use or free", "degraded"), 60 * MIB);
+}
+
 static void test_advice(void **state)
 {
 	struct explain e = usual();
@@ -237,9 +286,8 @@ static void test_advice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_lines),
-	    cmocka_unit_test(test_torn),
-	    cmocka_unit_test(test_other_allocator),
+	    cmocka_unit_test(test_lines),	    cmocka_unit_test(test_torn),
+	    cmocka_unit_test(test_other_allocator), cmocka_unit_test(test_own_allocator),
 	    cmocka_unit_test(test_advice),
 	};
 

@@ -16,7 +16,9 @@
 
 static void same(const char *program, const char *preload)
 {
+	struct allocator_ranges ranges = {0};
 	struct jemalloc_state s;
+	struct pagemap *pages;
 	struct modules *m;
 	struct jemalloc j;
 	struct own o;
@@ -35,6 +37,12 @@ static void same(const char *program, const char *preload)
 	/* Each thread has an arena, and so have blocks of 8 MiB and more: one of 40 MiB. */
 	assert_true(s.in_use > 40u << 20);
 	assert_int_equal(s.narenas, 5);
+	/* Its memory, by its table of pages, is what it counts. */
+	assert_int_equal(pagemap__new(o.pid, &pages), 0);
+	assert_int_equal(jemalloc_ranges(&j, pages, &ranges), 0);
+	assert_int_equal(own_sum(&ranges), s.system + own_says(&o, "stats.retained"));
+	allocator_ranges_free(&ranges);
+	pagemap__free(pages);
 	modules__free(m);
 	own_end(&o);
 }
@@ -105,7 +113,9 @@ static void test_none(void **state)
 static void test_damaged(void **state)
 {
 	static const int ends[] = {0, -ENODATA, -EAGAIN, -EFAULT};
+	struct allocator_ranges ranges = {0};
 	unsigned int seen[4] = {0};
+	struct pagemap *pages;
 	struct modules *m;
 	struct jemalloc j;
 	struct own o;
@@ -115,6 +125,7 @@ static void test_damaged(void **state)
 		skip();
 	m = own_modules(&o);
 	assert_int_equal(jemalloc_locate(o.pid, m, &j), 0);
+	assert_int_equal(pagemap__new(o.pid, &pages), 0);
 	for (uint64_t i = 0; i < 3000; i++) {
 		struct damage d = {.real = memory_of(o.pid), .seed = i, .odds = 8000};
 		struct jemalloc_state s;
@@ -122,6 +133,12 @@ static void test_damaged(void **state)
 		int err;
 
 		j.mem = (struct memory){.read = damage_read, .pid = o.pid, .arg = &d};
+		/* What its tables say then can take longer to follow. */
+		if (i % 50 == 0) {
+			err = jemalloc_ranges(&j, pages, &ranges);
+			assert_true(!err || err == -E2BIG);
+			allocator_ranges_free(&ranges);
+		}
 		err = jemalloc_read(&j, &s);
 		for (end = 0; end < 4 && ends[end] != err; end++)
 			;
@@ -133,6 +150,7 @@ static void test_damaged(void **state)
 	}
 	/* Each of its ends was come to: the damage was neither too little nor too much. */
 	assert_true(seen[0] && seen[1] && seen[2] && seen[3]);
+	pagemap__free(pages);
 	modules__free(m);
 	own_end(&o);
 }

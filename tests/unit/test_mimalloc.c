@@ -20,6 +20,7 @@
 
 static void same(const char *program, const char *preload)
 {
+	struct allocator_ranges ranges = {0};
 	struct mimalloc_state s;
 	struct modules *m;
 	struct mimalloc mi;
@@ -39,6 +40,9 @@ static void same(const char *program, const char *preload)
 	assert_int_equal(s.reserved, 4 * (32u << 20) + (44u << 20));
 	/* Besides segments it commits two pages for each further thread's heap. */
 	assert_int_equal(s.system + 3 * 8192, own_says(&o, "committed"));
+	assert_int_equal(mimalloc_ranges(&mi, &ranges), 0);
+	assert_int_equal(own_sum(&ranges), s.reserved);
+	allocator_ranges_free(&ranges);
 	mimalloc_release(&mi);
 	modules__free(m);
 	own_end(&o);

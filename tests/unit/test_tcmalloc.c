@@ -16,7 +16,9 @@
 
 static void same(const char *program, const char *preload)
 {
+	struct allocator_ranges ranges = {0};
 	struct tcmalloc_state s;
+	struct pagemap *pages;
 	struct modules *m;
 	struct tcmalloc t;
 	struct own o;
@@ -37,6 +39,12 @@ static void same(const char *program, const char *preload)
 	/* What it holds is more than the one block of 40 MiB, and free memory was seen in each
 	 * place that has some. */
 	assert_true(s.in_use > 40u << 20 && s.page_free && s.central_free && s.thread_free);
+	/* Its memory, by its table of pages, is what it counts. */
+	assert_int_equal(pagemap__new(o.pid, &pages), 0);
+	assert_int_equal(tcmalloc_ranges(&t, pages, &ranges), 0);
+	assert_int_equal(own_sum(&ranges), s.system);
+	allocator_ranges_free(&ranges);
+	pagemap__free(pages);
 	modules__free(m);
 	own_end(&o);
 }
@@ -99,7 +107,9 @@ static void test_none(void **state)
 static void test_damaged(void **state)
 {
 	static const int ends[] = {0, -ENODATA, -EAGAIN, -EFAULT};
+	struct allocator_ranges ranges = {0};
 	unsigned int seen[4] = {0};
+	struct pagemap *pages;
 	struct modules *m;
 	struct tcmalloc t;
 	struct own o;
@@ -109,6 +119,7 @@ static void test_damaged(void **state)
 		skip();
 	m = own_modules(&o);
 	assert_int_equal(tcmalloc_locate(o.pid, m, &t), 0);
+	assert_int_equal(pagemap__new(o.pid, &pages), 0);
 	for (uint64_t i = 0; i < 3000; i++) {
 		uint32_t end;
 		struct damage d = {.real = memory_of(o.pid), .seed = i, .odds = 8000};
@@ -116,6 +127,12 @@ static void test_damaged(void **state)
 		int err;
 
 		t.mem = (struct memory){.read = damage_read, .pid = o.pid, .arg = &d};
+		/* What its tables say then can take longer to follow. */
+		if (i % 50 == 0) {
+			err = tcmalloc_ranges(&t, pages, &ranges);
+			assert_true(!err || err == -E2BIG);
+			allocator_ranges_free(&ranges);
+		}
 		err = tcmalloc_read(&t, &s);
 		for (end = 0; end < 4 && ends[end] != err; end++)
 			;
@@ -127,6 +144,7 @@ static void test_damaged(void **state)
 	/* Each of its ends but the last was come to: the damage was neither too little nor too
 	 * much. */
 	assert_true(seen[0] && seen[1] && seen[2]);
+	pagemap__free(pages);
 	modules__free(m);
 	own_end(&o);
 }
