@@ -204,6 +204,12 @@ $(BUILD)/bench/%: tests/bench/%.c $(PURE:%.c=$(BUILD)/obj/%.o) $(GEN).o | $(SKEL
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra $(INCLUDE) -o $@ $(filter-out %.bpf.o,$^) $(LIBS)
 
+$(BUILD)/bench/tracer.so: tests/bench/tracer.c tests/bench/trace.h
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -Wshadow -fPIC -shared -fno-builtin -fno-optimize-sibling-calls -o $@ $<
+$(BUILD)/unit/test_replay: | $(BUILD)/bench/tracer.so
+
 $(BUILD)/bench/bench_drain: $(BUILD)/obj/src/probe/rings.o $(BUILD)/bench/flood.bpf.o
 $(BUILD)/bench/flood.bpf.o: tests/bench/flood.bpf.c
 	$(call say,BPF,$<)

@@ -294,7 +294,8 @@ struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint
 	enter(d);
 	p = processes__get(d->processes, id);
 	if (p && p->ledger) {
-		if (!ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly))
+		if (!ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly) &&
+		    !ledger__births(p->ledger, &seen->births, &seen->nbirths))
 			b = ledger__blocks(p->ledger);
 		*execs = p->execs;
 		*seconds = ledger__seconds(p->ledger, clock_now_ns());

@@ -65,12 +65,14 @@ struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint6
 /*
  * The live blocks of a process as they are now (ledger.h), for one to look them up while the drain
  * goes on; to be given back.  *execs: of which program; *seconds: when a block of now is born. NULL
- * where memory is out.  *seen: how much was seen when; free(seen->spans).
+ * where memory is out.  *seen: how much was seen when; free(seen->spans), free(seen->births).
  */
 struct drain_seen {
 	bool partly; /* not every call all the time */
 	struct seen_span *spans;
 	size_t n;
+	struct birth *births; /* births.h */
+	size_t nbirths;
 };
 struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *seconds,
 			     struct drain_seen *seen);

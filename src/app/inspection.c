@@ -205,7 +205,8 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs, bool fir
 		return -ENOMEM;
 	if (d)
 		l.blocks = drain__blocks(d, i->id, execs, &l.seconds, &seen);
-	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n);
+	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n,
+			     seen.births, seen.nbirths);
 	if (!err)
 		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor, &i->place,
 				   d || first ? LIVE_BUDGET_NS : 0, d || first ? &ledger : NULL,

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "app/sampling.h"
 #include "inspect/explain.h"
+#include "model/sampling.h"
 
 struct drain;
 struct modules;

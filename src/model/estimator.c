@@ -6,25 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/ledger.h"
+#include "model/births.h"
 #include "model/seen.h"
+#include "model/share.h"
 
 #define STEP	  16u
+#define HEADER	  8u /* of a chunk: it ends in the next one */
 #define SMALLEST  32u
 #define SMALL_MAX 1040u
 #define SMALL	  ((SMALL_MAX - SMALLEST) / STEP + 1)
 
 /* Of a normal distribution: nine in ten are within this many standard deviations. */
 #define NINETY 1.645
-/*
- * What the samples' own scatter does not show, as found on traces of real programs
- * (tests/bench/estimate.c): their error bars then hold nine times in ten.  Samples whose address
- * was freed and given out again without anybody seeing it cannot be told from others.  And a site
- * may have had a burst that no window saw: as large as the usual, once or twice.
- */
-#define REUSE  0.12
-#define UNSEEN 2
-
 /* What one site's samples of one class and one second come to. */
 struct unit {
 	uint32_t class, site, second, n;
@@ -32,14 +25,10 @@ struct unit {
 	double bytes, chunks;
 };
 
-struct total {
-	double heap, heap_blocks; /* chunk bytes, as the walk has them */
-	double known;		  /* of these, blocks that stand for themselves */
-	double older;
-};
-
 struct estimator {
-	struct total total[ESTIMATOR_CLASSES];
+	struct share_class total[ESTIMATOR_CLASSES];
+	struct birth *births; /* by class and site; the caller's */
+	size_t nbirths;
 	struct unit *units;
 	size_t n, room;
 };
@@ -66,6 +55,11 @@ unsigned int estimator_class(uint64_t size)
 	log = 63u - (unsigned int)__builtin_clzll(size);
 	class = SMALL + (log - 10) * 4 + (unsigned int)(size >> (log - 2) & 3);
 	return class < ESTIMATOR_CLASSES ? class : ESTIMATOR_CLASSES - 1;
+}
+
+unsigned int estimator_class_of(uint64_t bytes)
+{
+	return estimator_class((bytes + HEADER + STEP - 1) & ~(uint64_t)(STEP - 1));
 }
 
 void estimator__older(struct estimator *e, const uint64_t *bytes)
@@ -145,118 +139,79 @@ int estimator__chunk(struct estimator *e, uint64_t size, const struct estimator_
 	unsigned int class = estimator_class(size);
 	struct unit u = {.class = class, .n = 1, .chunks = (double)size};
 
-	e->total[class].heap += (double)size;
-	e->total[class].heap_blocks++;
+	e->total[class].bytes += (double)size;
+	e->total[class].blocks++;
 	if (!b)
 		return 0;
 	u.site = b->site;
 	u.weight = b->weight;
 	u.bytes = (double)b->size;
-	if (b->weight <= SEEN_ALL) {
-		/* When it was born does not matter. */
-		e->total[class].known += (double)size;
-		u.weight = SEEN_ALL;
-	} else {
+	/* Of one that stands for itself it does not matter when it was born. */
+	if (b->weight > SEEN_ALL)
 		u.second = b->second;
-	}
+	else
+		u.weight = SEEN_ALL;
 	return add(e, &u);
 }
 
-/* ---- sharing out ---- */
-
-/* A class's samples: what they stand for in all, and what one of their chunk bytes is worth. */
-struct share {
-	double chunks;	/* weighted */
-	double squares; /* of the units' weighted chunks */
-	double units;
-	double scale;
-};
-
-static void shares(const struct estimator *e, struct share *out, double *nobodys)
+static int by_class_and_site(const void *a, const void *b)
 {
-	memset(out, 0, ESTIMATOR_CLASSES * sizeof(*out));
-	for (size_t i = 0; i < e->n; i++) {
-		const struct unit *u = &e->units[i];
-		double chunks = u->weight * u->chunks;
+	const struct birth *x = a, *y = b;
 
-		if (u->weight <= SEEN_ALL)
-			continue;
-		out[u->class].chunks += chunks;
-		out[u->class].squares += chunks * chunks;
-		out[u->class].units++;
-	}
-	*nobodys = 0;
-	for (unsigned int i = 0; i < ESTIMATOR_CLASSES; i++) {
-		const struct total *t = &e->total[i];
-		double rest = t->heap - t->known, older = t->older < rest ? t->older : rest;
-
-		if (rest <= 0)
-			continue;
-		if (out[i].chunks > 0)
-			out[i].scale = (rest - older) / out[i].chunks;
-		*nobodys += out[i].chunks > 0 ? older : rest;
-	}
+	if (x->class != y->class)
+		return x->class < y->class ? -1 : 1;
+	return (x->site > y->site) - (x->site < y->site);
 }
 
-/* A site's part of a class: the units from *i on that are of both. */
-struct part {
-	uint32_t site;
-	double bytes, blocks, least, variance;
-	bool exact;
-};
+void estimator__births(struct estimator *e, struct birth *births, size_t n)
+{
+	if (n)
+		qsort(births, n, sizeof(*births), by_class_and_site);
+	e->births = births;
+	e->nbirths = n;
+	for (size_t i = 0; i < n; i++)
+		if (births[i].class < SMALL)
+			e->total[births[i].class].births += births[i].blocks / SEEN_ALL;
+}
 
-static struct part part_of(const struct estimator *e, const struct share *shares, size_t *i)
+static struct share_part part_of(const struct estimator *e, size_t *i)
 {
 	const struct unit *first = &e->units[*i];
-	const struct share *s = &shares[first->class];
-	struct part p = {.site = first->site, .exact = true};
-	double chunks = 0, bytes = 0, squares = 0, worth, portion, own, few;
+	const struct birth key = {.site = first->site, .class = first->class}, *births;
+	struct share_part p = {.class = first->class, .site = first->site, .real = 1};
 
 	for (; *i < e->n; ++*i) {
 		const struct unit *u = &e->units[*i];
+		double weight = u->weight / SEEN_ALL;
+		struct sum *s = u->weight <= SEEN_ALL ? &p.exact : &p.samples;
 
 		if (u->class != first->class || u->site != first->site)
 			break;
-		p.least += u->bytes;
-		if (u->weight <= SEEN_ALL) {
-			p.bytes += u->bytes;
-			p.blocks += u->n;
+		s->blocks += weight * u->n;
+		s->bytes += weight * u->bytes;
+		s->chunks += weight * u->chunks;
+		if (s == &p.exact)
 			continue;
-		}
-		p.exact = false;
-		chunks += u->weight * u->chunks;
-		bytes += u->weight * u->bytes;
-		p.blocks += s->scale * u->weight * u->n;
-		squares += u->weight * u->chunks * u->weight * u->chunks;
+		p.squares += weight * u->chunks * weight * u->chunks;
+		p.units++;
 	}
-	if (p.exact)
-		return p;
-	worth = bytes / chunks;
-	portion = chunks / s->chunks;
-	p.bytes += s->scale * bytes;
-	own = (1 - portion) * (1 - portion) * squares +
-	      portion * portion * (s->squares > squares ? s->squares - squares : 0);
-	own += UNSEEN * (1 - portion) * s->squares / s->units;
-	/* One or two units say little of how units differ: as Student's distribution is wider. */
-	few = 1 + squares / (chunks * chunks);
-	p.variance = worth * worth * s->scale * s->scale * own * few * few;
-	/* And what nobody has been seen to hold may be of those who were not. */
-	own = s->scale * bytes / (s->units + 1);
-	p.variance += own * own;
-	/* Addresses used again: as if that part of the class were anybody's. */
-	own = REUSE * s->scale * bytes * sqrt(1 - portion);
-	p.variance += own * own;
+	births = e->nbirths ? bsearch(&key, e->births, e->nbirths, sizeof(key), by_class_and_site)
+			    : NULL;
+	if (births)
+		p.births = births->blocks / SEEN_ALL;
+	if (p.births < p.samples.blocks + p.exact.blocks)
+		p.births = p.samples.blocks + p.exact.blocks;
 	return p;
 }
 
 static int by_site(const void *a, const void *b)
 {
-	const struct part *x = a, *y = b;
+	const struct share_part *x = a, *y = b;
 
 	return (x->site > y->site) - (x->site < y->site);
 }
 
-static void gather(struct estimates *out, const struct part *parts, size_t n)
+static void gather(struct estimates *out, const struct share_part *parts, size_t n)
 {
 	for (size_t i = 0; i < n;) {
 		struct estimate *s = &out->sites[out->n++];
@@ -264,11 +219,11 @@ static void gather(struct estimates *out, const struct part *parts, size_t n)
 
 		*s = (struct estimate){.site = parts[i].site, .exact = true};
 		for (; i < n && parts[i].site == s->site; i++) {
-			s->bytes += parts[i].bytes;
-			s->blocks += parts[i].blocks;
-			s->exact &= parts[i].exact;
+			s->bytes += parts[i].exact.bytes + parts[i].samples.bytes;
+			s->blocks += parts[i].exact.blocks + parts[i].samples.blocks;
+			s->exact &= parts[i].variance <= 0;
 			variance += parts[i].variance;
-			least += parts[i].exact ? parts[i].bytes : 0;
+			least += parts[i].exact.bytes;
 		}
 		s->low = s->bytes - NINETY * sqrt(variance);
 		s->high = s->bytes + NINETY * sqrt(variance);
@@ -281,88 +236,33 @@ static void gather(struct estimates *out, const struct part *parts, size_t n)
 
 int estimator__finish(struct estimator *e, struct estimates *out)
 {
-	struct share *s = malloc(ESTIMATOR_CLASSES * sizeof(*s));
-	struct part *parts;
-	size_t n = 0;
+	struct share_part *parts;
+	size_t n = 0, i;
 
 	memset(out, 0, sizeof(*out));
 	compact(e);
 	parts = calloc(e->n + 1, sizeof(*parts));
 	out->sites = calloc(e->n + 1, sizeof(*out->sites));
-	if (s && parts && out->sites) {
-		shares(e, s, &out->nobodys);
-		for (size_t i = 0; i < e->n;)
-			parts[n++] = part_of(e, s, &i);
-		qsort(parts, n, sizeof(*parts), by_site);
-		gather(out, parts, n);
+	if (!parts || !out->sites) {
+		free(parts);
+		estimates_free(out);
+		return -ENOMEM;
 	}
-	free(s);
+	for (i = 0; i < e->n;)
+		parts[n++] = part_of(e, &i);
+	for (i = 0; i < ESTIMATOR_CLASSES; i++)
+		out->nobodys += e->total[i].bytes;
+	for (i = 0; i < n;) {
+		struct share_class *class = &e->total[parts[i].class];
+		size_t k = i;
+
+		while (k < n && parts[k].class == parts[i].class)
+			k++;
+		out->nobodys += share_out(class, &parts[i], k - i) - class->bytes;
+		i = k;
+	}
+	qsort(parts, n, sizeof(*parts), by_site);
+	gather(out, parts, n);
 	free(parts);
-	if (s && parts && out->sites)
-		return 0;
-	estimates_free(out);
-	return -ENOMEM;
-}
-
-void estimates_free(struct estimates *e)
-{
-	free(e->sites);
-	*e = (struct estimates){0};
-}
-
-/* ---- into a snapshot ---- */
-
-static int by_id(const void *a, const void *b)
-{
-	const struct estimate *x = a, *y = b;
-
-	return (x->site > y->site) - (x->site < y->site);
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-	const struct snapshot_site *x = a, *y = b;
-
-	if (x->bytes != y->bytes)
-		return x->bytes < y->bytes ? 1 : -1;
-	if (x->stack != y->stack)
-		return x->stack > y->stack ? 1 : -1;
-	return (x->kind > y->kind) - (x->kind < y->kind);
-}
-
-void estimates_apply(const struct estimates *e, struct snapshot *s, size_t top, uint64_t min_bytes)
-{
-	size_t kept = 0;
-
-	s->outstanding_bytes = s->outstanding_blocks = 0;
-	s->sites_total = 0;
-	for (size_t i = 0; i < s->nsites; i++) {
-		struct snapshot_site *site = &s->sites[i];
-		const struct estimate key = {.site = site->site},
-				      *found =
-					  site->kind != REPORT_HEAP || !e->n
-					      ? NULL
-					      : bsearch(&key, e->sites, e->n, sizeof(key), by_id);
-
-		if (site->kind == REPORT_HEAP) {
-			if (!found)
-				continue;
-			site->bytes = (uint64_t)(found->bytes + 0.5);
-			site->blocks = (uint64_t)(found->blocks + 0.5);
-			site->low = (uint64_t)found->low;
-			site->high = (uint64_t)(found->high + 0.5);
-			site->estimated = !found->exact;
-			s->outstanding_bytes += site->bytes;
-			s->outstanding_blocks += site->blocks;
-		}
-		s->sites_total++;
-		s->sites[kept++] = *site;
-	}
-	qsort(s->sites, kept, sizeof(*s->sites), by_bytes);
-	s->nsites = s->hidden_bytes = 0;
-	for (size_t i = 0; i < kept; i++)
-		if (s->sites[i].bytes >= min_bytes && (!top || i < top))
-			s->nsites++;
-		else
-			s->hidden_bytes += s->sites[i].bytes;
+	return 0;
 }

@@ -19,6 +19,7 @@
 
 #define ESTIMATOR_CLASSES 256
 
+struct birth;
 struct estimator;
 struct snapshot;
 
@@ -29,8 +30,16 @@ void estimator__free(struct estimator *e);
  * doubling above. */
 unsigned int estimator_class(uint64_t chunk_size);
 
+/* Of the chunk that malloc gives for so many bytes. */
+unsigned int estimator_class_of(uint64_t bytes);
+
 /* What was held before anything was seen, chunk bytes by class: not the samples'. */
 void estimator__older(struct estimator *e, const uint64_t *bytes_by_class);
+
+/* What blocks there were in windows and were not seen to go, of which the samples are what is left;
+ * sorted here, and needed until the end.  Without them no sample is taken for one that is gone and
+ * whose address is used again. */
+void estimator__births(struct estimator *e, struct birth *births, size_t n);
 
 struct estimator_block {
 	uint32_t site;

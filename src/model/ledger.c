@@ -68,7 +68,8 @@ struct ledger *ledger__fork(const struct ledger *l)
 	if (child->sites)
 		child->mappings = mappings__copy(l->mappings, on_mapped_site, child->sites);
 	if (!child->pending || !child->blocks || !child->mappings ||
-	    seen_copy(&child->seen, &l->seen)) {
+	    seen_copy(&child->seen, &l->seen) ||
+	    (l->births && !(child->births = births__fork(l->births)))) {
 		ledger__free(child);
 		return NULL;
 	}
@@ -85,6 +86,7 @@ void ledger__free(struct ledger *l)
 	blocks__free(l->blocks);
 	pending__free(l->pending);
 	seen_free(&l->seen);
+	births__free(l->births);
 	free(l);
 }
 
@@ -122,7 +124,7 @@ static int put(struct ledger *l, const struct block *blk)
 	l->outstanding_blocks++;
 	sites__change(l->sites, blk->site, REPORT_HEAP, (int64_t)blk->size, 1);
 	sites__allocated(l->sites, blk->site, REPORT_HEAP, blk->size, 1);
-	return 0;
+	return ledger_born(l, blk);
 }
 
 uint32_t ledger__seconds(const struct ledger *l, uint64_t time)
@@ -147,8 +149,10 @@ static int take(struct ledger *l, uint64_t addr)
 	struct block blk;
 	int err = blocks__take(l->blocks, addr, &blk);
 
-	if (!err)
+	if (!err) {
 		forget(l, &blk);
+		return ledger_died(l, &blk);
+	}
 	if (err == -ENOENT) {
 		l->older_freed_blocks += !l->seen.ever_less;
 		err = 0;
@@ -250,6 +254,7 @@ static int on_realloc_end(struct ledger *l, const struct hw_realloc_end *e)
 		err = p.known ? unpark(l, &p.block) : 0;
 	} else if (p.known) {
 		forget(l, &p.block);
+		err = ledger_died(l, &p.block);
 	} else {
 		l->older_freed_blocks += !l->seen.ever_less;
 	}
@@ -276,7 +281,7 @@ static int apply(struct ledger *l, const union wire_event *ev)
 	case HW_REALLOC_END:
 		return on_realloc_end(l, ev->realloc_end);
 	case HW_LEVEL:
-		return seen_apply(&l->seen, ev->level, ledger__seconds(l, ev->hdr->time));
+		return ledger_level(l, ev->level);
 	}
 	return ledger_vm_apply(l, ev);
 }
@@ -372,7 +377,7 @@ size_t ledger__memory(const struct ledger *l)
 {
 	struct mapping_totals t;
 	size_t sum = sizeof(*l) + blocks__memory(l->blocks) + sites__memory(l->sites) +
-		     pending__memory(l->pending);
+		     pending__memory(l->pending) + (l->births ? births__memory(l->births) : 0);
 
 	/* mappings.h does not say; an extent is a struct mapping, near enough. */
 	mappings__totals(l->mappings, &t);

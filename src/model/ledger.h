@@ -104,6 +104,10 @@ struct seen_span;
  * ever less than all; free(*spans).  0 or -ENOMEM. */
 int ledger__spans(const struct ledger *l, struct seen_span **spans, size_t *n, bool *partly);
 
+/* What was born in windows (births.h), for the caller to free.  0 or -ENOMEM. */
+struct birth;
+int ledger__births(const struct ledger *l, struct birth **births, size_t *n);
+
 /* The live blocks as they are now, shared until one of the two changes (blocks.h says what that
  * means for threads).  Owned by the caller: blocks__free.  NULL where memory is out. */
 struct blocks *ledger__blocks(const struct ledger *l);

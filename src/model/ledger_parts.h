@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "model/births.h"
 #include "model/blocks.h"
 #include "model/ledger.h"
 #include "model/mappings.h"
@@ -29,10 +30,17 @@ struct ledger {
 	/* By a hash of the address, the last one first; 0: none. */
 	uint64_t freed[LEDGER_FREED_SETS][LEDGER_FREED_WAYS];
 	struct seen seen;
+	struct births *births; /* once not all is seen; NULL: all was */
 };
 
 /* Apply a record of a mapping; any other changes nothing.  0 or -errno. */
 int ledger_vm_apply(struct ledger *l, const union wire_event *ev);
+
+/* ledger_births.c: a block was put into the table, or seen to go from it; and how much is seen from
+ * here on.  0 or -ENOMEM. */
+int ledger_born(struct ledger *l, const struct block *blk);
+int ledger_died(struct ledger *l, const struct block *blk);
+int ledger_level(struct ledger *l, const struct hw_level *e);
 
 /* The END of what this thread was in the middle of is lost. */
 void ledger_settle(struct ledger *l, const struct pending_call *p);

@@ -5,11 +5,13 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include "model/births.h"
 #include "model/estimator.h"
 #include "model/seen.h"
 
@@ -116,12 +118,58 @@ static void test_weights(void **state)
 	estimator__free(e);
 }
 
+/* Of 80 blocks 70 are one site's, of which one in ten was seen; the other has 10, and seems to have
+ * 5 more samples, whose addresses are used again, of a million that are gone. */
+static void used_again(bool told, struct estimates *out)
+{
+	const struct estimator_block kept = {3, 41, 10 * SEEN_ALL, 1},
+				     gone = {5, 53, 10 * SEEN_ALL, 2};
+	struct birth births[] = {{.site = 5, .class = 2, .blocks = 1e6 * SEEN_ALL},
+				 {.site = 3, .class = 2, .blocks = 70 * SEEN_ALL}};
+	struct estimator *e = estimator__new();
+
+	assert_non_null(e);
+	assert_int_equal(estimator_class(CHUNK), 2);
+	assert_int_equal(estimator_class_of(41), 2);
+	assert_int_equal(estimator_class_of(56), 2);
+	assert_int_equal(estimator_class_of(57), 3);
+	if (told)
+		estimator__births(e, births, 2);
+	for (int i = 0; i < 80; i++)
+		assert_int_equal(estimator__chunk(e, CHUNK,
+						  i < 7	   ? &kept
+						  : i < 13 ? &gone
+							   : NULL),
+				 0);
+	assert_int_equal(estimator__finish(e, out), 0);
+	assert_int_equal(out->n, 2);
+	assert_float_equal(out->blocks, 80, 1e-9);
+	estimator__free(e);
+}
+
+static void test_used_again(void **state)
+{
+	struct estimates out;
+
+	(void)state;
+	used_again(true, &out);
+	assert_float_equal(out.sites[0].blocks, 70, 0.01);
+	assert_float_equal(out.sites[1].blocks, 10, 0.01);
+	assert_float_equal(out.sites[0].bytes, 70 * 41, 0.5);
+	estimates_free(&out);
+	used_again(false, &out);
+	assert_float_equal(out.sites[0].blocks, 80 * 7 / 13.0, 1e-9);
+	assert_float_equal(out.sites[1].blocks, 80 * 6 / 13.0, 1e-9);
+	estimates_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_average),
 	    cmocka_unit_test(test_bars),
 	    cmocka_unit_test(test_weights),
+	    cmocka_unit_test(test_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

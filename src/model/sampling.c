@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "app/sampling.h"
+#include "model/sampling.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/log.h"
 
 /* A chunk has the bytes asked for, a header, and what rounding and a rest too small for a chunk of
  * its own add (glibc, malloc/malloc.c: MINSIZE is 32). */
@@ -19,15 +17,18 @@ void sampling_free(struct sampling *s)
 }
 
 int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
-		   struct seen_span *spans, size_t nspans)
+		   struct seen_span *spans, size_t nspans, struct birth *births, size_t nbirths)
 {
 	*l = (struct sampling_look){.kept = kept,
 				    .partly = partly,
 				    .spans = spans,
 				    .nspans = nspans,
+				    .births = births,
 				    .random = 0x9e3779b97f4a7c15ull};
 	l->older = calloc(ESTIMATOR_CLASSES, sizeof(*l->older));
 	l->estimator = partly ? estimator__new() : NULL;
+	if (l->estimator)
+		estimator__births(l->estimator, births, nbirths);
 	return l->older && (l->estimator || !partly) ? 0 : -ENOMEM;
 }
 
@@ -36,6 +37,7 @@ void sampling_look_end(struct sampling_look *l)
 	estimator__free(l->estimator);
 	free(l->older);
 	free(l->spans);
+	free(l->births);
 	free(l->dead);
 }
 

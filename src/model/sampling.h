@@ -3,8 +3,8 @@
  * sampling.h: what a look at the heap says of a process of which not every malloc was seen: who
  * holds the chunks (model/estimator.h), and what the ledger holds that is gone.
  */
-#ifndef APP_SAMPLING_H
-#define APP_SAMPLING_H
+#ifndef MODEL_SAMPLING_H
+#define MODEL_SAMPLING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +36,7 @@ struct sampling_look {
 	bool partly; /* not every call was seen all the time */
 	struct seen_span *spans;
 	size_t nspans;
+	struct birth *births;
 	struct estimator *estimator;
 	struct sampling_older *older; /* chunks that are not known, as in struct sampling */
 	struct block *dead;	      /* the ledger's, where another block is now */
@@ -46,9 +47,10 @@ struct sampling_look {
 
 void sampling_free(struct sampling *s);
 
-/* spans: from ledger__spans, taken over.  0 or -ENOMEM; sampling_look_end even then. */
+/* spans, births: from ledger__spans and ledger__births, taken over.  0 or -ENOMEM;
+ * sampling_look_end even then. */
 int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
-		   struct seen_span *spans, size_t nspans);
+		   struct seen_span *spans, size_t nspans, struct birth *births, size_t nbirths);
 /* A live chunk; b: what the ledger has at its block, or NULL.  True where that is the block. */
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, const struct block *b);
 /* After a heap that was walked in whole (else: whole = false, and nothing is concluded).

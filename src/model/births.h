@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * births.h: how many small blocks each callsite was given in windows, by size class, and was not
+ * seen to free: what the samples that are left of them are to be compared with (estimator.h).
+ * Pure.
+ */
+#ifndef MODEL_BIRTHS_H
+#define MODEL_BIRTHS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct births;
+
+/* Of one callsite and class. */
+struct birth {
+	uint32_t site, class; /* estimator_class */
+	double blocks;	      /* each counted as what it stands for, in 256ths */
+};
+
+/* NULL where memory is out. */
+struct births *births__new(void);
+/* Shares all with b until one of the two changes; both belong to one thread. */
+struct births *births__fork(struct births *b);
+void births__free(struct births *b);
+
+/* A block of this class in the window that is open; births__weigh says what it stands for.
+ * 0 or -ENOMEM. */
+int births__add(struct births *b, uint32_t site, uint32_t class);
+/* One of this weight, 256ths, was seen to go; of the window that is open: fresh. */
+int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weight, bool fresh);
+/* The window has ended, with this weight. */
+int births__weigh(struct births *b, uint32_t weight);
+
+size_t births__count(const struct births *b);
+/* All to out, which has room for as many as births__count says; in no order. */
+void births__list(const struct births *b, struct birth *out);
+size_t births__memory(const struct births *b);
+
+#endif

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ledger_births.c: of what was born in windows, how much; the rest of it is in the ledger. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "model/estimator.h"
+#include "model/ledger.h"
+#include "model/ledger_parts.h"
+
+static bool counts(const struct ledger *l, const struct block *blk)
+{
+	return l->births && blk->size <= HW_CACHED_CHUNK_MAX - 8u;
+}
+
+int ledger_born(struct ledger *l, const struct block *blk)
+{
+	return counts(l, blk) ? births__add(l->births, blk->site, estimator_class_of(blk->size))
+			      : 0;
+}
+
+/* Its births are not weighed yet, where it is of the window that is open, or of a time that all is
+ * seen of. */
+static bool is_fresh(const struct seen *s, const struct block *blk)
+{
+	return s->window ? blk->born >= s->opened : seen_whole(s, blk->born);
+}
+
+int ledger_died(struct ledger *l, const struct block *blk)
+{
+	const struct seen *s = &l->seen;
+
+	if (!counts(l, blk))
+		return 0;
+	return births__drop(l->births, blk->site, estimator_class_of(blk->size),
+			    seen_weight(s->spans, s->n, blk->born, blk->size), is_fresh(s, blk));
+}
+
+static int add_one(void *arg, const struct block *blk)
+{
+	return ledger_born(arg, blk);
+}
+
+/* Until now all was seen, and the others were seen to go. */
+static int begin(struct ledger *l)
+{
+	int err;
+
+	l->births = births__new();
+	err = l->births ? blocks__each(l->blocks, add_one, l) : -ENOMEM;
+	if (!err)
+		err = births__weigh(l->births, SEEN_ALL);
+	if (err) {
+		births__free(l->births);
+		l->births = NULL;
+	}
+	return err;
+}
+
+int ledger_level(struct ledger *l, const struct hw_level *e)
+{
+	bool whole = l->seen.level == HW_SEEN_ALL, window = l->seen.window;
+	int err = seen_apply(&l->seen, e, ledger__seconds(l, e->hdr.time)), ret = 0;
+
+	if (l->seen.ever_less && !l->births)
+		ret = begin(l);
+	else if (l->births && window && !e->window)
+		ret = births__weigh(l->births, e->weight);
+	else if (l->births && whole && e->seen != HW_SEEN_ALL)
+		ret = births__weigh(l->births, SEEN_ALL);
+	return err ? err : ret;
+}
+
+int ledger__births(const struct ledger *l, struct birth **births, size_t *n)
+{
+	*n = l->births ? births__count(l->births) : 0;
+	*births = malloc(*n ? *n * sizeof(**births) : 1);
+	if (!*births)
+		return -ENOMEM;
+	if (*n)
+		births__list(l->births, *births);
+	return 0;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * replay.h: a trace of malloc's calls, seen in windows as a budget allows, through the ledger and
+ * the looks at the heap to the estimates of a report; and the truth beside them.  A window falls
+ * into each period of calls, which is a second of the ledger's clock.
+ */
+#ifndef TESTS_REPLAY_H
+#define TESTS_REPLAY_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../bench/trace.h"
+#include "base/intern.h"
+#include "heapwatch/event.h"
+#include "model/blocks.h"
+#include "model/ledger.h"
+#include "model/sampling.h"
+
+#define REPLAY_LARGEST 10 /* whose error counts */
+#define REPLAY_BARS    40 /* whose error bars do */
+#define REPLAY_LOOKS   4  /* at the heap, in each period, beside the one after its window */
+
+struct replay_plan {
+	uint64_t seen, every; /* calls: the window's, and from one to the next on average */
+	bool large;	      /* blocks over the thread cache's limit are all seen */
+	uint64_t seed;	      /* of where the windows fall */
+};
+
+struct replay {
+	struct replay_plan plan;
+	struct ledger *ledger;
+	struct sampling sampling;
+	struct blocks *live; /* the truth; site: number in sites */
+	struct intern *sites;
+	uint64_t random, calls, seen, start; /* start: of this period's window */
+	bool open;
+};
+
+/* Sums over looks: divide by n. */
+struct replay_score {
+	unsigned int n;
+	double error;	   /* of the largest callsites' bytes, as a share of them */
+	double inside;	   /* truths inside of their bars */
+	double bars;	   /* ... of so many */
+	double last_error; /* of the last look alone */
+	double bytes, told;
+};
+
+static inline uint64_t replay_chunk(uint64_t size)
+{
+	uint64_t chunk = (size + 8 + 15) & ~15ull;
+
+	return chunk < 32 ? 32 : chunk;
+}
+
+static inline bool replay_is_large(uint64_t size)
+{
+	return replay_chunk(size) > HW_CACHED_CHUNK_MAX;
+}
+
+/* splitmix64 */
+static inline uint64_t replay_random(struct replay *r)
+{
+	uint64_t x = r->random += 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+static inline struct hw_hdr replay_hdr(const struct replay *r, uint16_t kind, uint16_t size)
+{
+	return (struct hw_hdr){.tgid = 7,
+			       .kind = kind,
+			       .size = size,
+			       .time = r->calls / r->plan.every * 1000000000ull};
+}
+
+static inline void replay_must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static inline void replay_apply(struct replay *r, const void *record)
+{
+	const union wire_event ev = {.hdr = record};
+
+	replay_must(!ledger__apply(r->ledger, &ev));
+}
+
+static inline void replay_level(struct replay *r, bool window, uint64_t weight)
+{
+	const struct hw_level e = {.hdr = replay_hdr(r, HW_LEVEL, sizeof(e)),
+				   .seen = r->plan.large ? HW_SEEN_LARGE : HW_SEEN_NONE,
+				   .window = window,
+				   .weight = (uint32_t)weight};
+
+	replay_apply(r, &e);
+}
+
+static inline void replay_start(struct replay *r, const struct replay_plan *plan)
+{
+	struct sampling_look l;
+
+	*r = (struct replay){.plan = *plan,
+			     .ledger = ledger__new(0),
+			     .live = blocks__new(),
+			     .sites = intern__new(),
+			     .random = plan->seed};
+	replay_must(r->ledger && r->live && r->sites);
+	replay_level(r, false, SEEN_ALL);
+	/* The look before the first probe: nothing is there. */
+	replay_must(!sampling_begin(&l, &r->sampling, false, NULL, 0, NULL, 0));
+	sampling_conclude(&l, true, NULL, NULL);
+	sampling_look_end(&l);
+}
+
+static inline void replay_end(struct replay *r)
+{
+	sampling_free(&r->sampling);
+	ledger__free(r->ledger);
+	blocks__free(r->live);
+	intern__free(r->sites);
+}
+
+/* ---- looks at the heap ---- */
+
+struct replay_walk {
+	struct replay *r;
+	struct blocks *known;
+	struct sampling_look look;
+	struct block *gone;
+	size_t n, room;
+};
+
+static inline int replay_walk_one(void *arg, const struct block *b)
+{
+	struct replay_walk *w = arg;
+	struct block known;
+	bool has = blocks__find(w->known, b->addr, &known);
+
+	sampling_chunk(&w->look, b->addr, replay_chunk(b->size), has ? &known : NULL);
+	return 0;
+}
+
+static inline int replay_gone_one(void *arg, const struct block *b)
+{
+	struct replay_walk *w = arg;
+
+	if (blocks__find(w->r->live, b->addr, NULL))
+		return 0;
+	if (w->n == w->room) {
+		w->room = w->room ? 2 * w->room : 1024;
+		w->gone = reallocarray(w->gone, w->room, sizeof(*w->gone));
+		replay_must(w->gone);
+	}
+	w->gone[w->n++] = *b;
+	return 0;
+}
+
+static inline bool replay_has(const void *arg, uint64_t addr)
+{
+	return blocks__find(arg, addr, NULL);
+}
+
+/* As inspection.c does it, but that the truth stands for the heap. */
+static inline void replay_look(struct replay *r)
+{
+	struct replay_walk w = {.r = r, .known = ledger__blocks(r->ledger)};
+	struct seen_span *spans;
+	struct birth *births;
+	size_t n, nbirths;
+	bool partly;
+
+	replay_must(w.known && !ledger__spans(r->ledger, &spans, &n, &partly));
+	replay_must(!ledger__births(r->ledger, &births, &nbirths));
+	replay_must(!sampling_begin(&w.look, &r->sampling, partly, spans, n, births, nbirths));
+	blocks__each(r->live, replay_walk_one, &w);
+	blocks__each(w.known, replay_gone_one, &w);
+	sampling_conclude(&w.look, true, replay_has, r->live);
+	for (size_t i = 0; i < w.n; i++)
+		ledger__repair(r->ledger, &w.gone[i]);
+	for (size_t i = 0; i < w.look.ndead; i++)
+		ledger__repair(r->ledger, &w.look.dead[i]);
+	sampling_look_end(&w.look);
+	blocks__free(w.known);
+	free(w.gone);
+}
+
+/* ---- calls ---- */
+
+static inline void replay_alloc(struct replay *r, const struct trace_record *c)
+{
+	int64_t site = intern__add(r->sites, &c->site, sizeof(c->site));
+	struct block b = {.addr = c->addr, .size = c->size, .site = (uint32_t)site};
+	const struct hw_stack s = {.hdr = replay_hdr(r, HW_STACK, sizeof(s)), .stack = c->site};
+	const struct hw_alloc a = {.hdr = replay_hdr(r, HW_ALLOC, sizeof(a)),
+				   .addr = c->addr,
+				   .size = c->size,
+				   .stack = c->site};
+
+	replay_must(site >= 0 && blocks__put(r->live, &b, NULL) >= 0);
+	if (!r->open && !(r->plan.large && replay_is_large(c->size)))
+		return;
+	r->seen++;
+	replay_apply(r, &s);
+	replay_apply(r, &a);
+}
+
+static inline void replay_free(struct replay *r, const struct trace_record *c)
+{
+	const struct hw_free f = {.hdr = replay_hdr(r, HW_FREE, sizeof(f)), .addr = c->addr};
+	struct block b;
+
+	/* From before the trace. */
+	if (blocks__take(r->live, c->addr, &b))
+		return;
+	if (!r->open && !(r->plan.large && replay_is_large(b.size)))
+		return;
+	r->seen++;
+	replay_apply(r, &f);
+}
+
+static inline void replay_call(struct replay *r, const struct trace_record *c)
+{
+	uint64_t at = r->calls % r->plan.every;
+
+	if (!at)
+		r->start = replay_random(r) % (r->plan.every - r->plan.seen + 1);
+	if (at == r->start) {
+		r->open = true;
+		replay_level(r, true, 0);
+	}
+	if (c->site)
+		replay_alloc(r, c);
+	else
+		replay_free(r, c);
+	if (at == r->start + r->plan.seen - 1) {
+		r->open = false;
+		replay_level(r, false, r->plan.every * SEEN_ALL / r->plan.seen);
+		replay_look(r);
+	} else if (at % (r->plan.every / REPLAY_LOOKS + 1) == 0) {
+		replay_look(r);
+	}
+	r->calls++;
+}
+
+/* ---- what is told, and what is true ---- */
+
+static inline int replay_sum_one(void *arg, const struct block *b)
+{
+	double *bytes = arg;
+
+	bytes[b->site] += (double)b->size;
+	return 0;
+}
+
+static inline const struct snapshot_site *replay_told(const struct snapshot *s, uint64_t stack)
+{
+	for (size_t i = 0; i < s->nsites; i++)
+		if (s->sites[i].stack == stack)
+			return &s->sites[i];
+	return NULL;
+}
+
+/* Looks, and adds to the score how well the callsites that hold most are told. */
+static inline void replay_judge(struct replay *r, struct replay_score *score)
+{
+	size_t n = intern__count(r->sites);
+	double *bytes = calloc(n + 1, sizeof(*bytes)), wrong = 0, all = 0;
+	struct snapshot *s;
+
+	replay_look(r);
+	s = ledger__snapshot(r->ledger, 0, 0);
+	replay_must(s && bytes && r->sampling.told);
+	estimates_apply(&r->sampling.estimates, s, 0, 0);
+	blocks__each(r->live, replay_sum_one, bytes);
+	score->bytes = score->told = 0;
+	for (size_t i = 0; i < n; i++)
+		score->bytes += bytes[i];
+	for (size_t i = 0; i < s->nsites; i++)
+		score->told += (double)s->sites[i].bytes;
+	for (unsigned int rank = 0; rank < REPLAY_BARS; rank++) {
+		const struct snapshot_site *told;
+		size_t most = 0;
+
+		for (size_t i = 1; i < n; i++)
+			if (bytes[i] > bytes[most])
+				most = i;
+		if (!n || bytes[most] <= 0)
+			break;
+		told = replay_told(s, *(const uint32_t *)intern__key(r->sites, most, NULL));
+		if (rank < REPLAY_LARGEST) {
+			wrong += fabs((told ? (double)told->bytes : 0) - bytes[most]);
+			all += bytes[most];
+		}
+		if (told) {
+			score->bars++;
+			score->inside += bytes[most] >= (double)told->low - 1 &&
+					 bytes[most] <= (double)told->high + 1;
+		}
+		bytes[most] = 0;
+	}
+	score->last_error = all > 0 ? wrong / all : 0;
+	score->error += score->last_error;
+	score->n++;
+	snapshot__free(s);
+	free(bytes);
+}
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "ledger_records.h"
+#include "model/births.h"
+#include "model/blocks.h"
+#include "model/estimator.h"
+#include "model/seen.h"
+
+static double of(const struct birth *all, size_t n, uint32_t site, uint32_t class)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i].site == site && all[i].class == class)
+			return all[i].blocks;
+	return -1;
+}
+
+static double count(const struct births *b, uint32_t site, uint32_t class)
+{
+	size_t n = births__count(b);
+	struct birth *all = calloc(n + 1, sizeof(*all));
+	double found;
+
+	assert_non_null(all);
+	births__list(b, all);
+	found = of(all, n, site, class);
+	free(all);
+	return found;
+}
+
+static void test_windows(void **state)
+{
+	struct births *b = births__new(), *child;
+
+	(void)state;
+	assert_non_null(b);
+	for (uint32_t i = 0; i < 1009; i++)
+		assert_int_equal(births__add(b, i, i % 7), 0);
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(births__add(b, 3, 3), 0);
+	assert_int_equal(births__drop(b, 3, 3, 0, true), 0);
+	child = births__fork(b);
+	assert_non_null(child);
+	assert_int_equal(births__weigh(b, 101), 0);
+	assert_int_equal(births__count(b), 1009);
+	assert_true(count(b, 3, 3) == 12 * 101);
+	assert_true(count(b, 1008, 0) == 101);
+	assert_true(count(b, 1008, 1) == -1);
+	/* One of the window before. */
+	assert_int_equal(births__drop(b, 3, 3, 101, false), 0);
+	assert_int_equal(births__add(b, 3, 3), 0);
+	assert_int_equal(births__weigh(b, 7), 0);
+	assert_true(count(b, 3, 3) == 11 * 101 + 7);
+	/* What went on in the parent is not the child's, whose window is still open. */
+	assert_true(count(child, 3, 3) == 0);
+	assert_int_equal(births__weigh(child, 13), 0);
+	assert_true(count(child, 3, 3) == 12 * 13);
+	births__free(b);
+	assert_true(count(child, 7, 0) == 13);
+	births__free(child);
+}
+
+#define CLASS(size) estimator_class_of(size)
+
+static void level(struct ledger *l, uint16_t seen, uint16_t window, uint32_t weight)
+{
+	APPLY(l, hw_level, HW_LEVEL, .seen = seen, .window = window, .weight = weight);
+}
+
+static double blocks_of(const struct ledger *l, uint64_t size)
+{
+	struct birth *all;
+	double found = 0;
+	size_t n;
+
+	assert_int_equal(ledger__births(l, &all, &n), 0);
+	for (size_t i = 0; i < n; i++)
+		if (all[i].class == CLASS(size))
+			found += all[i].blocks;
+	free(all);
+	return found;
+}
+
+/* What is live when not all is seen any more, what windows saw come, and not go. */
+static void test_ledger(void **state)
+{
+	struct ledger *l = fresh(), *child;
+
+	(void)state;
+	for (uint64_t i = 0; i < 13; i++)
+		alloc(l, P + i * 4096, 41, A);
+	drop(l, P);
+	assert_true(blocks_of(l, 41) == 0);
+	level(l, HW_SEEN_LARGE, 0, SEEN_ALL);
+	assert_true(blocks_of(l, 41) == 12 * SEEN_ALL);
+	/* A large one is not of those whose frees are not seen. */
+	alloc(l, Q + 101 * 4096, 1033, B);
+	level(l, HW_SEEN_LARGE, 1, 0);
+	for (uint64_t i = 13; i < 30; i++)
+		alloc(l, P + i * 4096, 43, B);
+	drop(l, P + 13 * 4096);
+	begin(l, T1, P + 14 * 4096);
+	end(l, T1, P + 14 * 4096, P + 40 * 4096, 97);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	assert_true(blocks_of(l, 41) == (12 + 15 * 101) * SEEN_ALL);
+	assert_true(blocks_of(l, 97) == 101 * SEEN_ALL);
+	assert_true(blocks_of(l, 1033) == 0);
+	child = ledger__fork(l);
+	/* The heap says that it is free: it was born all the same. */
+	assert_true(
+	    ledger__repair(l, &(struct block){.addr = P + 15 * 4096, .size = 43, .site = 2}));
+	assert_true(blocks_of(l, 41) == (12 + 15 * 101) * SEEN_ALL);
+	level(l, HW_SEEN_LARGE, 1, 0);
+	drop(l, P + 16 * 4096);
+	level(l, HW_SEEN_LARGE, 0, 7 * SEEN_ALL);
+	assert_true(blocks_of(l, 41) == (12 + 14 * 101) * SEEN_ALL);
+	assert_true(blocks_of(child, 41) == (12 + 15 * 101) * SEEN_ALL);
+	ledger__free(child);
+	ledger__free(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {TEST(windows), TEST(ledger)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
