@@ -4,17 +4,16 @@
 #include <stdlib.h>
 
 #include "heapwatch/event.h"
+#include "model/spending.h"
 
-#define MS	1000000ull
-#define SECOND	1000000000ull
-#define SPAN_NS (10 * SECOND) /* over which the budget holds */
-#define SLOT_NS (100 * MS)
-#define SLOTS	101
+#define MS     1000000ull
+#define SECOND 1000000000ull
 
 /* What a storm takes before it is noticed and the probes are gone: a step, and the kernel's way of
  * removing them. */
 #define REACTION_NS (60 * MS)
-/* A process starts as if it had run this long already: programs allocate most when they start. */
+/* A process starts as if it had run this long already: programs allocate most when they start.
+ * Less and less so: what is on is not to be taken away because ten seconds are over. */
 #define CREDIT_NS (2 * SECOND)
 /* Of the budget, what is planned with: the rest is for what was not foreseen, such as a process
  * that runs less in the next seconds than it did when this was spent. */
@@ -23,6 +22,8 @@
 #define WINDOW_MIN_NS	(300000ull)
 #define WINDOW_MAX_NS	(50 * MS)
 #define WINDOW_EVERY_NS (100 * MS)
+/* Until it is known, what coming and going takes: as much as a window of this length. */
+#define EDGE_NS (1 * MS)
 
 /* Before it is all seen again, all of it has to have been affordable for this long; twice as long
  * after each time that it was not, up to the limit. */
@@ -31,20 +32,16 @@
 /* Seen in whole for so long: earlier failures are forgotten. */
 #define SETTLED_NS (60 * SECOND)
 
-struct slot {
-	uint64_t time_ns, run_ns, cost_ns; /* as they were then */
-};
-
 struct budget {
 	double share;
-	struct slot slots[SLOTS];
-	unsigned int head, n; /* head: the newest */
-	struct slot now;
+	struct spending spent;
 
 	enum budget_level level;
 	bool all, large;
 	bool saving;		 /* for another trial of large */
 	uint64_t since_ns;	 /* the set of probes that is on now */
+	bool switched;		 /* ... since the last step */
+	struct spending_slot on; /* when they were on: at the first step after that */
 	uint64_t quiet_ns;	 /* how long it has to be affordable */
 	uint64_t affordable_ns;	 /* since when it was; 0: it is not */
 	uint64_t large_after_ns; /* not before this */
@@ -52,7 +49,10 @@ struct budget {
 	uint64_t next_window_ns, last_window_ns;
 
 	double intensity; /* of a window: what the probes take of the run time, moving average */
-	double edge;	  /* what a window takes beside what it is open for, ns */
+	double taken;	  /* by the probes in an ns of a window, on all cores; moving average */
+	double edge; /* what a window takes beside what it is open for, ns; below 0: not known */
+	uint64_t hold_ns;	 /* of the last window */
+	uint64_t windows_ns;	 /* what all have taken */
 	uint64_t window_bare_ns; /* its own run time when the last window ended */
 	uint32_t weight;
 	double worst;
@@ -91,6 +91,7 @@ struct budget *budget__new(double share)
 	b->level = b->all ? BUDGET_EXACT : BUDGET_PASSIVE;
 	b->quiet_ns = b->large_wait_ns = QUIET_NS;
 	b->intensity = 1;
+	b->edge = -1;
 	b->weight = 256;
 	return b;
 }
@@ -102,42 +103,15 @@ void budget__free(struct budget *b)
 
 /* ---- the last ten seconds ---- */
 
-static uint64_t bare(const struct slot *s)
-{
-	return s->run_ns > s->cost_ns ? s->run_ns - s->cost_ns : 0;
-}
-
-/* Where the last ten seconds began, or the first step. */
-static const struct slot *oldest(const struct budget *b)
-{
-	for (unsigned int i = b->n; i-- > 0;) {
-		const struct slot *s = &b->slots[(b->head + SLOTS - i) % SLOTS];
-
-		if (b->now.time_ns - s->time_ns <= SPAN_NS || !i)
-			return s;
-	}
-	return &b->now;
-}
-
-static void record(struct budget *b, const struct budget_input *in)
-{
-	b->now = (struct slot){in->now_ns, in->run_ns, in->cost_ns};
-	if (b->n && in->now_ns - b->slots[b->head].time_ns < SLOT_NS)
-		return;
-	b->head = (b->head + 1) % SLOTS;
-	b->slots[b->head] = b->now;
-	if (b->n < SLOTS)
-		b->n++;
-}
-
 static double spent(const struct budget *b)
 {
-	return (double)(b->now.cost_ns - oldest(b)->cost_ns);
+	return (double)(b->spent.now.cost_ns - spending_oldest(&b->spent)->cost_ns);
 }
 
 static double ran(const struct budget *b)
 {
-	uint64_t now = bare(&b->now), then = bare(oldest(b));
+	uint64_t now = spending_bare(&b->spent.now),
+		 then = spending_bare(spending_oldest(&b->spent));
 
 	return now > then ? (double)(now - then) : 0;
 }
@@ -145,15 +119,17 @@ static double ran(const struct budget *b)
 /* What may be spent now, ns; below 0: too much was. */
 static double allowance(const struct budget *b)
 {
-	double credit =
-	    (double)b->now.time_ns - (double)b->began_ns < (double)SPAN_NS ? (double)CREDIT_NS : 0;
+	double age = (double)b->spent.now.time_ns - (double)b->began_ns;
+	double left = 1 - age / (double)SPENDING_SPAN_NS;
+	double credit = left > 0 ? left * (double)CREDIT_NS : 0;
 
 	return b->share * MARGIN * (ran(b) + credit) - spent(b);
 }
 
 double budget__percent(const struct budget *b)
 {
-	double run = (double)(b->now.run_ns - oldest(b)->run_ns), s = spent(b);
+	double run = (double)(b->spent.now.run_ns - spending_oldest(&b->spent)->run_ns),
+	       s = spent(b);
 
 	/* CPU clocks are read a little earlier than the counters. */
 	if (run < s)
@@ -165,7 +141,7 @@ static void judge(struct budget *b)
 {
 	double percent = budget__percent(b);
 
-	if (b->now.time_ns - b->began_ns >= SPAN_NS + SECOND && percent > b->worst)
+	if (b->spent.now.time_ns - b->began_ns >= SPENDING_SPAN_NS + SECOND && percent > b->worst)
 		b->worst = percent;
 }
 
@@ -179,26 +155,27 @@ double budget__worst(const struct budget *b)
 /* The share that the probes that are on now take, over up to a second. */
 static double rate(const struct budget *b)
 {
-	for (unsigned int i = b->n < 11 ? b->n : 11; i-- > 0;) {
-		const struct slot *s = &b->slots[(b->head + SLOTS - i) % SLOTS];
-		double cost = (double)(b->now.cost_ns - s->cost_ns);
-		double run = (double)(b->now.run_ns - s->run_ns);
+	const struct spending_slot *s = &b->on;
+	double run, cost;
 
-		if (s->time_ns >= b->since_ns && b->now.time_ns > s->time_ns)
-			return run > cost ? cost / (run - cost) : cost > 0 ? 1000 : 0;
-	}
-	return 0;
+	for (unsigned int i = 0; i < b->spent.n && i < 11; i++)
+		if (spending_slot(&b->spent, i)->time_ns > b->on.time_ns)
+			s = spending_slot(&b->spent, i);
+	run = (double)(b->spent.now.run_ns - s->run_ns);
+	cost = spending_steady(&b->spent, s);
+	return run > cost ? cost / (run - cost) : cost > 0 ? 1000 : 0;
 }
 
 /* What the reaction to what is going on now will have cost. */
 static double reserve(const struct budget *b)
 {
-	const struct slot *s = &b->slots[b->head];
-	double time = (double)(b->now.time_ns - s->time_ns);
+	const struct spending_slot *newest = spending_slot(&b->spent, 0);
+	const struct spending_slot *s = newest->time_ns > b->on.time_ns ? newest : &b->on;
+	double time = (double)(b->spent.now.time_ns - s->time_ns);
 
 	if (time < 1)
 		return 0;
-	return (double)(b->now.cost_ns - s->cost_ns) / time * (double)REACTION_NS;
+	return spending_steady(&b->spent, s) / time * (double)REACTION_NS;
 }
 
 static void switch_to(struct budget *b, bool all, bool large)
@@ -207,45 +184,59 @@ static void switch_to(struct budget *b, bool all, bool large)
 		return;
 	b->all = all;
 	b->large = large;
-	b->since_ns = b->now.time_ns;
+	b->since_ns = b->spent.now.time_ns;
+	b->switched = true;
 }
 
 static void leave_exact(struct budget *b, bool has_large)
 {
-	if (b->now.time_ns - b->since_ns >= SETTLED_NS)
+	if (b->spent.now.time_ns - b->since_ns >= SETTLED_NS)
 		b->quiet_ns = QUIET_NS;
 	else if (b->quiet_ns < QUIET_MAX_NS && b->since_ns != b->began_ns)
 		b->quiet_ns *= 2;
 	/* In debt already, the next may not be dear either: large is tried once that is saved up.
 	 */
-	switch_to(b, false, has_large && b->now.time_ns >= b->large_after_ns && allowance(b) > 0);
+	switch_to(b, false,
+		  has_large && b->spent.now.time_ns >= b->large_after_ns && allowance(b) > 0);
 	b->affordable_ns = 0;
-	b->next_window_ns = b->now.time_ns + WINDOW_EVERY_NS;
-	b->window_bare_ns = bare(&b->now);
+	b->next_window_ns = b->spent.now.time_ns + WINDOW_EVERY_NS;
+	b->window_bare_ns = spending_bare(&b->spent.now);
 	b->intensity = 1;
+	b->taken = reserve(b) / (double)REACTION_NS;
 }
 
 /* Cores that it keeps busy, over the last ten seconds. */
 static double load(const struct budget *b)
 {
-	const struct slot *s = oldest(b);
-	double time = (double)(b->now.time_ns - s->time_ns);
+	const struct spending_slot *s = spending_oldest(&b->spent);
+	double time = (double)(b->spent.now.time_ns - s->time_ns);
 
-	return time > 0 ? (double)(b->now.run_ns - s->run_ns) / time : 1;
+	return time > 0 ? (double)(b->spent.now.run_ns - s->run_ns) / time : 1;
+}
+
+/* ... and what the probes take of them.  Of processes that are soon gone the scheduler counts too
+ * little: they keep more cores busy than they seem to, which is no more to spend, but is spent. */
+static double most(const struct budget *b)
+{
+	return load(b) > b->taken ? load(b) : b->taken;
 }
 
 /* Large blocks alone may take most of the budget: then no window would ever be opened.  To try them
  * again, what the trial may cost is saved up first, without windows. */
 static void watch_large(struct budget *b, bool has_large)
 {
+	double trial = most(b) * (double)REACTION_NS;
+
 	if (b->large && (allowance(b) < reserve(b) || rate(b) > b->share * 0.6)) {
 		switch_to(b, false, false);
-		b->large_after_ns = b->now.time_ns + b->large_wait_ns;
+		b->large_after_ns = b->spent.now.time_ns + b->large_wait_ns;
 		if (b->large_wait_ns < QUIET_MAX_NS)
 			b->large_wait_ns *= 2;
 	}
-	b->saving = !b->large && has_large && b->now.time_ns >= b->large_after_ns;
-	if (b->saving && allowance(b) > load(b) * (double)REACTION_NS) {
+	/* ... unless it is more than can be saved up. */
+	b->saving = !b->large && has_large && b->spent.now.time_ns >= b->large_after_ns &&
+		    trial < 0.9 * b->share * MARGIN * ran(b);
+	if (b->saving && allowance(b) > trial) {
 		b->saving = false;
 		switch_to(b, false, true);
 	}
@@ -266,8 +257,8 @@ static void consider_exact(struct budget *b)
 		return;
 	}
 	if (!b->affordable_ns)
-		b->affordable_ns = b->now.time_ns;
-	if (b->now.time_ns - b->affordable_ns < b->quiet_ns)
+		b->affordable_ns = b->spent.now.time_ns;
+	if (b->spent.now.time_ns - b->affordable_ns < b->quiet_ns)
 		return;
 	switch_to(b, true, false);
 }
@@ -276,9 +267,16 @@ static void consider_exact(struct budget *b)
 static uint64_t window(struct budget *b)
 {
 	double cores = load(b) > 0.05 ? load(b) : 0.05, dear = b->intensity * cores;
-	double room = allowance(b) * 0.5 - b->edge, pace = b->share * MARGIN * cores, hold;
+	double room, pace = b->share * MARGIN * cores, hold;
 
-	if (b->now.time_ns < b->next_window_ns || b->saving || room <= 0)
+	/* Of processes that are soon gone the scheduler counts too little: they keep more cores
+	 * busy than they seem to, which is no more to spend, but is what a window takes. */
+	if (dear < b->taken)
+		dear = b->taken;
+	if (b->edge < 0)
+		b->edge = dear * (double)EDGE_NS;
+	room = allowance(b) * 0.5 - b->edge;
+	if (b->spent.now.time_ns < b->next_window_ns || b->saving || room <= 0)
 		return 0;
 	/* What comes and goes with a window is as dear as some of it: then they are rarer. */
 	hold = (pace * (double)WINDOW_EVERY_NS - b->edge) / dear;
@@ -292,10 +290,11 @@ static uint64_t window(struct budget *b)
 		hold = (double)WINDOW_MAX_NS;
 	if (hold * dear > room)
 		return 0;
-	b->next_window_ns = b->now.time_ns + (uint64_t)((hold * dear + b->edge) / pace);
-	if (b->next_window_ns < b->now.time_ns + WINDOW_EVERY_NS)
-		b->next_window_ns = b->now.time_ns + WINDOW_EVERY_NS;
-	return (uint64_t)hold;
+	b->next_window_ns = b->spent.now.time_ns + (uint64_t)((hold * dear + b->edge) / pace);
+	if (b->next_window_ns < b->spent.now.time_ns + WINDOW_EVERY_NS)
+		b->next_window_ns = b->spent.now.time_ns + WINDOW_EVERY_NS;
+	b->hold_ns = (uint64_t)hold;
+	return b->hold_ns;
 }
 
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out)
@@ -304,8 +303,13 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	if (!b->began) {
 		b->began = true;
 		b->began_ns = b->since_ns = in->now_ns;
+		b->switched = true;
 	}
-	record(b, in);
+	spending_record(
+	    &b->spent, &(struct spending_slot){in->now_ns, in->run_ns, in->cost_ns, b->windows_ns});
+	if (b->switched)
+		b->on = b->spent.now;
+	b->switched = false;
 	judge(b);
 	if (b->share < 0) {
 		out->all = true;
@@ -337,8 +341,11 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 {
 	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
 
-	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since;
+	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken;
 
+	b->windows_ns += all_cost_ns;
+	taken = b->hold_ns ? (double)cost_ns / (double)b->hold_ns : 0;
+	b->taken += (taken - b->taken) * (taken > b->taken ? 1 : 0.2);
 	b->edge += (edge - b->edge) * (edge > b->edge ? 0.5 : 0.1);
 	if (now > 1)
 		now = 1;
@@ -347,8 +354,8 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 	own = run_ns > cost_ns ? (double)(run_ns - cost_ns) : 0;
 	if (own < 0.02 * (double)run_ns)
 		own = 0.02 * (double)run_ns;
-	since = (double)bare(&b->now) + own - (double)b->window_bare_ns;
-	b->window_bare_ns = bare(&b->now) + (uint64_t)own;
+	since = (double)spending_bare(&b->spent.now) + own - (double)b->window_bare_ns;
+	b->window_bare_ns = spending_bare(&b->spent.now) + (uint64_t)own;
 	if (own > 0 && since > own)
 		now = since / own * 256;
 	else

@@ -19,6 +19,8 @@ struct program {
 	double (*calls)(double s);
 	double large; /* part of the calls */
 	double (*cores)(double s);
+	double uncounted; /* of its run time: processes that live for less than a tick */
+	double edge;	  /* how long a window comes and goes, ms, seen in whole */
 };
 
 /* The machine: a seen call takes 1 us; probes stay on for 20 ms after they were ordered away. */
@@ -43,7 +45,7 @@ static void go(struct plant *m, double ns, int all, int large)
 		double seen = m->p->calls(s) * (all ? 1 : large ? m->p->large : 0);
 		double run = step * m->p->cores(s), part = seen * 1e-6 / (1 + seen * 1e-6);
 
-		m->run += run;
+		m->run += run * (1 - m->p->uncounted);
 		m->cost += run * part;
 		m->now += step;
 		ns -= step;
@@ -71,12 +73,18 @@ static void simulate(struct plant *m, const struct program *p, double share, dou
 			m->switches++;
 			go(m, 20 * MS, before.all || m->order.all, before.large || m->order.large);
 		} else if (m->order.window_ns) {
-			double run = m->run, cost = m->cost;
+			double run, cost, all = m->cost;
 
+			go(m, p->edge * MS / 2, 1, 0);
+			run = m->run;
+			cost = m->cost;
 			go(m, (double)m->order.window_ns + 0.1 * MS, 1, 0);
+			run = m->run - run;
+			cost = m->cost - cost;
 			m->window_s += (double)m->order.window_ns / 1e9;
-			budget__window(m->b, (uint64_t)(m->run - run), (uint64_t)(m->cost - cost),
-				       (uint64_t)(m->cost - cost + 50000));
+			go(m, p->edge * MS / 2, 1, 0);
+			budget__window(m->b, (uint64_t)run, (uint64_t)cost,
+				       (uint64_t)(m->cost - all + 50000));
 			go(m, 40 * MS, 0, m->order.large);
 		}
 		go(m, 10 * MS, m->order.all, m->order.large);
@@ -153,7 +161,7 @@ static double later(double s)
 /* Who allocates little is seen in whole, always. */
 static void test_gentle(void **state)
 {
-	static const struct program p = {gentle, 0.1, one};
+	static const struct program p = {gentle, 0.1, one, 0, 0};
 	struct plant m;
 
 	(void)state;
@@ -173,11 +181,11 @@ static void keep(const struct program *p, int has_large, struct plant *m)
 
 static void test_storms(void **state)
 {
-	static const struct program p[] = {{storm, 0.1, one},
-					   {storm, 0, one},
-					   {storm, 0, eight},
-					   {storm, 1, eight},
-					   {busy, 0.05, one}};
+	static const struct program p[] = {{storm, 0.1, one, 0, 0},
+					   {storm, 0, one, 0, 0},
+					   {storm, 0, eight, 0, 0},
+					   {storm, 1, eight, 0, 0},
+					   {busy, 0.05, one, 0, 0}};
 	struct plant m;
 
 	(void)state;
@@ -193,10 +201,75 @@ static void test_storms(void **state)
 	}
 }
 
+/* Of children that live for less than a tick the scheduler counts little: a share is of what it
+ * counts, but what a window takes is not. */
+static void test_uncounted(void **state)
+{
+	static const struct program p[] = {{storm, 0, one, 0.7, 0},
+					   {storm, 0.1, eight, 0.7, 0},
+					   {busy, 0, one, 0.9, 0},
+					   {in_turn, 0, one, 0.9, 0}};
+	struct plant m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(p) / sizeof(*p); i++) {
+		keep(&p[i], 1, &m);
+		assert_int_equal(m.level, BUDGET_SAMPLED);
+		assert_true(m.window_s > 0.01);
+		assert_true(budget__worst(m.b) <= 1.0);
+		budget__free(m.b);
+	}
+}
+
+/* Coming and going is dearer than the window: that is known before the first one. */
+static void test_edges(void **state)
+{
+	static const struct program p[] = {
+	    {storm, 0, one, 0, 4}, {storm, 0, eight, 0, 4}, {storm, 0.1, eight, 0.7, 4}};
+	struct plant m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(p) / sizeof(*p); i++) {
+		keep(&p[i], 1, &m);
+		assert_int_equal(m.level, BUDGET_SAMPLED);
+		assert_true(m.window_s > 0.05);
+		budget__free(m.b);
+	}
+}
+
+/* Large ones at a third of the budget: what windows take beside is not theirs, and they stay. */
+static void test_large_stays(void **state)
+{
+	static const struct program p = {busy, 0.013, one, 0, 0};
+	struct plant m;
+
+	(void)state;
+	keep(&p, 1, &m);
+	assert_int_equal(m.level, BUDGET_SAMPLED);
+	assert_true(m.order.large);
+	assert_int_equal(m.switches, 1);
+	assert_true(m.window_s > 1);
+	budget__free(m.b);
+}
+
+/* Nothing is saved up for a trial of large blocks that is more than can be: there are windows. */
+static void test_small_budget(void **state)
+{
+	static const struct program p = {storm, 0.9, one, 0, 0};
+	struct plant m;
+
+	(void)state;
+	simulate(&m, &p, 0.005, 200, 1);
+	assert_true(worst(&m, 1) <= 0.005);
+	assert_int_equal(m.level, BUDGET_SAMPLED);
+	assert_true(between(&m, 20, 190) > 0.0015);
+	budget__free(m.b);
+}
+
 /* A storm that comes later: a second of it at most is over the budget. */
 static void test_surprise(void **state)
 {
-	static const struct program p = {later, 0, one};
+	static const struct program p = {later, 0, one, 0, 0};
 	struct plant m;
 
 	(void)state;
@@ -210,8 +283,10 @@ static void test_surprise(void **state)
 
 static void test_in_turn(void **state)
 {
-	static const struct program p[] = {
-	    {in_turn, 0, one}, {in_turn, 0, half}, {seldom, 0.1, one}, {seldom, 0.1, half}};
+	static const struct program p[] = {{in_turn, 0, one, 0, 0},
+					   {in_turn, 0, half, 0, 0},
+					   {seldom, 0.1, one, 0, 0},
+					   {seldom, 0.1, half, 0, 0}};
 	struct plant m;
 
 	(void)state;
@@ -233,7 +308,7 @@ static double early(double s)
 }
 static void test_climbs(void **state)
 {
-	static const struct program p = {early, 0, one};
+	static const struct program p = {early, 0, one, 0, 0};
 	struct plant m;
 
 	(void)state;
@@ -245,7 +320,7 @@ static void test_climbs(void **state)
 
 static void test_none_and_all(void **state)
 {
-	static const struct program p = {storm, 0.1, one};
+	static const struct program p = {storm, 0.1, one, 0, 0};
 	struct plant m;
 
 	(void)state;
@@ -274,10 +349,12 @@ static void test_cost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_gentle),   cmocka_unit_test(test_storms),
-	    cmocka_unit_test(test_surprise), cmocka_unit_test(test_in_turn),
-	    cmocka_unit_test(test_climbs),   cmocka_unit_test(test_none_and_all),
-	    cmocka_unit_test(test_cost),
+	    cmocka_unit_test(test_gentle),	 cmocka_unit_test(test_storms),
+	    cmocka_unit_test(test_surprise),	 cmocka_unit_test(test_in_turn),
+	    cmocka_unit_test(test_climbs),	 cmocka_unit_test(test_none_and_all),
+	    cmocka_unit_test(test_cost),	 cmocka_unit_test(test_uncounted),
+	    cmocka_unit_test(test_small_budget), cmocka_unit_test(test_edges),
+	    cmocka_unit_test(test_large_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
