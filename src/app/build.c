@@ -227,7 +227,8 @@ int built__new(struct names *names, const struct build_input *in, struct built *
 	    .start_time = w->stat.start_time,
 	    .comm = w->stat.comm,
 	    .exe = w->exe,
-	    .exited = w->exited,
+	    /* Its last record may be known before its pidfd was looked at. */
+	    .exited = w->exited || (in->state && in->state->exited),
 	    .seen_from = "attach",
 	    .user_probes = in->user_probes,
 	    .kernel_probes = in->kernel_probes,
