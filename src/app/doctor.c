@@ -77,7 +77,7 @@ static enum user_kind user_side(void)
 		     : k == USER_SESSION ? "needs Linux 6.13; the next kind does the same with a "
 					   "dearer return"
 		     : k == USER_MULTI	 ? "needs Linux 6.6; the next kind attaches more slowly"
-					 : "needs CONFIG_UPROBE_EVENTS=y and CAP_PERFMON");
+					 : "needs CONFIG_UPROBE_EVENTS=y and CAP_SYS_ADMIN");
 	}
 	return best;
 }

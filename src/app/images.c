@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "inspect/procfs.h"
 #include "model/modules.h"
 #include "symbol/names.h"
 
@@ -110,6 +112,36 @@ static bool code_offset(int fd, uint64_t *offset)
 	return found;
 }
 
+/*
+ * Is it the file of the record?  stat(2) names another device than a mapping does where the file is
+ * on an overlay, as containers' are, and the kernel is old (6.1; 6.12 has the same): then a mapping
+ * of our own tells.
+ */
+static bool is_mapped(int fd, const struct hw_module *map)
+{
+	uint64_t dev = (uint64_t)map->dev_major << 32 | map->dev_minor;
+	struct modules *ours;
+	const struct module *m;
+	struct stat st;
+	bool same;
+	void *page;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_ino != map->inode)
+		return false;
+	if (major(st.st_dev) == map->dev_major && minor(st.st_dev) == map->dev_minor)
+		return true;
+	page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (page == MAP_FAILED)
+		return false;
+	ours = modules__new();
+	m = ours && procfs_modules(getpid(), ours) >= 0 ? modules__find(ours, (uintptr_t)page)
+							: NULL;
+	same = m && modules_dev(m) == dev && m->inode == map->inode;
+	modules__free(ours);
+	munmap(page, PAGE);
+	return same;
+}
+
 /* The file at this path, if it is the one of the record. */
 static int learn(struct images *i, const struct hw_module *map, const char *path,
 		 struct names *names)
@@ -117,13 +149,10 @@ static int learn(struct images *i, const struct hw_module *map, const char *path
 	/* A maps file has one line for a file, whatever its name. */
 	int fd = strchr(path, '\n') ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
 	uint64_t offset;
-	struct stat st;
 
 	if (fd < 0)
 		return 0;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_ino != map->inode ||
-	    major(st.st_dev) != map->dev_major || minor(st.st_dev) != map->dev_minor ||
-	    !code_offset(fd, &offset)) {
+	if (!is_mapped(fd, map) || !code_offset(fd, &offset)) {
 		close(fd);
 		return 0;
 	}
