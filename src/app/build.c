@@ -55,6 +55,11 @@ void build__free(struct build *b)
 	free(b);
 }
 
+const struct report_process *built__process(const struct built *b)
+{
+	return &b->process;
+}
+
 struct build *build__new(size_t n)
 {
 	struct build *b = calloc(1, sizeof(*b));

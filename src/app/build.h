@@ -37,6 +37,7 @@ struct build_input {
  * 0 or -ENOMEM. */
 int built__new(struct names *names, const struct build_input *in, struct built **out);
 void built__free(struct built *b);
+const struct report_process *built__process(const struct built *b);
 
 /* A report under way, for at most n processes.  NULL where memory is out. */
 struct build *build__new(size_t n);

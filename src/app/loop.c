@@ -240,6 +240,7 @@ static int start_session(struct loop *l)
 					.together = o->command != NULL,
 					.top = o->top,
 					.min_size = o->min_size,
+					.ended = o->ended,
 					.follow = !o->no_follow};
 	int err = check_processes(o);
 

@@ -37,7 +37,7 @@ static const char help[] =
     "What to show\n"
     "  -t, --top N            callsites per process (10; 0: all)\n"
     "      --min-size SIZE    leave out callsites that hold less (0); 64K, 1.5M ...\n"
-    "      --detail N         processes told in full, the largest (5; 0: all)\n"
+    "      --detail N         processes told in full (5; --json: of those ended, 100; 0: all)\n"
     "      --depth N          frames per callsite (16; 0: all)\n"
     "  -j, --json             one JSON document per report, all callsites and frames\n"
     "  -o, --output FILE      write reports there\n"
@@ -285,6 +285,21 @@ static int parse_one(int c, struct options *o)
 	return -EINVAL; /* getopt has said why */
 }
 
+/* Processes that ended, told each. */
+#define ENDED	  100
+#define ENDED_ALL 10000
+
+/* A tree may have any number of processes in its time, each of which is some 15 KB of JSON. */
+static size_t ended_of(const struct options *o, bool detail_given)
+{
+	if (!detail_given)
+		return ENDED;
+	if (!o->detail)
+		return ENDED_ALL;
+	/* As text all are rows of a table. */
+	return o->json || o->detail > ENDED ? o->detail : ENDED;
+}
+
 int options_parse(int argc, char **argv, struct options *out)
 {
 	struct options o = {
@@ -298,7 +313,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	    .user = USER_AUTO,
 	    .kernel = KERNEL_AUTO,
 	};
-	bool top_given = false, interval_given = false;
+	bool top_given = false, interval_given = false, detail_given = false;
 	int c;
 
 	optind = 1;
@@ -308,9 +323,11 @@ int options_parse(int argc, char **argv, struct options *out)
 			return -EINVAL;
 		top_given |= c == 't';
 		interval_given |= c == 'i';
+		detail_given |= c == OPT_DETAIL;
 	}
 	if (o.json && !top_given)
 		o.top = 0; /* programs want them all */
+	o.ended = ended_of(&o, detail_given);
 	if (optind < argc && strcmp(argv[optind - 1], "--")) {
 		log_error("'%s' is not a command of heapwatch or an option; to start a program: "
 			  "heapwatch -- %s ... (see heapwatch --help)",

@@ -27,6 +27,7 @@ struct options {
 	bool once; /* one report, at the end; so it is with a command and no --interval */
 	bool json;
 	unsigned int detail; /* processes told in full; 0: all */
+	size_t ended;	     /* processes that ended, told each: session.h */
 	size_t top;	     /* callsites per process; 0: all */
 	uint64_t min_size;   /* callsites with less are not shown, bytes */
 	unsigned int depth;  /* frames shown per callsite; 0: all */

@@ -13,6 +13,7 @@
 #include "app/loop.h"
 #include "app/marks.h"
 #include "app/options.h"
+#include "app/session.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "model/report.h"
@@ -275,6 +276,7 @@ int command_record(int argc, char **argv)
 	/* All callsites: what is not kept cannot be asked for. */
 	o.top = 0;
 	o.min_size = 0;
+	o.ended = SESSION_ENDED;
 	o.once = false;
 	x.options = &o;
 	x.status = !x.own.quiet && isatty(STDERR_FILENO);

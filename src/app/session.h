@@ -17,10 +17,15 @@
 struct report;
 struct session;
 
+#define SESSION_ENDED 2000
+
 struct session_config {
 	struct probes_config probes;
 	size_t top;	   /* callsites per process in a report; 0: all */
 	uint64_t min_size; /* callsites with less are not in a report, bytes */
+	/* Processes that ended and stay in the report, those that held most; of the others it has
+	 * sums.  0: SESSION_ENDED. */
+	size_t ended;
 	/* Of a process's run time, the part that its probes may take: 0.01 for one percent; 0: no
 	 * limit; below 0: no probe on malloc at all. */
 	double share;

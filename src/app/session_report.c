@@ -26,9 +26,6 @@
 #define SAMPLE_NS      10000000ull
 #define SAMPLE_EACH_NS 1000000ull
 
-/* Ended processes that stay in the report. */
-#define ENDED_MAX 2000
-
 /* Callsites of a process whose growth is followed. */
 #define GROWTH_SITES 200
 
@@ -40,7 +37,6 @@ static void reap(struct session *s, struct watched *w)
 	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, w->pidfd, NULL);
 	close(w->pidfd);
 	w->pidfd = -1;
-	s->ended++;
 }
 
 static const struct watched *of_id(const struct session *s, uint32_t id)
@@ -76,16 +72,42 @@ static int adopt(struct session *s)
 	return err;
 }
 
-/* A tree may have any number of processes in its time. */
-static void forget_oldest(struct session *s)
+static bool holds_less(const struct watched *a, const struct watched *b)
 {
-	while (s->ended > ENDED_MAX)
-		for (size_t i = 0; i < s->nwatched; i++)
-			if (s->watched[i]->exited && !s->watched[i]->launched) {
-				session_remove(s, i);
-				tree__forget(s->tree);
-				break;
-			}
+	const struct report_process *x, *y;
+
+	if (!a->built || !b->built)
+		return !a->built && b->built;
+	x = built__process(a->built);
+	y = built__process(b->built);
+	return x->outstanding_bytes != y->outstanding_bytes
+		   ? x->outstanding_bytes < y->outstanding_bytes
+		   : x->peak_rss_bytes < y->peak_rss_bytes;
+}
+
+/* A tree may have any number of processes in its time: of those that ended the ones that held least
+ * become sums. */
+static void forget_least(struct session *s)
+{
+	size_t max = s->config.ended ? s->config.ended : SESSION_ENDED;
+
+	while (s->ended > max) {
+		size_t least = s->nwatched;
+
+		for (size_t i = 0; i < s->nwatched; i++) {
+			const struct watched *w = s->watched[i];
+
+			if (w->exited && !w->launched &&
+			    (least == s->nwatched || holds_less(w, s->watched[least])))
+				least = i;
+		}
+		if (least == s->nwatched)
+			return;
+		tree__forget(s->tree, s->watched[least]->built
+					  ? built__process(s->watched[least]->built)
+					  : NULL);
+		session_remove(s, least);
+	}
 }
 
 static int add_final(struct session *s, struct watched *w);
@@ -132,13 +154,16 @@ static int refresh(struct session *s)
 			check_sampled(s, w);
 			continue;
 		}
+		s->ended++;
 		err = add_final(s, w);
 		governor__drop(s->governor, w->pid);
 	}
-	if (s->ended > ENDED_MAX) {
+	if (!err && s->ended > (s->config.ended ? s->config.ended : SESSION_ENDED)) {
+		/* What they started is to find them. */
+		err = adopt(s);
 		build__free(s->build);
 		s->build = NULL;
-		forget_oldest(s);
+		forget_least(s);
 	}
 	return err;
 }

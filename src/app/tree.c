@@ -186,7 +186,12 @@ const struct report_tree *tree__report(struct tree *t, const struct report_proce
 	return s;
 }
 
-void tree__forget(struct tree *t)
+void tree__forget(struct tree *t, const struct report_process *p)
 {
 	t->sums.forgotten++;
+	if (!p)
+		return;
+	t->sums.forgotten_bytes += p->outstanding_bytes;
+	t->sums.forgotten_blocks += p->outstanding_blocks;
+	t->sums.forgotten_lost += p->lost_events;
 }

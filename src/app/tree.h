@@ -26,7 +26,8 @@ void tree__sample(struct tree *t, struct watched *const *watched, size_t n);
 /* The totals of these parts of a report, with the peak; valid until the next sample. */
 const struct report_tree *tree__report(struct tree *t, const struct report_process *processes,
 				       size_t n);
-/* An ended process is left out of the report from here on. */
-void tree__forget(struct tree *t);
+/* An ended process is left out of the report from here on, and is in sums; NULL: one of which
+ * nothing is known. */
+void tree__forget(struct tree *t, const struct report_process *p);
 
 #endif

@@ -213,7 +213,9 @@ struct report_share {
 /* All processes of the report together. */
 struct report_tree {
 	size_t alive, ended;
-	uint64_t forgotten;	/* ended ones that are not in the report any more: too many */
+	uint64_t forgotten; /* ended ones that are not in the report any more: too many; sums: */
+	uint64_t forgotten_bytes, forgotten_blocks; /* outstanding at their ends */
+	uint64_t forgotten_lost;		    /* their lost events */
 	uint64_t rss_bytes;	/* sum: shared pages count once for each process */
 	uint64_t private_bytes; /* sum of RSS minus shared; pages shared by a fork count for each */
 	uint64_t outstanding_bytes, outstanding_blocks; /* of those alive */

@@ -143,6 +143,31 @@ static void totals(const struct text *t, const struct report *r)
 	}
 }
 
+/* What has no row, and of it what is in no part below either. */
+static void others(const struct text *t, const struct report *r, size_t hidden)
+{
+	const struct report_tree *tree = &r->tree;
+	char line[256], s[SIZE_TEXT], n[2][32];
+
+	if (hidden) {
+		snprintf(line, sizeof(line), "%10s and %zu smaller ones", "", hidden);
+		text_put(t, TEXT_DIM, line);
+	}
+	if (!tree->forgotten)
+		return;
+	snprintf(line, sizeof(line),
+		 "%10s and %s that ended and held less: %s together in %s blocks (--detail N keeps "
+		 "more)",
+		 "", text_grouped(n[0], tree->forgotten), size_format(s, tree->forgotten_bytes),
+		 text_grouped(n[1], tree->forgotten_blocks));
+	text_put(t, TEXT_DIM, line);
+	if (!tree->forgotten_lost)
+		return;
+	snprintf(line, sizeof(line), "%10s %s events of theirs were lost (degraded)", "",
+		 text_grouped(n[0], tree->forgotten_lost));
+	text_put(t, TEXT_WARM, line);
+}
+
 void text_tree(const struct text *t, const struct report *r)
 {
 	size_t n = r->nprocesses, shown = 0;
@@ -161,10 +186,7 @@ void text_tree(const struct text *t, const struct report *r)
 		subtree(t, &rows, n, 0);
 		for (size_t i = 0; i < n; i++)
 			shown += rows.shown[i];
-		if (shown < n) {
-			snprintf(line, sizeof(line), "%10s and %zu smaller ones", "", n - shown);
-			text_put(t, TEXT_DIM, line);
-		}
+		others(t, r, n - shown);
 	}
 	free(rows.shown);
 	free(rows.parent);

@@ -132,6 +132,9 @@ static const struct field tree_list[] = {
     F(report_tree, peak_private_bytes, FIELD_U64),
     F(report_tree, peak_rss_bytes, FIELD_U64),
     F(report_tree, peak_pss_bytes, FIELD_U64),
+    F(report_tree, forgotten_bytes, FIELD_U64),
+    F(report_tree, forgotten_blocks, FIELD_U64),
+    F(report_tree, forgotten_lost, FIELD_U64),
 };
 
 static const struct field share_list[] = {

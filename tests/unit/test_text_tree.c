@@ -89,6 +89,9 @@ static void test_tree(void **state)
 				 .processes = processes,
 				 .tree = {.alive = 2,
 					  .forgotten = 3,
+					  .forgotten_bytes = 3 * 1024,
+					  .forgotten_blocks = 1201,
+					  .forgotten_lost = 1301,
 					  .private_bytes = 11 * MIB,
 					  .peak_ns = 1700000000,
 					  .peak_private_bytes = 8 * MIB,
@@ -114,7 +117,11 @@ static void test_tree(void **state)
 	    "cat\n"
 	    "      1021   1.00 MiB           -          -          -      0.4 s  running           "
 	    " "
-	    "tr  (32-bit: not seen)\n");
+	    "tr  (32-bit: not seen)\n"
+	    "           and 3 that ended and held less: 3.00 KiB together in 1,201 blocks "
+	    "(--detail N "
+	    "keeps more)\n"
+	    "           1,301 events of theirs were lost (degraded)\n");
 	free(got);
 }
 
