@@ -7,6 +7,7 @@
 
 /* A chunk has the bytes asked for, a header, and what rounding and a rest too small for a chunk of
  * its own add (glibc, malloc/malloc.c: MINSIZE is 32). */
+#define PAGE	4096u
 #define HEADER	16u
 #define SLACK	48u
 #define MINIMUM 32u
@@ -78,9 +79,12 @@ static void is_dead(struct sampling_look *l, const struct block *b)
 	l->dead[l->ndead++] = *b;
 }
 
+/* A mapping of its own is of whole pages, and has one word more. */
 static bool fits(uint64_t size, uint64_t chunk)
 {
-	return size <= chunk && (chunk <= MINIMUM || chunk <= size + HEADER + SLACK);
+	uint64_t slack = chunk % PAGE ? SLACK : PAGE + HEADER;
+
+	return size <= chunk && (chunk <= MINIMUM || chunk <= size + HEADER + slack);
 }
 
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, const struct block *b)
