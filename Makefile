@@ -42,11 +42,11 @@ SRC      := $(wildcard src/*.c src/*/*.c)
 # Generated, with their headers in a directory of their own.
 GEN      := $(BUILD)/skel/profile.pb-c
 # What needs the BPF objects, or belongs to the program alone; the rest is what unit tests link.
-LOADED   := $(wildcard src/app/*.c) src/tui/term.c $(addprefix src/probe/,probes.c feature.c links.c rings.c syscalls.c system.c attach.c levels.c) src/unwind/tables.c src/main.c
+LOADED   := $(wildcard src/app/*.c) src/tui/term.c $(addprefix src/probe/,probes.c feature.c links.c rings.c syscalls.c system.c attach.c levels.c put.c trial.c) src/unwind/tables.c src/main.c
 PURE     := $(filter-out $(LOADED),$(SRC))
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o) $(GEN).o
-BPF_MAIN := $(filter-out bpf/feature.bpf.c bpf/system.bpf.c,$(wildcard bpf/*.bpf.c))
-SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h $(BUILD)/skel/system.skel.h
+BPF_MAIN := $(filter-out bpf/feature.bpf.c bpf/system.bpf.c bpf/trial.bpf.c,$(wildcard bpf/*.bpf.c))
+SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h $(BUILD)/skel/system.skel.h $(BUILD)/skel/trial.skel.h
 TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
@@ -87,7 +87,8 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c | $(READY)
 $(BUILD)/bpf/heapwatch.o: $(BPF_MAIN:bpf/%.bpf.c=$(BUILD)/bpf/%.bpf.o)
 $(BUILD)/bpf/feature.o: $(BUILD)/bpf/feature.bpf.o
 $(BUILD)/bpf/system.o: $(BUILD)/bpf/system.bpf.o
-$(BUILD)/bpf/heapwatch.o $(BUILD)/bpf/feature.o $(BUILD)/bpf/system.o:
+$(BUILD)/bpf/trial.o: $(BUILD)/bpf/trial.bpf.o
+$(BUILD)/bpf/heapwatch.o $(BUILD)/bpf/feature.o $(BUILD)/bpf/system.o $(BUILD)/bpf/trial.o:
 	$(call say,BPFLD,$@)
 	$(Q)$(BPFTOOL) gen object $@ $^
 

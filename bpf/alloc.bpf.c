@@ -94,6 +94,28 @@ static __always_inline int hw_free(struct hw_proc *p, __u32 tgid, __u32 tid, __u
 	return 1;
 }
 
+/* glibc's: may a block of this size come from a thread's cache?  Its chunk has one word more. */
+static __always_inline bool hw_small(__u64 size)
+{
+	return size <= HW_CACHED_CHUNK_MAX - 8;
+}
+
+/*
+ * Where only large blocks are seen: does the call under way neither take one nor give one back?
+ * The size of the old one's chunk, with three flags below it, is in the word before it.
+ */
+static __always_inline bool hw_all_small(const struct hw_thread *t)
+{
+	__u64 word = 0;
+
+	if (!hw_small(t->size))
+		return false;
+	if (!t->arg || t->fn == HW_FN_POSIX_MEMALIGN)
+		return true;
+	return !bpf_probe_read_user(&word, sizeof(word), (void *)(t->arg - 8)) &&
+	       (word & ~7ull) <= HW_CACHED_CHUNK_MAX;
+}
+
 /* Returns 1 where the return is of no interest (a session's way to veto it). */
 static __always_inline int hw_enter(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid, __u32 tid,
 				    __u32 fn)
@@ -154,6 +176,8 @@ static __always_inline int hw_enter(struct pt_regs *ctx, struct hw_proc *p, __u3
 	}
 	t->fn = fn;
 	t->epoch = p->epoch;
+	if (p->seen == HW_SEEN_LARGE && hw_all_small(t))
+		return 1;
 	t->stack = hw_stack(p, tgid, t, &regs);
 	if (fn != HW_FN_POSIX_MEMALIGN && t->arg)
 		hw_on_realloc(p, tgid, tid, t->arg);
@@ -195,6 +219,9 @@ static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u3
 		re->old_addr = t->arg;
 		re->addr = addr;
 		re->size = t->size;
+		/* A small block that comes of a large one: as if that had been freed. */
+		if (addr && p->seen == HW_SEEN_LARGE && hw_small(t->size))
+			re->addr = re->size = 0;
 		re->stack = t->stack;
 		re->tid = tid;
 		re->pad = 0;

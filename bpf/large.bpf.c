@@ -53,10 +53,22 @@ static __always_inline __u64 hw_reg(const struct pt_regs *ctx, __u32 reg)
 	return 0;
 }
 
-/* Inside a call whose own entry and return are seen: realloc, memalign. */
-static __always_inline bool hw_nested(struct hw_proc *p, struct hw_thread *t, __u64 sp)
+/* A call whose entry was seen, and which is not over. */
+static __always_inline bool hw_inside(struct hw_proc *p, struct hw_thread *t, __u64 sp)
 {
 	return t->sp && t->epoch == p->epoch && sp < t->sp;
+}
+
+/* What was asked for: in a register, or else what the block has room for.  A mapping of its own has
+ * two words of overhead, any other chunk one, and up to three more that are of no use to others. */
+static __always_inline __u64 hw_asked(const struct pt_regs *ctx, __u64 cookie, __u64 word)
+{
+	bool mapped = word & 2;
+	__u64 usable = (word & ~7ull) - (mapped ? 16 : 8), size = hw_reg(ctx, cookie >> 24 & 0xff);
+
+	if (size > usable || usable - size > (mapped ? 4096 + 16 : 64))
+		return usable;
+	return size;
 }
 
 static __always_inline void hw_large_alloc(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid,
@@ -64,10 +76,21 @@ static __always_inline void hw_large_alloc(struct pt_regs *ctx, struct hw_proc *
 {
 	struct hw_regs regs = {
 	    .ip = PT_REGS_IP(ctx), .sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx), .inside = true};
-	__u64 stack = hw_stack(p, tgid, t, &regs);
+	__u64 stack;
 	struct hw_alloc *e;
 	void *ring;
 
+	if (hw_inside(p, t, regs.sp)) {
+		/* Its end is seen by whoever saw it begin. */
+		if (t->fn != HW_FN_MALLOC && t->fn != HW_FN_CALLOC)
+			return;
+		/* Written here, not when it returns: its probes may be gone by then. */
+		t->sp = 0;
+		size = t->size;
+		stack = t->stack;
+	} else {
+		stack = hw_stack(p, tgid, t, &regs);
+	}
 	e = hw_reserve(p, tgid, HW_ALLOC, sizeof(*e), &ring);
 	if (!e)
 		return;
@@ -89,38 +112,38 @@ static __always_inline void hw_large_free(struct hw_proc *p, __u32 tgid, __u64 a
 	hw_submit(e, ring, sizeof(*e));
 }
 
+static __always_inline void hw_at_large(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid,
+					__u32 tid, __u64 cookie)
+{
+	__u64 addr = hw_reg(ctx, cookie >> 16 & 0xff), word = 0;
+	struct hw_thread *t;
+
+	if (addr && cookie & HW_COOKIE_HEADER)
+		addr += 16;
+	/* The chunk's size, with three flags below it, is in the word before the block. */
+	if (!addr || bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)) ||
+	    (word & ~7ull) <= HW_CACHED_CHUNK_MAX)
+		return;
+	t = hw_thread(p, tid);
+	if (!t)
+		return;
+	if ((__u8)cookie == HW_FN_LARGE_ALLOC)
+		hw_large_alloc(ctx, p, tgid, t, addr, hw_asked(ctx, cookie, word));
+	/* What realloc and its like give back inside is no block of the program's. */
+	else if (!hw_inside(p, t, PT_REGS_SP(ctx)))
+		hw_large_free(p, tgid, addr);
+}
+
 SEC("?uprobe") int hw_large(struct pt_regs *ctx)
 {
-	__u64 began = hw_clock(), cookie = bpf_get_attach_cookie(ctx), addr, word = 0, chunk, size;
+	__u64 began = hw_clock();
 	__u32 tgid, tid;
 	struct hw_proc *p = hw_current(&tgid, &tid);
-	struct hw_thread *t;
 
 	if (!p)
 		return 0;
 	hw_count(&p->hits);
-	addr = hw_reg(ctx, (cookie >> 16) & 0xff);
-	if (addr && cookie & HW_COOKIE_HEADER)
-		addr += 16;
-	/* The chunk's size, with three flags below it, is in the word before the block. */
-	if (!addr || bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)))
-		goto out;
-	chunk = word & ~7ull;
-	if (chunk <= HW_CACHED_CHUNK_MAX)
-		goto out;
-	t = hw_thread(p, tid);
-	if (!t || hw_nested(p, t, PT_REGS_SP(ctx)))
-		goto out;
-	if ((__u8)cookie == HW_FN_LARGE_FREE) {
-		hw_large_free(p, tgid, addr);
-		goto out;
-	}
-	size = hw_reg(ctx, (cookie >> 24) & 0xff);
-	/* A mapping of its own has two words of overhead, any other chunk one. */
-	if (!(cookie >> 24) || size > chunk)
-		size = chunk - (word & 2 ? 16 : 8);
-	hw_large_alloc(ctx, p, tgid, t, addr, size);
-out:
+	hw_at_large(ctx, p, tgid, tid, bpf_get_attach_cookie(ctx));
 	hw_clocked(p, began);
 	return 0;
 }
@@ -143,6 +166,7 @@ SEC("?syscall") int hw_set_level(struct hw_level_call *c)
 		return 1;
 	__sync_fetch_and_add(&p->epoch, 1);
 	p->turn = c->turn;
+	p->seen = c->window ? HW_SEEN_ALL : c->seen;
 	e = hw_reserve(p, tgid, HW_LEVEL, sizeof(*e), &ring);
 	if (!e)
 		return 1;

@@ -10,7 +10,7 @@ static const struct {
 } commands[] = {
     {"doctor", command_doctor}, {"explain", command_explain}, {"export", command_export},
     {"mark", command_mark},	{"record", command_record},   {"report", command_report},
-    {"top", command_top},
+    {"top", command_top},	{"trial", command_trial},
 };
 
 int main(int argc, char **argv)

@@ -272,6 +272,8 @@ struct hw_proc {
 	__u64 unfollowed; /* children that found hw_procs full */
 	__u32 owner;	  /* whose memory it runs in, until it execs; 0: its own */
 	__u32 execs;	  /* since it is watched */
+	__u32 seen;	  /* enum hw_seen, HW_SEEN_ALL in a window too: what is worth a record */
+	__u32 pad;
 };
 
 /* What all that have exited had run, and had taken of that by the probes: struct hw_proc's. */

@@ -139,7 +139,8 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 {
 	const struct snapshot *s = in->snapshot;
 	const struct hw_proc *c = in->counters;
-	uint64_t lost = c->lost + c->nothread + c->broken + s->dropped;
+	/* Where probes come and go, calls under way lose their half: they count as not seen. */
+	uint64_t lost = c->lost + c->nothread + (s->partly ? 0 : c->broken) + s->dropped;
 	enum budget_level level = in->governor->level;
 
 	/* Of one that has ended, what was seen of it counts, not what is of others now. */

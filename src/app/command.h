@@ -16,6 +16,8 @@ int command_top(int argc, char **argv);
 int command_record(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_mark(int argc, char **argv);
+/* Not for users: what heapwatch starts itself as, to try places out on (probe/trial.h). */
+int command_trial(int argc, char **argv);
 
 /* Without a command's name: is the system-wide view what is asked for? */
 bool top_is_meant(int argc, char **argv);

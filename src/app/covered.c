@@ -2,18 +2,12 @@
 #include "app/covered.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-int covered_add(struct covered *c, uint64_t dev, uint64_t inode, const char *allocator,
-		bool replaces)
+int covered_add(struct covered *c, const struct covered_file *f)
 {
-	struct covered_file *f = &c->file[c->n];
-
 	if (c->n == COVERED_MAX)
 		return -ENOSPC;
-	*f = (struct covered_file){.dev = dev, .inode = inode, .replaces = replaces};
-	snprintf(f->allocator, sizeof(f->allocator), "%s", allocator);
-	c->n++;
+	c->file[c->n++] = *f;
 	return 0;
 }
 

@@ -13,14 +13,14 @@ struct covered {
 	size_t n;
 	struct covered_file {
 		uint64_t dev, inode; /* dev: major << 32 | minor, as in /proc/PID/maps */
+		char path[64];	     /* by which its probes were put on: launch.h */
 		char allocator[64];
 		bool replaces; /* the C library's: target.h */
 	} file[COVERED_MAX];
 };
 
 /* -ENOSPC where it is full. */
-int covered_add(struct covered *c, uint64_t dev, uint64_t inode, const char *allocator,
-		bool replaces);
+int covered_add(struct covered *c, const struct covered_file *f);
 /* NULL where it is none of them.  c may be NULL. */
 const struct covered_file *covered_find(const struct covered *c, uint64_t dev, uint64_t inode);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/prover.h"
 #include "base/log.h"
 #include "probe/feature.h"
 #include "probe/seccomp.h"
@@ -131,6 +132,29 @@ static void costs(enum user_kind kind)
 	line("entry and return", text, NULL);
 }
 
+/* What --max-overhead has besides windows. */
+static void behind_the_cache(enum user_kind kind)
+{
+	struct behind b;
+	char text[128];
+	bool remembered;
+	int err = prover_find(kind, &b, &remembered);
+
+	puts("places behind glibc's thread cache (level large of --max-overhead)");
+	if (err) {
+		line("none",
+		     err == -ENOTSUP   ? "the C library here is not glibc for x86-64"
+		     : err == -ENOENT  ? "no place saw each large block once"
+		     : err == -ENODATA ? "the trial did not come to its end"
+				       : strerror(-err),
+		     "a budget is kept with windows alone");
+		return;
+	}
+	snprintf(text, sizeof(text), "%zu, %s, build-id %s", b.n,
+		 remembered ? "proven earlier" : "proven now", b.build_id);
+	line("this system's C library", text, NULL);
+}
+
 int command_doctor(int argc, char **argv)
 {
 	struct utsname u;
@@ -161,5 +185,6 @@ int command_doctor(int argc, char **argv)
 		return 1;
 	}
 	costs(best);
+	behind_the_cache(best);
 	return 0;
 }

@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/governed.h"
 #include "app/meter.h"
+#include "app/prover.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "probe/attach.h"
@@ -20,24 +22,13 @@
 #define TICK_NS	     10000000u
 #define SLOW_TICK_NS 100000000u
 
-struct governed {
-	pid_t pid; /* 0: all together */
-	struct budget *budget;
-	bool busy; /* something is done to it without the lock */
-	bool gone; /* it ended */
-	bool all, large, changed;
-	uint64_t windows;
-	uint64_t first_run_ns, run_ns, cost_ns;
-	uint32_t turn; /* struct probes_level */
-};
-
 struct governor {
-	struct probes *probes;
+	struct governing common;
 	double share;
 	bool together;
 	int notify_fd;
-	struct meter *meter;
 
+	struct prover *prover; /* NULL: nothing is to be seen, or all */
 	pthread_t thread;
 	bool running, stop;
 	pthread_mutex_t lock;
@@ -45,29 +36,6 @@ struct governor {
 	struct governed **all;
 	size_t n, room;
 };
-
-/* ---- what a process is at ---- */
-
-static int look(struct governor *g, struct governed *p, struct budget_input *in)
-{
-	struct meter_reading r;
-	uint64_t run_ns;
-	int err = p->pid ? meter__read(g->meter, p->pid, &r) : meter__read_all(g->meter, &r);
-
-	if (err)
-		return err;
-	run_ns = r.run_ns > p->first_run_ns ? r.run_ns - p->first_run_ns : 0;
-	/* Of a tree, who ends at this moment is missing, until the next look. */
-	if (run_ns > p->run_ns)
-		p->run_ns = run_ns;
-	if (r.cost_ns > p->cost_ns)
-		p->cost_ns = r.cost_ns;
-	*in = (struct budget_input){.now_ns = r.now_ns,
-				    .run_ns = p->run_ns,
-				    .cost_ns = p->cost_ns,
-				    .has_large = probes__has_large(g->probes, p->pid)};
-	return 0;
-}
 
 static void notify(struct governor *g)
 {
@@ -78,107 +46,6 @@ static void notify(struct governor *g)
 		log_debug("eventfd is full");
 }
 
-/* ---- doing what was ordered, without the lock ---- */
-
-static unsigned int sets_of(bool all, bool large)
-{
-	return (all ? ATTACH_ALL : 0u) | (large ? ATTACH_LARGE : 0u);
-}
-
-static enum hw_seen seen_of(bool all, bool large)
-{
-	return all ? HW_SEEN_ALL : large ? HW_SEEN_LARGE : HW_SEEN_NONE;
-}
-
-/* The record of more comes before the probes, and that of less before they go, for who ends while
- * they do; and again when they went, for what was under way. */
-static int change(struct governor *g, struct governed *p, const struct budget_order *order)
-{
-	struct probes_level level = {
-	    .seen = seen_of(order->all, order->large), .weight = 256, .turn = ++p->turn};
-	bool more = level.seen < seen_of(p->all, p->large);
-	int err = levels_set(g->probes, p->pid, &level);
-
-	if (!err)
-		err = probes__switch(g->probes, p->pid, sets_of(order->all, order->large));
-	if (!err && !more) {
-		level.turn = ++p->turn;
-		err = levels_set(g->probes, p->pid, &level);
-	}
-	if (!err)
-		log_debug("%d: %s", p->pid,
-			  order->all	 ? "every call is seen"
-			  : order->large ? "large blocks are seen"
-					 : "no call is seen");
-	return err;
-}
-
-static void hold(uint64_t ns)
-{
-	struct timespec ts = clock_timespec(ns);
-
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
-}
-
-/* What the process did while the window was wholly open is what the window shows; coming and going
- * take the kernel much longer than the process. */
-static int open_window(struct governor *g, struct governed *p, const struct budget_order *order)
-{
-	struct probes_level level = {
-	    .seen = seen_of(false, order->large), .window = true, .turn = ++p->turn};
-	struct budget_input closed = {0}, before = {0}, after = {0}, gone = {0};
-	int err = levels_set(g->probes, p->pid, &level);
-
-	if (!err)
-		err = look(g, p, &closed);
-	if (!err)
-		err = probes__switch(g->probes, p->pid, sets_of(true, order->large));
-	if (!err)
-		err = look(g, p, &before);
-	if (!err) {
-		hold(order->window_ns);
-		err = look(g, p, &after);
-	}
-	probes__switch(g->probes, p->pid, sets_of(false, order->large));
-	if (!err)
-		err = look(g, p, &gone);
-	pthread_mutex_lock(&g->lock);
-	if (!err)
-		budget__window(p->budget, after.run_ns - before.run_ns,
-			       after.cost_ns - before.cost_ns, gone.cost_ns - closed.cost_ns);
-	level.weight = budget__weight(p->budget);
-	pthread_mutex_unlock(&g->lock);
-	level.window = false;
-	level.turn = ++p->turn;
-	levels_set(g->probes, p->pid, &level);
-	return err;
-}
-
-static void carry_out(struct governor *g, struct governed *p, const struct budget_order *order)
-{
-	bool window = !order->all && order->window_ns;
-	int err = 0;
-
-	if (order->all != p->all || order->large != p->large)
-		err = change(g, p, order);
-	else if (window)
-		err = open_window(g, p, order);
-	else
-		return;
-	pthread_mutex_lock(&g->lock);
-	if (err) {
-		/* It ended, most likely; what else it may be is tried again at the next step. */
-		p->gone = p->pid && (err == -ESRCH || err == -ENOENT);
-	} else {
-		p->all = order->all;
-		p->large = order->large;
-		p->changed |= !order->all;
-		p->windows += window;
-	}
-	pthread_mutex_unlock(&g->lock);
-	notify(g);
-}
-
 /* With the lock held, but not while something is done. */
 static void step(struct governor *g, struct governed *p)
 {
@@ -187,7 +54,7 @@ static void step(struct governor *g, struct governed *p)
 
 	if (p->gone)
 		return;
-	if (look(g, p, &in)) {
+	if (governed_look(&g->common, p, &in)) {
 		p->gone = true;
 		return;
 	}
@@ -196,7 +63,8 @@ static void step(struct governor *g, struct governed *p)
 		return;
 	p->busy = true;
 	pthread_mutex_unlock(&g->lock);
-	carry_out(g, p, &order);
+	if (governed_obey(&g->common, p, &order))
+		notify(g);
 	pthread_mutex_lock(&g->lock);
 	p->busy = false;
 	pthread_cond_broadcast(&g->idle);
@@ -243,16 +111,19 @@ int governor__new(struct probes *probes, double share, bool together, int notify
 
 	if (!g)
 		return -ENOMEM;
-	g->probes = probes;
+	g->common.probes = probes;
 	g->share = share;
 	g->together = together;
 	g->notify_fd = notify_fd;
 	pthread_mutex_init(&g->lock, NULL);
+	g->common.lock = &g->lock;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&g->idle, &attr);
 	pthread_condattr_destroy(&attr);
-	err = meter__new(probes, &g->meter);
+	err = meter__new(probes, &g->common.meter);
+	if (!err && share > 0)
+		err = prover__new(probes, &g->prover);
 	if (!err) {
 		err = -pthread_create(&g->thread, NULL, govern, g);
 		g->running = !err;
@@ -284,7 +155,8 @@ void governor__free(struct governor *g)
 		pthread_mutex_unlock(&g->lock);
 		pthread_join(g->thread, NULL);
 	}
-	meter__free(g->meter);
+	prover__free(g->prover);
+	meter__free(g->common.meter);
 	for (size_t i = 0; i < g->n; i++)
 		free_governed(g->all[i]);
 	free(g->all);
@@ -295,7 +167,7 @@ void governor__free(struct governor *g)
 
 int governor__prepare(struct governor *g, pid_t pid)
 {
-	return g->share == 0 ? probes__switch(g->probes, g->together ? 0 : pid, 0) : 0;
+	return g->share == 0 ? probes__switch(g->common.probes, g->together ? 0 : pid, 0) : 0;
 }
 
 static int add(struct governor *g, struct governed *p)
@@ -334,9 +206,9 @@ int governor__add(struct governor *g, pid_t pid)
 	if (!p->budget)
 		err = -ENOMEM;
 	if (!err && !p->all)
-		err = levels_set(g->probes, p->pid, &none);
+		err = levels_set(g->common.probes, p->pid, &none);
 	if (!err) {
-		p->gone = meter__read(g->meter, pid, &now) != 0;
+		p->gone = meter__read(g->common.meter, pid, &now) != 0;
 		p->first_run_ns = p->gone ? 0 : now.run_ns;
 		pthread_mutex_lock(&g->lock);
 		err = add(g, p);
@@ -396,5 +268,5 @@ int governor__state(struct governor *g, pid_t pid, struct governor_state *out)
 
 uint64_t governor__cost_ns(struct governor *g, const struct hw_proc *counters)
 {
-	return meter__cost_ns(g->meter, counters);
+	return meter__cost_ns(g->common.meter, counters);
 }

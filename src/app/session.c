@@ -103,7 +103,10 @@ const char *session_user_probes(const struct session *s)
 static int load(struct session *s)
 {
 	struct probes_unwind maps;
-	int err = probes__new(&s->config.probes, &s->probes);
+	int err;
+
+	s->config.probes.large = s->config.share > 0;
+	err = probes__new(&s->config.probes, &s->probes);
 
 	if (!err)
 		check_returns(s);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ static void keep_allocators(struct libraries *l, struct target *t)
 static int attach(const struct launch_file *f, pid_t pid, struct probes *probes,
 		  struct covered *covered, struct target *t)
 {
+	struct covered_file as = {.dev = f->dev, .inode = f->inode};
 	int fd = open(f->open_path, O_RDONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
@@ -46,8 +48,11 @@ static int attach(const struct launch_file *f, pid_t pid, struct probes *probes,
 	if (err || !t->has_malloc || t->is_32bit || t->is_go)
 		return 0;
 	err = probes__attach(probes, f->copied ? 0 : pid, f->open_path, t);
+	as.replaces = t->replaces;
+	snprintf(as.path, sizeof(as.path), "%s", f->open_path);
+	snprintf(as.allocator, sizeof(as.allocator), "%s", t->allocator);
 	if (!err && f->copied)
-		err = covered_add(covered, f->dev, f->inode, t->allocator, t->replaces);
+		err = covered_add(covered, &as);
 	log_debug("%s: %s%s", f->path, t->allocator, f->copied ? ", copied" : "");
 	return err;
 }

@@ -155,15 +155,27 @@ static int look_at(struct watched *w, const struct watch_tools *tools, const str
 
 	if (!covered)
 		return attach_file(w, m, tools->probes, file);
+	if (tools->probes)
+		probes__mapped(tools->probes, covered->path);
 	snprintf(file->allocator, sizeof(file->allocator), "%s", covered->allocator);
 	file->replaces = covered->replaces;
 	return 0;
+}
+
+/* Blocks over the usual limit that go through a thread's cache come by no place behind it. */
+static void look_at_tunables(const struct watched *w, const struct watch_tools *tools)
+{
+	if (!tools->probes || procfs_tunes(w->pid, "glibc.malloc.tcache_max") != 1)
+		return;
+	probes__spoil(tools->probes, tools->covered && tools->covered->n ? 0 : w->pid);
+	log_debug("%d: glibc.malloc.tcache_max is set: no level large", w->pid);
 }
 
 int watched__attach(struct watched *w, const struct watch_tools *tools)
 {
 	int err = procfs_modules(w->pid, w->modules);
 
+	look_at_tunables(w, tools);
 	w->searched[0] = w->allocator[0] = 0;
 	if (err < 0)
 		return err;

@@ -160,6 +160,46 @@ int procfs_modules(pid_t pid, struct modules *m)
 	return err;
 }
 
+static bool names(const char *value, const char *tunable)
+{
+	const size_t len = strlen(tunable);
+
+	for (const char *at = value; at; at = strchr(at, ':')) {
+		at += *at == ':';
+		if (!strncmp(at, tunable, len) && at[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+int procfs_tunes(pid_t pid, const char *tunable)
+{
+	static const char variable[] = "GLIBC_TUNABLES=";
+	char path[64], *text;
+	int fd, err, found = 0;
+	size_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	err = read_all(fd, &text, &len);
+	close(fd);
+	if (err)
+		return err;
+	for (size_t at = 0; at < len && !found; at += strlen(text + at) + 1) {
+		const char *value = text + at;
+
+		/* The loader ends each tunable that it reads with a NUL: the next is then what a
+		 * string begins with. */
+		if (!strncmp(value, variable, sizeof(variable) - 1))
+			value += sizeof(variable) - 1;
+		found = names(value, tunable);
+	}
+	free(text);
+	return found;
+}
+
 void procfs_mapping_path(char *buf, size_t len, pid_t pid, uint64_t start, uint64_t end)
 {
 	snprintf(buf, len, "/proc/%d/map_files/%llx-%llx", pid, (unsigned long long)start,

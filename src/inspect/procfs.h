@@ -40,6 +40,12 @@ int procfs_rollup(pid_t pid, struct procfs_rollup *out);
 /* The program's path in its own mount namespace, or -errno. */
 int procfs_exe(pid_t pid, char *buf, size_t len);
 
+/*
+ * Does the environment that its program was started with set this of glibc's tunables
+ * (GLIBC_TUNABLES in ld.so(8)), such as "glibc.malloc.tcache_max"?  1, 0, or -errno.
+ */
+int procfs_tunes(pid_t pid, const char *tunable);
+
 struct modules;
 
 /* Merge /proc/PID/maps into m (modules.h): the number of lines that were not understood, or -errno;

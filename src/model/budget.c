@@ -18,6 +18,10 @@
 /* Of the budget, what is planned with: the rest is for what was not foreseen, such as a process
  * that runs less in the next seconds than it did when this was spent. */
 #define MARGIN 0.78
+/* ... and what large blocks alone may take of it; a burst of them counts as if this had been run
+ * besides. */
+#define LARGE_PART     0.6
+#define LARGE_BURST_NS (SECOND / 2)
 
 #define WINDOW_MIN_NS	(300000ull)
 #define WINDOW_MAX_NS	(50 * MS)
@@ -152,18 +156,18 @@ double budget__worst(const struct budget *b)
 
 /* ---- deciding ---- */
 
-/* The share that the probes that are on now take, over up to a second. */
-static double rate(const struct budget *b)
+/* Do large blocks take more than is theirs, since they are seen, or over ten seconds?  What the
+ * storm's first moments took, or windows, is no reason to lose them. */
+static bool large_is_dear(const struct budget *b)
 {
 	const struct spending_slot *s = &b->on;
-	double run, cost;
+	double ran;
 
-	for (unsigned int i = 0; i < b->spent.n && i < 11; i++)
-		if (spending_slot(&b->spent, i)->time_ns > b->on.time_ns)
-			s = spending_slot(&b->spent, i);
-	run = (double)(b->spent.now.run_ns - s->run_ns);
-	cost = spending_steady(&b->spent, s);
-	return run > cost ? cost / (run - cost) : cost > 0 ? 1000 : 0;
+	if (spending_oldest(&b->spent)->time_ns > s->time_ns)
+		s = spending_oldest(&b->spent);
+	ran = (double)spending_bare(&b->spent.now) - (double)spending_bare(s);
+	return spending_steady(&b->spent, s) >
+	       b->share * LARGE_PART * (ran + (double)LARGE_BURST_NS);
 }
 
 /* What the reaction to what is going on now will have cost. */
@@ -194,10 +198,7 @@ static void leave_exact(struct budget *b, bool has_large)
 		b->quiet_ns = QUIET_NS;
 	else if (b->quiet_ns < QUIET_MAX_NS && b->since_ns != b->began_ns)
 		b->quiet_ns *= 2;
-	/* In debt already, the next may not be dear either: large is tried once that is saved up.
-	 */
-	switch_to(b, false,
-		  has_large && b->spent.now.time_ns >= b->large_after_ns && allowance(b) > 0);
+	switch_to(b, false, has_large && b->spent.now.time_ns >= b->large_after_ns);
 	b->affordable_ns = 0;
 	b->next_window_ns = b->spent.now.time_ns + WINDOW_EVERY_NS;
 	b->window_bare_ns = spending_bare(&b->spent.now);
@@ -227,7 +228,10 @@ static void watch_large(struct budget *b, bool has_large)
 {
 	double trial = most(b) * (double)REACTION_NS;
 
-	if (b->large && (allowance(b) < reserve(b) || rate(b) > b->share * 0.6)) {
+	/* One more allocator came, or the places of this one are not known. */
+	if (b->large && !has_large)
+		switch_to(b, false, false);
+	if (b->large && large_is_dear(b)) {
 		switch_to(b, false, false);
 		b->large_after_ns = b->spent.now.time_ns + b->large_wait_ns;
 		if (b->large_wait_ns < QUIET_MAX_NS)

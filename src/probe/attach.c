@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "probe/attach.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "heapwatch.skel.h"
 #include "probe/behind.h"
 #include "probe/links.h"
-#include "probe/multi.h"
+#include "probe/put.h"
 
 /* One file's functions in one process. */
 struct file {
 	pid_t pid;
 	char *path;
 	struct target *target;
-	struct behind *behind; /* NULL: none */
+	bool mapped; /* by pid, or by anybody */
 };
 
 struct who {
@@ -35,6 +33,10 @@ struct attach {
 	struct who *who; /* who does not have ATTACH_ALL */
 	size_t nwho;
 	struct links *all, *large;
+	struct behind *proven;
+	size_t nproven;
+	pid_t *spoiled; /* 0: all are */
+	size_t nspoiled;
 };
 
 struct attach *attach__new(const struct heapwatch_bpf *skel, enum user_kind kind)
@@ -59,7 +61,6 @@ static void free_file(struct file *f)
 {
 	free(f->path);
 	free(f->target);
-	free(f->behind);
 }
 
 void attach__free(struct attach *a)
@@ -72,17 +73,13 @@ void attach__free(struct attach *a)
 		free_file(&a->files[i]);
 	free(a->files);
 	free(a->who);
+	free(a->proven);
+	free(a->spoiled);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
 }
 
 /* ---- putting probes on ---- */
-
-/* Places of one program, gathered. */
-struct places {
-	size_t n;
-	uint64_t offset[TARGET_MAX_FNS + BEHIND_MAX], cookie[TARGET_MAX_FNS + BEHIND_MAX];
-};
 
 static uint64_t cookie_of(const struct target_fn *fn)
 {
@@ -100,84 +97,21 @@ static bool is_resizer(enum hw_fn fn)
 	return fn != HW_FN_FREE && fn != HW_FN_MALLOC && fn != HW_FN_CALLOC;
 }
 
-static int put_multi(const struct file *f, struct links *links, struct bpf_program *prog, int type,
-		     int on_return, const struct places *at)
+/* The places that are proven for this file, or NULL. */
+static const struct behind *behind_of(const struct attach *a, const struct file *f)
 {
-	const struct multi_spec spec = {.prog_fd = bpf_program__fd(prog),
-					.attach_type = type,
-					.on_return = on_return,
-					.path = f->path,
-					.pid = f->pid,
-					.n = at->n,
-					.offsets = at->offset,
-					.cookies = at->cookie};
-	int fd, err;
-
-	if (!at->n)
-		return 0;
-	fd = multi_attach(&spec);
-	if (fd < 0)
-		return fd;
-	err = links__add(links, f->pid, NULL, fd);
-	if (err)
-		close(fd);
-	return err;
-}
-
-static int put_perf(const struct file *f, struct links *links, struct bpf_program *prog,
-		    int on_return, const struct places *at)
-{
-	/* Everybody who maps it: -1 here, where 0 is ourselves. */
-	pid_t pid = f->pid ? f->pid : -1;
-
-	for (size_t i = 0; i < at->n; i++) {
-		DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = on_return,
-				    .bpf_cookie = at->cookie[i]);
-		struct bpf_link *link =
-		    bpf_program__attach_uprobe_opts(prog, pid, f->path, at->offset[i], &opts);
-		int err = libbpf_get_error(link);
-
-		if (err)
-			return err;
-		err = links__add(links, f->pid, link, -1);
-		if (err) {
-			bpf_link__destroy(link);
-			return err;
-		}
-	}
-	return 0;
-}
-
-/* Returns before entries: an entry whose return is not seen would stay under way. */
-static int put(const struct attach *a, const struct file *f, struct links *links,
-	       const struct places *calls, const struct places *frees, const struct places *behind)
-{
-	const struct heapwatch_bpf *s = a->skel;
-	int err;
-
-	if (a->kind == USER_PERF) {
-		err = put_perf(f, links, s->progs.hw_return, 1, calls);
-		if (!err)
-			err = put_perf(f, links, s->progs.hw_entry, 0, calls);
-		if (!err)
-			err = put_perf(f, links, s->progs.hw_frees, 0, frees);
-		return err ? err : put_perf(f, links, s->progs.hw_large, 0, behind);
-	}
-	err = put_multi(f, links, s->progs.hw_large, MULTI_ATTACH, 0, behind);
-	if (!err)
-		err = put_multi(f, links, s->progs.hw_frees, MULTI_ATTACH, 0, frees);
-	if (err)
-		return err;
-	if (a->kind == USER_SESSION)
-		return put_multi(f, links, s->progs.hw_session, MULTI_ATTACH_SESSION, 0, calls);
-	err = put_multi(f, links, s->progs.hw_return, MULTI_ATTACH, 1, calls);
-	return err ? err : put_multi(f, links, s->progs.hw_entry, MULTI_ATTACH, 0, calls);
+	for (size_t i = 0; f->target->build_id[0] && i < a->nproven; i++)
+		if (!strcmp(a->proven[i].build_id, f->target->build_id))
+			return &a->proven[i];
+	return NULL;
 }
 
 static int put_set(const struct attach *a, const struct file *f, enum attach_set set,
 		   struct links *links)
 {
 	struct places *at = calloc(3, sizeof(*at));
+	const struct put_file where = {a->skel, a->kind, f->pid, f->path};
+	const struct behind *behind = behind_of(a, f);
 	const struct target *t = f->target;
 	int err;
 
@@ -189,12 +123,12 @@ static int put_set(const struct attach *a, const struct file *f, enum attach_set
 		/* A session serves both: one link comes and goes in half the time of two. */
 		bool apart = fn == HW_FN_FREE && a->kind != USER_SESSION;
 
-		if (set == ATTACH_ALL || (f->behind && is_resizer(fn)))
+		if (set == ATTACH_ALL || (behind && is_resizer(fn)))
 			gather(&at[apart], t->fns[i].place.offset, cookie_of(&t->fns[i]));
 	}
-	for (size_t i = 0; set == ATTACH_LARGE && f->behind && i < f->behind->n; i++)
-		gather(&at[2], f->behind->places[i].offset, f->behind->places[i].cookie);
-	err = put(a, f, links, &at[0], &at[1], &at[2]);
+	for (size_t i = 0; set == ATTACH_LARGE && behind && i < behind->n; i++)
+		gather(&at[2], behind->places[i].offset, behind->places[i].cookie);
+	err = put(&where, links, &at[0], &at[1], &at[2]);
 	free(at);
 	return err;
 }
@@ -244,21 +178,17 @@ static int add_file(struct attach *a, struct file *f)
 	return err;
 }
 
-int attach__add(struct attach *a, pid_t pid, const char *path, const struct target *target,
-		const struct behind *behind)
+int attach__add(struct attach *a, pid_t pid, const char *path, const struct target *target)
 {
-	struct file f = {.pid = pid, .path = strdup(path), .target = malloc(sizeof(*target))};
+	struct file f = {.pid = pid,
+			 .path = strdup(path),
+			 .target = malloc(sizeof(*target)),
+			 .mapped = pid != 0};
 	int err = -ENOMEM;
 
 	if (!f.path || !f.target)
 		goto fail;
 	*f.target = *target;
-	if (behind) {
-		f.behind = malloc(sizeof(*behind));
-		if (!f.behind)
-			goto fail;
-		*f.behind = *behind;
-	}
 	pthread_mutex_lock(&a->lock);
 	err = add_file(a, &f);
 	pthread_mutex_unlock(&a->lock);
@@ -268,18 +198,64 @@ fail:
 	return err;
 }
 
+int attach__prove(struct attach *a, const struct behind *behind)
+{
+	struct behind *proven;
+
+	pthread_mutex_lock(&a->lock);
+	proven = reallocarray(a->proven, a->nproven + 1, sizeof(*proven));
+	if (proven) {
+		a->proven = proven;
+		proven[a->nproven++] = *behind;
+	}
+	pthread_mutex_unlock(&a->lock);
+	return proven ? 0 : -ENOMEM;
+}
+
+static bool is_spoiled(const struct attach *a, pid_t pid)
+{
+	for (size_t i = 0; i < a->nspoiled; i++)
+		if (!a->spoiled[i] || a->spoiled[i] == pid)
+			return true;
+	return false;
+}
+
+void attach__spoil(struct attach *a, pid_t pid)
+{
+	pid_t *spoiled;
+
+	pthread_mutex_lock(&a->lock);
+	spoiled =
+	    is_spoiled(a, pid) ? NULL : reallocarray(a->spoiled, a->nspoiled + 1, sizeof(*spoiled));
+	if (spoiled) {
+		a->spoiled = spoiled;
+		spoiled[a->nspoiled++] = pid;
+	}
+	pthread_mutex_unlock(&a->lock);
+}
+
+void attach__mapped(struct attach *a, const char *path)
+{
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->nfiles; i++)
+		a->files[i].mapped |= !strcmp(a->files[i].path, path);
+	pthread_mutex_unlock(&a->lock);
+}
+
 bool attach__has_large(struct attach *a, pid_t pid)
 {
 	size_t all = 0, proven = 0;
+	bool spoiled;
 
 	pthread_mutex_lock(&a->lock);
 	for (size_t i = 0; i < a->nfiles; i++)
-		if (!pid || a->files[i].pid == pid) {
+		if (a->files[i].mapped && (!pid || a->files[i].pid == pid)) {
 			all++;
-			proven += a->files[i].behind != NULL;
+			proven += behind_of(a, &a->files[i]) != NULL;
 		}
+	spoiled = is_spoiled(a, pid);
 	pthread_mutex_unlock(&a->lock);
-	return all && proven == all;
+	return all && proven == all && !spoiled;
 }
 
 static int put_all(struct attach *a, pid_t pid, enum attach_set set, struct links *links)
@@ -338,6 +314,11 @@ void attach__drop(struct attach *a, pid_t pid)
 		if (a->who[i].pid != pid)
 			a->who[kept++] = a->who[i];
 	a->nwho = kept;
+	kept = 0;
+	for (size_t i = 0; i < a->nspoiled; i++)
+		if (a->spoiled[i] != pid)
+			a->spoiled[kept++] = a->spoiled[i];
+	a->nspoiled = kept;
 	links__move(a->all, pid, gone);
 	links__move(a->large, pid, gone);
 	pthread_mutex_unlock(&a->lock);

@@ -6,6 +6,7 @@
 #ifndef PROBE_ATTACH_H
 #define PROBE_ATTACH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,11 +29,17 @@ void attach__free(struct attach *a);
 
 /*
  * A file with an allocator that pid maps: put the probes of pid's sets on it, now and at each
- * switch.  behind: the proven places of this file, or NULL.  0 or -errno.
+ * switch.  0 or -errno.
  */
-int attach__add(struct attach *a, pid_t pid, const char *path, const struct target *target,
-		const struct behind *behind);
-/* Can ATTACH_LARGE see all large blocks of pid?  Each of its allocators has proven places. */
+int attach__add(struct attach *a, pid_t pid, const char *path, const struct target *target);
+/* These places are those of each file with this build-id, of files to come too.  0 or -ENOMEM. */
+int attach__prove(struct attach *a, const struct behind *behind);
+/* pid, 0 for everybody, has large blocks that go through its threads' caches. */
+void attach__spoil(struct attach *a, pid_t pid);
+/* Somebody maps this file, whose probes are everybody's. */
+void attach__mapped(struct attach *a, const char *path);
+/* Can ATTACH_LARGE see all large blocks of pid?  Each allocator that it maps, for 0 that anybody
+ * does, has proven places. */
 bool attach__has_large(struct attach *a, pid_t pid);
 /*
  * From now on pid, 0 for everybody, has the probes of these sets, of files to come too; a process

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * behind.h: places behind glibc's thread cache: instructions that run only when a block leaves an
- * arena or goes back to one, found by decoding and proven on a child of our own.  A place that is
- * not proven is not used: it differs from build to build.
+ * arena or goes back to one.  They differ from build to build: candidates.h finds what may be one,
+ * trial.h has a child of our own come by, choice.h takes those that saw each large block once.
  */
 #ifndef PROBE_BEHIND_H
 #define PROBE_BEHIND_H
@@ -10,11 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "probe/kinds.h"
-
-#define BEHIND_MAX 32
+#define BEHIND_MAX 16
 
 struct behind {
+	char build_id[41]; /* of the file, hex */
 	size_t n;
 	struct behind_place {
 		uint64_t offset; /* in the file */

@@ -137,6 +137,8 @@ static int load(struct probes *p, const struct probes_config *c)
 		want(p, "hw_return", multi);
 	}
 	want(p, "hw_frees", multi);
+	if (c->large)
+		want(p, "hw_large", multi);
 	want(p, "hw_set_level", 0);
 	syscalls_want(p->skel->obj, p->kernel);
 	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
@@ -234,7 +236,7 @@ enum kernel_kind probes__kernel(const struct probes *p)
 
 int probes__attach(struct probes *p, pid_t pid, const char *path, const struct target *target)
 {
-	int err = attach__add(p->attach, pid, path, target, NULL);
+	int err = attach__add(p->attach, pid, path, target);
 
 	if (err && err != -ESRCH && err != -ENOENT)
 		log_error(
@@ -323,6 +325,21 @@ int probes__switch(struct probes *p, pid_t pid, unsigned int sets)
 bool probes__has_large(struct probes *p, pid_t pid)
 {
 	return attach__has_large(p->attach, pid);
+}
+
+int probes__prove(struct probes *p, const struct behind *behind)
+{
+	return attach__prove(p->attach, behind);
+}
+
+void probes__spoil(struct probes *p, pid_t pid)
+{
+	attach__spoil(p->attach, pid);
+}
+
+void probes__mapped(struct probes *p, const char *path)
+{
+	attach__mapped(p->attach, path);
 }
 
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level)

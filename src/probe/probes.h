@@ -22,6 +22,7 @@ struct probes_config {
 	unsigned int rings;	 /* 1 to HW_MAX_RINGS */
 	unsigned int threads;	 /* that can be in an allocator's function at once, or have been */
 	unsigned int processes;
+	bool large; /* level large may be wanted */
 };
 
 struct probes;
@@ -70,6 +71,11 @@ int probes__gone(const struct probes *p, struct hw_gone *out);
  * -errno. */
 int probes__switch(struct probes *p, pid_t pid, unsigned int sets);
 bool probes__has_large(struct probes *p, pid_t pid);
+/* attach.h; from any thread. */
+struct behind;
+int probes__prove(struct probes *p, const struct behind *behind);
+void probes__spoil(struct probes *p, pid_t pid);
+void probes__mapped(struct probes *p, const char *path);
 /* Have a record say so, in the ring of pid, and let calls under way be forgotten: before probes
  * come and after they went.  0; -ENOENT where pid is not armed; -errno. */
 struct probes_level {

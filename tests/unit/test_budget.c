@@ -33,6 +33,7 @@ struct plant {
 	double at[4000], ran[4000], paid[4000]; /* each 100 ms */
 	int n;
 	double all_s, window_s; /* how long all was seen, how long windows were open */
+	double unseen_s;	/* how long not even large blocks were */
 	int switches;
 	enum budget_level level;
 };
@@ -89,6 +90,7 @@ static void simulate(struct plant *m, const struct program *p, double share, dou
 		}
 		go(m, 10 * MS, m->order.all, m->order.large);
 		m->all_s += m->order.all * 0.01;
+		m->unseen_s += (!m->order.all && !m->order.large) * 0.01;
 	}
 	m->level = budget__level(m->b);
 }
@@ -266,6 +268,35 @@ static void test_small_budget(void **state)
 	budget__free(m.b);
 }
 
+/* Of 50 million calls a second a thousand are large, which take a tenth of the budget: they are
+ * seen all the time, whatever the storm's first moments took. */
+static void test_few_large(void **state)
+{
+	static const struct program p = {storm, 2e-5, eight, 0, 0};
+	struct plant m;
+
+	(void)state;
+	keep(&p, 1, &m);
+	assert_true(m.unseen_s == 0 && m.all_s < 0.3 && m.window_s > 0.05);
+	budget__free(m.b);
+}
+
+/* One more allocator, whose large blocks nothing is known of. */
+static void test_no_large_any_more(void **state)
+{
+	static const struct program p = {storm, 2e-5, one, 0, 0};
+	struct plant m;
+
+	(void)state;
+	simulate(&m, &p, 0.01, 20, 1);
+	assert_true(m.order.large);
+	m.in.now_ns += 10000000;
+	m.in.has_large = false;
+	budget__step(m.b, &m.in, &m.order);
+	assert_false(m.order.large);
+	budget__free(m.b);
+}
+
 /* A storm that comes later: a second of it at most is over the budget. */
 static void test_surprise(void **state)
 {
@@ -349,12 +380,19 @@ static void test_cost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_gentle),	 cmocka_unit_test(test_storms),
-	    cmocka_unit_test(test_surprise),	 cmocka_unit_test(test_in_turn),
-	    cmocka_unit_test(test_climbs),	 cmocka_unit_test(test_none_and_all),
-	    cmocka_unit_test(test_cost),	 cmocka_unit_test(test_uncounted),
-	    cmocka_unit_test(test_small_budget), cmocka_unit_test(test_edges),
+	    cmocka_unit_test(test_gentle),
+	    cmocka_unit_test(test_storms),
+	    cmocka_unit_test(test_surprise),
+	    cmocka_unit_test(test_in_turn),
+	    cmocka_unit_test(test_climbs),
+	    cmocka_unit_test(test_none_and_all),
+	    cmocka_unit_test(test_cost),
+	    cmocka_unit_test(test_uncounted),
+	    cmocka_unit_test(test_small_budget),
+	    cmocka_unit_test(test_edges),
 	    cmocka_unit_test(test_large_stays),
+	    cmocka_unit_test(test_few_large),
+	    cmocka_unit_test(test_no_large_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

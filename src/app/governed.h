@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* governed.h: one process, or all together, under a budget: looking at it, and doing what the
+ * budget orders. */
+#ifndef APP_GOVERNED_H
+#define APP_GOVERNED_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "model/budget.h"
+
+struct meter;
+struct probes;
+
+/* What all of them have. */
+struct governing {
+	struct probes *probes;
+	struct meter *meter;
+	pthread_mutex_t *lock; /* of the budgets and of what others read of a process */
+};
+
+struct governed {
+	pid_t pid; /* 0: all together */
+	struct budget *budget;
+	bool busy; /* something is done to it without the lock */
+	bool gone; /* it ended */
+	bool all, large, changed;
+	uint64_t windows;
+	uint64_t first_run_ns, run_ns, cost_ns;
+	uint32_t turn; /* struct probes_level */
+};
+
+/* How it is now.  0; or as meter__read(): it has ended. */
+int governed_look(const struct governing *g, struct governed *p, struct budget_input *in);
+/*
+ * Do what was ordered: takes up to the window's length and 100 ms, so the lock is not held by the
+ * caller.  false: there was nothing to do.
+ */
+bool governed_obey(const struct governing *g, struct governed *p, const struct budget_order *order);
+
+#endif
