@@ -6,6 +6,7 @@
 #ifndef HW_UNWIND_BPF_H
 #define HW_UNWIND_BPF_H
 
+#include "hijack.bpf.h"
 #include "python.bpf.h"
 #include "walk.bpf.h"
 
@@ -291,7 +292,7 @@ static long hw_frame(__u64 i, void *ctx)
 	if (c->t->walk.mode != HW_WALK_NATIVE)
 		return hw_py_step(c);
 	if (!hw_find_rule(c, &row))
-		return hw_stop(c->t, HW_STACK_NOCODE);
+		return hw_unhijack(c) ? 0 : hw_stop(c->t, HW_STACK_NOCODE);
 	if (row.kind == HW_ROW_JIT)
 		return hw_step_jit(c);
 	c->t->walk.in_jit = false;

@@ -69,6 +69,18 @@ struct sched_entity {
 	__u64 sum_exec_runtime;
 };
 
+/* A return to come whose address was taken off the stack, since 3.11 (0dfd0eb8e4d7); stack: where
+ * it was, since 4.1 (7b868e4802a8). */
+struct return_instance {
+	unsigned long stack;
+	unsigned long orig_ret_vaddr;
+	struct return_instance *next;
+};
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+};
+
 /* start_boottime: since 5.5 (cf25e24db61c), real_start_time before; 6.1 is the oldest that we
  * test.  self_exec_id: u32 until 5.6 (d1e7fd6462ca), u64 since. */
 struct task_struct {
@@ -78,6 +90,7 @@ struct task_struct {
 	int tgid;
 	int pid;
 	struct task_struct *group_leader;
+	struct uprobe_task *utask;
 	struct signal_struct *signal;
 	struct sched_entity se;
 	struct mm_struct *mm;
