@@ -123,7 +123,7 @@ def large(*options):
     """What was there when all was seen, what came when only large blocks were, and its end."""
     places()
     f = Fixture("large")
-    w = Watch(f.pid, "--max-overhead", "5", "--interval", "200ms", *options)
+    w = Watch(f.pid, "--max-overhead", "50", "--interval", "200ms", *options)
     before = f.run("blocks")
     equal(told(later(w)), wanted(before), "while all is seen")
     f.run("storm 2")

@@ -43,6 +43,7 @@ hw=%(build)s/heapwatch
 part() { echo; echo "==== $1"; }
 part doctor; $hw doctor; echo exit $?
 part core; %(python)s tests/bpf/test_watch.py --build %(build)s --only '%(core)s'
+part large; %(python)s tests/bpf/test_large.py --build %(build)s --only test_large
 part ftrace; echo 0 >/proc/sys/kernel/ftrace_enabled; $hw doctor
 sleep 60 & pid=$!
 part watch; $hw -p $pid --once --duration 300ms; echo exit $?
@@ -91,6 +92,16 @@ def test_core(kernel):
     kinds = [k for k, name in harness.KINDS.items() if KERNELS[kernel][1][name] == "yes"]
     for kind in [*kinds, "fentry", "kprobe", "tracepoint"]:
         check("ok test_maps[%s]" % kind in out, "nothing was counted with %s:\n%s" % (kind, out))
+
+
+def test_large(kernel):
+    """Places behind the thread cache, with every kind of probe that this kernel has."""
+    out = part(kernel, "large")
+    sums = harness.TALLY.findall(out)
+    check(sums and sums[-1][1] == "0", out)
+    for kind in [k for k, name in harness.KINDS.items() if k != "session" and
+                 KERNELS[kernel][1][name] == "yes"]:
+        check("ok test_large_%s" % kind in out, "not with %s:\n%s" % (kind, out))
 
 
 def test_ftrace_off(kernel):
@@ -149,7 +160,7 @@ def whole(kernel, script):
 def collect(everything):
     TESTS["test_doctor[this machine]"] = here_doctor
     for kernel, (version, _) in KERNELS.items():
-        for fn in (test_doctor, test_core, test_ftrace_off, test_no_btf, test_lockdown):
+        for fn in (test_doctor, test_core, test_large, test_ftrace_off, test_no_btf, test_lockdown):
             TESTS["%s[%s]" % (fn.__name__, version)] = lambda fn=fn, k=kernel: fn(k)
         for script in WHOLE if everything else ():
             TESTS["%s[%s]" % (script, version)] = lambda s=script, k=kernel: whole(k, s)
