@@ -48,8 +48,8 @@ static const char help[] =
     "      --ring-size SIZE      of each ring buffer (8M)\n"
     "      --rings N             ring buffers (one per process, at most 4)\n"
     "      --max-threads N, --max-processes N   followed at once (16384, 4096)\n"
-    "      --max-overhead PCT    of its run time, or its tree's, for the probes; 0: none\n"
-    "      --exact               no limit: every call is seen (the default)\n"
+    "      --max-overhead PCT    of its run time, or its tree's, for the probes (1); 0: none\n"
+    "      --exact               no limit: every call is seen\n"
     "  -h, --help             this;  -V, --version\n";
 
 enum {
@@ -305,6 +305,7 @@ int options_parse(int argc, char **argv, struct options *out)
 	struct options o = {
 	    .interval_ns = 1000000000,
 	    .top = 10,
+	    .share = 0.01,
 	    .depth = 16,
 	    .detail = 5,
 	    .ring_bytes = 8 << 20,

@@ -26,7 +26,7 @@ def run(loop, pairs):
 
 
 def watch(loop, options):
-    h = subprocess.Popen([HW, "-v", "-p", str(loop.pid), "--once", *options],
+    h = subprocess.Popen([HW, "-v", "--exact", "-p", str(loop.pid), "--once", *options],
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said = ""
     for line in h.stderr:

@@ -58,7 +58,7 @@ def under_empty(loop, pairs, depth):
 
 def start_heapwatch(pid, *more):
     t = time.monotonic()
-    h = subprocess.Popen([HW, "-p", str(pid), "--json", "--interval", "50ms", "-v", *more],
+    h = subprocess.Popen([HW, "--exact", "-p", str(pid), "--json", "--interval", "50ms", "-v", *more],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in h.stderr:
         if "watching" in line:
@@ -159,7 +159,7 @@ def tables():
         p = subprocess.Popen(["/usr/bin/python3", "-c", MODULES % names], stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         time.sleep(0.5)
-        h = subprocess.Popen([HW, "-p", str(p.pid), "-v", "--json", "--interval", "100ms"], text=True,
+        h = subprocess.Popen([HW, "--exact", "-p", str(p.pid), "-v", "--json", "--interval", "100ms"], text=True,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         said = []
         for line in h.stderr:

@@ -41,8 +41,8 @@ def main():
     where = tempfile.mkdtemp(prefix="heapwatch-bench-")
     env = dict(os.environ, HGRCPATH="", HOME=where)
     file = os.path.join(where, "a.hw")
-    record = [HW, "record", "--quiet", "--force", "-o", file]
-    kinds = {"bare": [], "heapwatch --": [HW, "-o", os.path.join(where, "report"), "--"],
+    record = [HW, "record", "--exact", "--quiet", "--force", "-o", file]
+    kinds = {"bare": [], "heapwatch --": [HW, "--exact", "-o", os.path.join(where, "report"), "--"],
              "record -i 1s": [*record, "-i", "1s", "--"],
              "record -i 100ms": [*record, "-i", "100ms", "--"]}
     seconds, rss, size = ({k: [] for k in kinds} for _ in range(3))

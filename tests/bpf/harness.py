@@ -141,7 +141,8 @@ class Watch:
 
     def __init__(self, pids, *options, as_json=True, wait=True):
         self.pids = [pids] if isinstance(pids, int) else list(pids)
-        cmd = [heapwatch(), "-v", "-p", ",".join(map(str, self.pids))]
+        # Every call, unless a test says otherwise: what is compared is exact.
+        cmd = [heapwatch(), "-v", "--exact", "-p", ",".join(map(str, self.pids))]
         cmd += ["--json", "--interval", "50ms"] if as_json else []
         # The last of an option counts: a test's own come behind.
         self.p = start(cmd + list(options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

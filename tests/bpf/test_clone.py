@@ -32,7 +32,7 @@ def clone():
     run("hg", "init", repo, env=env)
     run("hg", "-R", repo, "debugbuilddag", "--mergeable-file", "--new-file",
         "+%d" % REVISIONS, env=env)
-    r = subprocess.run([heapwatch(), "record", "-o", file, "-i", "200ms", "--", "git", "clone",
+    r = subprocess.run([heapwatch(), "record", "--exact", "-o", file, "-i", "200ms", "--", "git", "clone",
                         "-q", "hg::" + repo, copy], env=env, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, timeout=600)
     equal(r.returncode, 0, "exit code of the clone (%s)" % r.stderr[-300:])

@@ -236,7 +236,7 @@ def test_own_by_ledger():
     f = harness.Fixture("storm", env=env)
     equal(explain(f.pid)["allocator"].get("own"), None, "figures without probes")
     out = os.path.join(harness.scratch(), "report")
-    r = subprocess.run([harness.heapwatch(), "--json", "-o", out, "--as-root", "--",
+    r = subprocess.run([harness.heapwatch(), "--exact", "--json", "-o", out, "--as-root", "--",
                         os.path.join(harness.BUILD, "fixtures/storm")], input="pairs 1 50\n",
                        env=env, text=True, timeout=harness.TIMEOUT, stdout=subprocess.DEVNULL,
                        stderr=subprocess.PIPE, check=False)

@@ -175,7 +175,7 @@ def forks(kind):
     """A command's children, from their first instruction: their own functions, and those that their
     parent had taken blocks in."""
     need("/usr/bin/python3")
-    w = start([harness.heapwatch(), "--json", "--top", "0", "--interval", "100ms",
+    w = start([harness.heapwatch(), "--exact", "--json", "--top", "0", "--interval", "100ms",
                "--user-probes", kind, "--", "/usr/bin/python3",
                os.path.join(FIXTURES, "forks.py")], stdin=subprocess.PIPE, text=True,
               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -53,7 +53,7 @@ class Recorder:
 
     def __init__(self, pid, *options, file=None, env=None):
         self.file = file or os.path.join(scratch(), "a.hw")
-        self.p = start([heapwatch(), "record", "-p", str(pid), "-o", self.file, "-i", "100ms",
+        self.p = start([heapwatch(), "record", "--exact", "-p", str(pid), "-o", self.file, "-i", "100ms",
                         *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.PIPE, text=True, errors="replace",
                        env=dict(os.environ, **(env or {})))
@@ -211,7 +211,7 @@ def full_disk():
     out = os.path.join(where, "copy.hw")
     p = start(["unshare", "-m", "sh", "-c",
                "mount -t tmpfs -o size=80k none %s && mkdir %s/d && "
-               "%s record -p %d -i 100ms -o %s/a.hw; code=$?; cp %s/a.hw /tmp/hw-full-%d; "
+               "%s record --exact -p %d -i 100ms -o %s/a.hw; code=$?; cp %s/a.hw /tmp/hw-full-%d; "
                "exit $code" % (where, where, heapwatch(), f.pid, where, where, f.pid)],
               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said, end = [], time.monotonic() + TIMEOUT
@@ -266,7 +266,7 @@ def no_link_is_followed():
     env = dict(os.environ, SUDO_UID=str(NOBODY), SUDO_GID=str(NOBODY))
     for name in ("a.hw", "b.hw"):
         for force in ([], ["--force"]):
-            run(heapwatch(), "record", "-p", str(f.pid), "-o", os.path.join(where, name), *force,
+            run(heapwatch(), "record", "--exact", "-p", str(f.pid), "-o", os.path.join(where, name), *force,
                 "-d", "300ms", code=1 if name == "a.hw" else None, env=env)
             with open(other) as o:
                 equal(o.read(), "precious", "the other file")
@@ -280,13 +280,13 @@ def nothing_is_overwritten():
     r.end()
     with open(r.file, "rb") as o:
         before = o.read()
-    again = run(heapwatch(), "record", "-p", str(f.pid), "-o", r.file, code=1)
+    again = run(heapwatch(), "record", "--exact", "-p", str(f.pid), "-o", r.file, code=1)
     check("--force" in again.stderr, again.stderr)
     out = run(heapwatch(), "report", r.file, "--folded", "-o", r.file, code=1)
     check("--force" in out.stderr, out.stderr)
     with open(r.file, "rb") as o:
         check(o.read() == before, "the recording has changed")
-    run(heapwatch(), "record", "-p", str(f.pid), "-o", r.file, "--force", "-d", "300ms")
+    run(heapwatch(), "record", "--exact", "-p", str(f.pid), "-o", r.file, "--force", "-d", "300ms")
 
 
 @test

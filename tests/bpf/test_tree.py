@@ -41,7 +41,7 @@ def family():
 def launch(command, *options, **more):
     """heapwatch -- COMMAND; exit code and what it wrote to -o."""
     out = os.path.join(harness.scratch(), "report")
-    cmd = [heapwatch(), "--json", "-o", out, *options, "--", *command]
+    cmd = [heapwatch(), "--exact", "--json", "-o", out, *options, "--", *command]
     r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT, **more)
     with open(out) as f:
@@ -132,7 +132,7 @@ def test_32_bit_child():
     equal((others[0]["comm"], others[0]["mode"], len(others)), ("sh", "exact", 9), "the others")
     got = collections.Counter(held(p) for p in others[1:])
     check(got == FAMILY, "what the 32-bit program became holds %s" % dict(got))
-    text = subprocess.run([heapwatch(), "--", path], stdout=subprocess.PIPE,
+    text = subprocess.run([heapwatch(), "--exact", "--", path], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT, check=False)
     equal(text.returncode, 9, "exit code")
     check("a 32-bit program: nothing that it allocates or maps is seen" in text.stdout, text.stdout)
@@ -150,7 +150,7 @@ def test_family_many_times():
 def test_nobody_else_pays():
     """A program outside of the tree maps the original: no breakpoint in it, not one event."""
     f = Fixture()
-    p = harness.start([heapwatch(), "--json", "-o", os.path.join(harness.scratch(), "r"), "--",
+    p = harness.start([heapwatch(), "--exact", "--json", "-o", os.path.join(harness.scratch(), "r"), "--",
                        "sleep", "60"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     err = harness.Lines(p.stderr)
     while "watching" not in (err.next("line 'watching'") or "the end"):
@@ -222,7 +222,7 @@ def test_as_caller():
 def test_signals():
     """What is asked of heapwatch is asked of the command; a second time it is heapwatch that ends."""
     out = os.path.join(harness.scratch(), "r")
-    p = harness.start([heapwatch(), "--json", "-o", out, "--", "sh", "-c",
+    p = harness.start([heapwatch(), "--exact", "--json", "-o", out, "--", "sh", "-c",
                        "trap 'exit 43' TERM; echo up; while :; do sleep 0.05; done"],
                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     harness.Lines(p.stdout).next("up")
@@ -315,7 +315,7 @@ def test_comm():
     one = harness.start([copy, "30"])
     while open("/proc/%d/comm" % one.pid).read().strip() != name:
         time.sleep(0.01)
-    p = harness.start([heapwatch(), "--json", "--interval", "100ms", "--comm", name],
+    p = harness.start([heapwatch(), "--exact", "--json", "--interval", "100ms", "--comm", name],
                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     lines = harness.Lines(p.stdout)
     pids = {x["pid"] for x in json.loads(lines.next("report"))["processes"]}
@@ -347,7 +347,7 @@ def test_cgroup():
         one = harness.start(["sleep", "30"])
         with open(group + "/cgroup.procs", "w") as f:
             f.write(str(one.pid))
-        r = subprocess.run([heapwatch(), "--json", "--once", "--duration", "300ms", "--cgroup",
+        r = subprocess.run([heapwatch(), "--exact", "--json", "--once", "--duration", "300ms", "--cgroup",
                             os.path.basename(group)], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True)
         equal([p["pid"] for p in json.loads(r.stdout)["processes"]], [one.pid], "pids")
@@ -376,7 +376,7 @@ def test_no_namespace():
     if r.returncode:
         harness.skip("setpriv: " + r.stderr.decode())
     out = os.path.join(harness.scratch(), "r")
-    r = subprocess.run([*drop, heapwatch(), "--json", "-o", out, "--", family(), "leaf"],
+    r = subprocess.run([*drop, heapwatch(), "--exact", "--json", "-o", out, "--", family(), "leaf"],
                        stderr=subprocess.PIPE, text=True)
     if any(words in r.stderr for words in ("BPF", "root", "no uprobe of any kind")):
         harness.skip("without CAP_SYS_ADMIN nothing can be watched here: " + r.stderr.strip())
