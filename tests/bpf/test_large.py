@@ -109,44 +109,60 @@ def wait_for(w, text):
             return
 
 
-def later(w):
-    """The process in a report that has all of what was before this call; there is no rest."""
-    now, tries = time.time(), 0
+def holding(w, want, what):
+    """The process in a report that tells just that.  A storm keeps the machine busy: what happened
+    before this call may be in a report that comes long after."""
+    end = time.monotonic() + 20
     while True:
-        r = w.next_report()
-        tries += r["time"] > now
-        if tries == 3:
-            return r["processes"][0]
+        p = w.next_report()["processes"][0]
+        if told(p) == want:
+            return p
+        if time.monotonic() > end:
+            w.end()
+            if any("no call is seen" in line for line in w.err.seen):
+                raise GivenUp
+            equal(told(p), want, what)
+
+
+class GivenUp(Exception):
+    """Even large blocks were beyond the budget: a slow machine's traps are dear."""
 
 
 def large(*options):
-    """What was there when all was seen, what came when only large blocks were, and its end."""
+    """At the third attempt it has to be kept."""
     places()
+    for left in (2, 1, 0):
+        try:
+            return kept(*options)
+        except GivenUp:
+            check(left, "large was given up three times")
+            harness.kill_children()
+
+
+def kept(*options):
+    """What was there when all was seen, what came when only large blocks were, and its end."""
     f = Fixture("large")
-    w = Watch(f.pid, "--max-overhead", "50", "--interval", "200ms", *options)
+    w = Watch(f.pid, "--max-overhead", "20", "--interval", "200ms", *options)
     before = f.run("blocks")
-    equal(told(later(w)), wanted(before), "while all is seen")
+    holding(w, wanted(before), "while all is seen")
     f.run("storm 2")
     wait_for(w, "large blocks are seen")
     time.sleep(1)
-    equal(told(later(w)), wanted(before), "after the level changed")
+    holding(w, wanted(before), "after the level changed")
     for _ in range(3):
         more = f.run("blocks")
         before["sites"] += more["sites"]
         time.sleep(0.3)
-    p = later(w)
-    equal(told(p), wanted(before), "what came since")
+    p = holding(w, wanted(before), "what came since")
     equal([s for s in p["sites"] if s["estimated"] and s["frames"][0]["function"] in SITES], [],
           "called estimates")
     f.run("unblock")
-    p = later(w)
-    equal(told(p), {n: (0, 0) for n in SITES}, "after all was freed")
+    p = holding(w, {n: (0, 0) for n in SITES}, "after all was freed")
     pairs = of_site(p, "large_pair")["blocks"]
     check(pairs <= 2, "%d blocks of a pair that each of two threads has one of at most" % pairs)
     equal(p["lost_events"], 0, "lost events")
     check(p["mode"] != "exact", "mode is exact in a storm")
     w.end()
-    check(not any("no call is seen" in line for line in w.err.seen), "large was given up")
 
 
 def test_large():
