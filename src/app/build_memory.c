@@ -151,13 +151,14 @@ int build_memory_fill(struct build_memory *m, const struct inspection *i, const 
 		      const char *searched, struct names *names, const struct modules *modules,
 		      struct report_process *p)
 {
-	struct account_input in = {.explain = &i->explain,
-				   .pid = p->pid,
-				   .probes = strcmp(p->mode, "passive") != 0,
-				   .degraded = !strcmp(p->mode, "degraded"),
-				   .is_glibc =
-				       !strncmp(allocator, "glibc", 5) && !strchr(allocator, '+'),
-				   .outstanding = p->outstanding_bytes};
+	struct account_input in = {
+	    .explain = &i->explain,
+	    .pid = p->pid,
+	    .probes = strcmp(p->mode, "passive") != 0,
+	    .degraded = !strcmp(p->mode, "degraded"),
+	    .partly = !strcmp(p->mode, "sampled") || !strcmp(p->mode, "large"),
+	    .is_glibc = !strncmp(allocator, "glibc", 5) && !strchr(allocator, '+'),
+	    .outstanding = p->outstanding_bytes};
 	int err = fill_allocator(m, i, allocator, searched, &p->allocator);
 	int64_t rest;
 

@@ -69,8 +69,11 @@ static void heap_lines(const struct account_input *in, struct account *a)
 	}
 	rest = held - told;
 	line(a, "live blocks seen, by callsite", t->seen, in->degraded ? "degraded" : walk);
-	line(a, in->probes ? "live blocks from before the attach" : "live blocks", t->older,
-	     in->degraded ? "degraded" : walk);
+	line(a,
+	     in->partly	  ? "live blocks not seen"
+	     : in->probes ? "live blocks from before the attach"
+			  : "live blocks",
+	     t->older, in->degraded ? "degraded" : walk);
 	line(a, "allocator overhead", t->overhead + (unwalked ? 0 : rest), walk);
 	line(a, "free but resident in the allocator", t->free, walk);
 	if (unwalked)

@@ -22,6 +22,7 @@ struct account_input {
 	uint32_t pid;
 	bool probes;	      /* the ledger knows of blocks */
 	bool degraded;	      /* it lost events */
+	bool partly;	      /* not every call was seen */
 	bool is_glibc;	      /* no other allocator is in the process */
 	uint64_t outstanding; /* bytes, by the ledger: for allocators that are not read */
 	uint64_t rss;	      /* now, where explain is of some time ago; 0: it is of now */
