@@ -22,6 +22,10 @@
 #define TICK_NS	     10000000u
 #define SLOW_TICK_NS 100000000u
 
+/* So long a command that we start is seen in whole, whatever it takes: most are over by then.
+ * Nobody waits for one as others do for a server. */
+#define GRACE_NS 300000000u
+
 struct governor {
 	struct governing common;
 	double share;
@@ -202,7 +206,7 @@ int governor__add(struct governor *g, pid_t pid)
 	p->turn = none.turn;
 	p->all = g->share != 0;
 	p->changed = !p->all;
-	p->budget = budget__new(g->share);
+	p->budget = budget__new(g->share, g->together ? GRACE_NS : 0);
 	if (!p->budget)
 		err = -ENOMEM;
 	if (!err && !p->all)

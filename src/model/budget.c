@@ -60,7 +60,8 @@ struct budget {
 	uint64_t window_bare_ns; /* its own run time when the last window ended */
 	uint32_t weight;
 	double worst;
-	bool began;
+	bool began, grace_over;
+	uint64_t grace_ns, grace_cost_ns;
 	uint64_t began_ns;
 };
 
@@ -84,13 +85,14 @@ const char *budget_level_name(enum budget_level level)
 	return names[level];
 }
 
-struct budget *budget__new(double share)
+struct budget *budget__new(double share, uint64_t grace_ns)
 {
 	struct budget *b = calloc(1, sizeof(*b));
 
 	if (!b)
 		return NULL;
 	b->share = share;
+	b->grace_ns = grace_ns;
 	b->all = share != 0;
 	b->level = b->all ? BUDGET_EXACT : BUDGET_PASSIVE;
 	b->quiet_ns = b->large_wait_ns = QUIET_NS;
@@ -107,9 +109,13 @@ void budget__free(struct budget *b)
 
 /* ---- the last ten seconds ---- */
 
+/* What the grace took is not paid back. */
 static double spent(const struct budget *b)
 {
-	return (double)(b->spent.now.cost_ns - spending_oldest(&b->spent)->cost_ns);
+	uint64_t then = spending_oldest(&b->spent)->cost_ns;
+
+	return (double)b->spent.now.cost_ns -
+	       (double)(then > b->grace_cost_ns ? then : b->grace_cost_ns);
 }
 
 static double ran(const struct budget *b)
@@ -130,10 +136,24 @@ static double allowance(const struct budget *b)
 	return b->share * MARGIN * (ran(b) + credit) - spent(b);
 }
 
+/* Is it in its grace?  What that took ends when the probes that it began with are gone, or after a
+ * second. */
+static bool in_grace(struct budget *b)
+{
+	uint64_t age = b->spent.now.time_ns - b->began_ns;
+
+	if (b->grace_ns && !b->grace_over && (!b->all || age >= SECOND)) {
+		b->grace_over = true;
+		b->grace_cost_ns = b->spent.now.cost_ns;
+	}
+	return age < b->grace_ns;
+}
+
 double budget__percent(const struct budget *b)
 {
-	double run = (double)(b->spent.now.run_ns - spending_oldest(&b->spent)->run_ns),
-	       s = spent(b);
+	const struct spending_slot *then = spending_oldest(&b->spent);
+	double run = (double)(b->spent.now.run_ns - then->run_ns);
+	double s = (double)(b->spent.now.cost_ns - then->cost_ns);
 
 	/* CPU clocks are read a little earlier than the counters. */
 	if (run < s)
@@ -303,6 +323,8 @@ static uint64_t window(struct budget *b)
 
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out)
 {
+	bool grace;
+
 	*out = (struct budget_order){0};
 	if (!b->began) {
 		b->began = true;
@@ -314,6 +336,7 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	if (b->switched)
 		b->on = b->spent.now;
 	b->switched = false;
+	grace = in_grace(b);
 	judge(b);
 	if (b->share < 0) {
 		out->all = true;
@@ -321,7 +344,7 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	}
 	if (b->share == 0)
 		return;
-	if (b->all && allowance(b) < reserve(b))
+	if (b->all && !grace && allowance(b) < reserve(b))
 		leave_exact(b, in->has_large);
 	else if (!b->all)
 		watch_large(b, in->has_large);
@@ -344,7 +367,6 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns)
 {
 	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
-
 	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken;
 
 	b->windows_ns += all_cost_ns;

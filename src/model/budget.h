@@ -36,8 +36,11 @@ const char *budget_level_name(enum budget_level level);
 
 struct budget;
 
-/* share: 0.01 for one percent; 0: passive only; below 0: no limit.  NULL where memory is out. */
-struct budget *budget__new(double share);
+/*
+ * share: 0.01 for one percent; 0: passive only; below 0: no limit.  grace_ns, well under a second:
+ * for so long it is all seen, whatever it takes, which is not paid back.  NULL where memory is out.
+ */
+struct budget *budget__new(double share, uint64_t grace_ns);
 void budget__free(struct budget *b);
 
 /* What is known of the process now; all grow only. */

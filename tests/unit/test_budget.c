@@ -1,163 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The budget against programs that are made up, in simulated time. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
+#include "budget_plant.h"
 
 #include "heapwatch/event.h"
-#include "model/budget.h"
-
-#define MS 1000000.0
-
-/* A program: at a time, how many calls it makes in a second of its own time, of these behind the
- * cache, and how many threads run. */
-struct program {
-	double (*calls)(double s);
-	double large; /* part of the calls */
-	double (*cores)(double s);
-	double uncounted; /* of its run time: processes that live for less than a tick */
-	double edge;	  /* how long a window comes and goes, ms, seen in whole */
-};
-
-/* The machine: a seen call takes 1 us; probes stay on for 20 ms after they were ordered away. */
-struct plant {
-	const struct program *p;
-	struct budget *b;
-	double now, run, cost; /* ns */
-	struct budget_input in;
-	struct budget_order order;
-	double at[4000], ran[4000], paid[4000]; /* each 100 ms */
-	int n;
-	double all_s, window_s; /* how long all was seen, how long windows were open */
-	double unseen_s;	/* how long not even large blocks were */
-	int switches;
-	enum budget_level level;
-};
-
-/* The process goes on for ns of wall time with these probes. */
-static void go(struct plant *m, double ns, int all, int large)
-{
-	while (ns > 0) {
-		double step = ns < MS / 10 ? ns : MS / 10, s = m->now / 1e9;
-		double seen = m->p->calls(s) * (all ? 1 : large ? m->p->large : 0);
-		double run = step * m->p->cores(s), part = seen * 1e-6 / (1 + seen * 1e-6);
-
-		m->run += run * (1 - m->p->uncounted);
-		m->cost += run * part;
-		m->now += step;
-		ns -= step;
-		if (m->now >= m->n * 100 * MS && m->n < 4000) {
-			m->at[m->n] = m->now;
-			m->ran[m->n] = m->run - m->cost;
-			m->paid[m->n++] = m->cost;
-		}
-	}
-}
 
 static void simulate(struct plant *m, const struct program *p, double share, double seconds,
 		     int has_large)
 {
-	*m = (struct plant){.p = p, .b = budget__new(share)};
-	assert_non_null(m->b);
-	m->order.all = share != 0;
-	while (m->now < seconds * 1e9) {
-		struct budget_order before = m->order;
-
-		m->in = (struct budget_input){(uint64_t)m->now + 5000000000u, (uint64_t)m->run,
-					      (uint64_t)m->cost, has_large};
-		budget__step(m->b, &m->in, &m->order);
-		if (before.all != m->order.all || before.large != m->order.large) {
-			m->switches++;
-			go(m, 20 * MS, before.all || m->order.all, before.large || m->order.large);
-		} else if (m->order.window_ns) {
-			double run, cost, all = m->cost;
-
-			go(m, p->edge * MS / 2, 1, 0);
-			run = m->run;
-			cost = m->cost;
-			go(m, (double)m->order.window_ns + 0.1 * MS, 1, 0);
-			run = m->run - run;
-			cost = m->cost - cost;
-			m->window_s += (double)m->order.window_ns / 1e9;
-			go(m, p->edge * MS / 2, 1, 0);
-			budget__window(m->b, (uint64_t)run, (uint64_t)cost,
-				       (uint64_t)(m->cost - all + 50000));
-			go(m, 40 * MS, 0, m->order.large);
-		}
-		go(m, 10 * MS, m->order.all, m->order.large);
-		m->all_s += m->order.all * 0.01;
-		m->unseen_s += (!m->order.all && !m->order.large) * 0.01;
-	}
-	m->level = budget__level(m->b);
-}
-
-/* The largest share over any ten seconds that begin at `from` or later. */
-static double worst(const struct plant *m, double from)
-{
-	double most = 0;
-
-	for (int i = 0; i + 100 < m->n; i++) {
-		double ran = m->ran[i + 100] - m->ran[i], paid = m->paid[i + 100] - m->paid[i];
-
-		if (m->at[i] >= from * 1e9 && ran > 0 && paid / ran > most)
-			most = paid / ran;
-	}
-	return most;
-}
-
-/* What the first storm, from second `from` on, took over the budget in its first second and after.
- */
-static double between(const struct plant *m, double from, double to)
-{
-	int i = (int)(from * 10), k = (int)(to * 10);
-
-	return (m->paid[k] - m->paid[i]) / (m->ran[k] - m->ran[i] + 1);
-}
-
-static double storm(double s)
-{
-	(void)s;
-	return 50e6;
-}
-static double gentle(double s)
-{
-	(void)s;
-	return 3000; /* 0.3 % */
-}
-static double busy(double s)
-{
-	(void)s;
-	return 200e3; /* 20 % */
-}
-static double one(double s)
-{
-	(void)s;
-	return 1;
-}
-static double eight(double s)
-{
-	(void)s;
-	return 8;
-}
-static double in_turn(double s)
-{
-	return fmod(s, 2) < 1 ? 50e6 : 1000;
-}
-static double seldom(double s)
-{
-	return fmod(s, 60) < 20 ? 50e6 : 1000;
-}
-static double half(double s)
-{
-	return fmod(s, 2) < 1 ? 1 : 0.001;
-}
-static double later(double s)
-{
-	return s < 30 ? 1000 : 50e6;
+	simulate_grace(m, p, share, seconds, has_large, 0);
 }
 
 /* Who allocates little is seen in whole, always. */
@@ -281,6 +131,21 @@ static void test_few_large(void **state)
 	budget__free(m.b);
 }
 
+/* A command's first moments are seen in whole, and not paid back: windows come as soon as ever. */
+static void test_grace(void **state)
+{
+	static const struct program p = {storm, 0, one, 0, 0};
+	struct plant m;
+
+	(void)state;
+	simulate_grace(&m, &p, 0.01, 200, 1, 700000000);
+	assert_true(worst(&m, 1) <= 0.01);
+	assert_true(m.all_s > 0.69 && m.all_s < 0.75);
+	assert_true(between(&m, 1, 11) > 0.003);
+	assert_true(between(&m, 1, 11) <= 0.01);
+	budget__free(m.b);
+}
+
 /* One more allocator, whose large blocks nothing is known of. */
 static void test_no_large_any_more(void **state)
 {
@@ -380,19 +245,13 @@ static void test_cost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_gentle),
-	    cmocka_unit_test(test_storms),
-	    cmocka_unit_test(test_surprise),
-	    cmocka_unit_test(test_in_turn),
-	    cmocka_unit_test(test_climbs),
-	    cmocka_unit_test(test_none_and_all),
-	    cmocka_unit_test(test_cost),
-	    cmocka_unit_test(test_uncounted),
-	    cmocka_unit_test(test_small_budget),
-	    cmocka_unit_test(test_edges),
-	    cmocka_unit_test(test_large_stays),
-	    cmocka_unit_test(test_few_large),
-	    cmocka_unit_test(test_no_large_any_more),
+	    cmocka_unit_test(test_gentle),	 cmocka_unit_test(test_storms),
+	    cmocka_unit_test(test_surprise),	 cmocka_unit_test(test_in_turn),
+	    cmocka_unit_test(test_climbs),	 cmocka_unit_test(test_none_and_all),
+	    cmocka_unit_test(test_cost),	 cmocka_unit_test(test_uncounted),
+	    cmocka_unit_test(test_small_budget), cmocka_unit_test(test_edges),
+	    cmocka_unit_test(test_large_stays),	 cmocka_unit_test(test_few_large),
+	    cmocka_unit_test(test_grace),	 cmocka_unit_test(test_no_large_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
