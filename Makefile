@@ -252,6 +252,7 @@ bench: all fixtures $(BENCHES)
 	$(Q)$(PYTHON) tests/bench/top.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/tree.py $(BUILD)
 	$(Q)$(PYTHON) tests/bench/budget.py $(BUILD)
+	$(Q)$(PYTHON) tests/bench/levels.py $(BUILD)
 
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: all

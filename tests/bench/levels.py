@@ -1,0 +1,153 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""levels.py BUILD: what each way to look at a program costs it, in one run: bare, passive, within one
+percent, every call, and heaptrack; on a storm of pairs, on a random mix, and on sqlite3, clang and
+python3.  Slowdown is CPU time over that of the bare run; error is that of the ten largest callsites'
+bytes against the run that saw every call; daemon is heapwatch's own CPU time, of one core.  Needs
+root."""
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
+HW, STORM = os.path.join(BUILD, "heapwatch"), os.path.join(BUILD, "fixtures/storm")
+WHERE = tempfile.mkdtemp(prefix="heapwatch-bench-")
+REPORT, TRACE = os.path.join(WHERE, "report"), os.path.join(WHERE, "trace")
+WAYS = {
+    "bare": [],
+    "passive": [HW, "--max-overhead", "0"],
+    "1 %": [HW, "--max-overhead", "1"],
+    "exact": [HW, "--exact"],
+    "heaptrack": ["heaptrack", "-o", TRACE],
+}
+# Both keep what they made for three seconds, so that there is something to compare.
+SQL = """
+CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c TEXT);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000)
+INSERT INTO t SELECT i, hex(randomblob(20)), 'row ' || i FROM n;
+CREATE INDEX x ON t(b);
+SELECT count(*) FROM t AS u JOIN t AS v ON u.b = v.b;
+SELECT count(DISTINCT substr(c, 5, 3)) FROM t;
+.shell sleep 3
+"""
+PYTHON = """
+import json, time
+class Node:
+    def __init__(self, i):
+        self.name, self.tags, self.next = 'node %d' % i, [i, i + 1], {'i': i}
+keep = []
+for turn in range(8):
+    keep += [Node(i) for i in range(20000)]
+    text = json.dumps([{'a': i, 'b': str(i)} for i in range(40000)])
+    keep.append(json.loads(text)[:2000])
+time.sleep(3)
+"""
+CXX = "#include <regex>\n#include <map>\n#include <iostream>\n" \
+      "int main() { std::regex r(\"a+b\"); std::map<int, std::regex> m; m[1] = r; " \
+      "return std::regex_match(\"aab\", m[1]); }\n"
+
+
+def programs():
+    source = os.path.join(WHERE, "a.cpp")
+    with open(source, "w") as f:
+        f.write(CXX)
+    yield "pairs", [STORM], "pairs 1 8000\n", {}
+    yield "mix", [STORM], "mix 8000\n", {}
+    yield "sqlite3", ["sqlite3", ":memory:"], SQL, {}
+    yield "clang", ["clang", "-O2", "-c", "-x", "c++", source, "-o", os.path.join(WHERE, "a.o")], "", {}
+    yield "python3", ["/usr/bin/python3", "-c", PYTHON], "", {"PYTHONMALLOC": "malloc"}
+
+
+def own_cpu(pid):
+    """CPU seconds of this process alone, or 0 where it has gone."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            words = f.read().rsplit(")", 1)[1].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return 0
+
+
+def run(way, command, text, env):
+    """CPU seconds of the program, heapwatch's own, what the program said."""
+    options = ["--json", "-i", "500ms", "-o", REPORT, "--"] if way[:1] == [HW] else []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
+    p = subprocess.Popen([*way, *options, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, text=True, env=dict(os.environ, **env))
+    p.stdin.write(text)
+    p.stdin.close()
+    daemon = 0
+    while p.poll() is None:
+        if options:
+            daemon = own_cpu(p.pid) or daemon
+        time.sleep(0.05)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu - daemon, daemon, time.monotonic() - began, p.stdout.read()
+
+
+def last_alive():
+    """The largest process of the last report in which it had not ended."""
+    best = None
+    with open(REPORT) as f:
+        for line in f:
+            alive = [p for p in json.loads(line)["processes"] if not p["exited"]]
+            best = max(alive, key=lambda p: p["rss_bytes"], default=best)
+    return best
+
+
+def callsites(process):
+    total = {}
+    for s in process["sites"] if process else []:
+        if s["kind"] == "heap":
+            key = tuple(str(f["function"]) for f in s["frames"][:8])
+            total[key] = total.get(key, 0) + s["bytes"]
+    return total
+
+
+def error(told, truth):
+    largest = sorted(truth, key=truth.get, reverse=True)[:10]
+    whole = sum(truth[k] for k in largest)
+    return 100 * sum(abs(told.get(k, 0) - truth[k]) for k in largest) / whole if whole else None
+
+
+def main():
+    print("%-9s %-10s %9s %8s %9s  %s" % ("program", "way", "slowdown", "error", "daemon", "mode"))
+    for name, command, text, env in programs():
+        if not shutil.which(command[0]):
+            print("%-9s skipped: %s is not installed" % (name, command[0]))
+            continue
+        bare, rows, told, truth = 0, [], {}, {}
+        for way, prefix in WAYS.items():
+            if prefix and not shutil.which(prefix[0]):
+                rows.append((way, None, 0, "%s is not installed" % prefix[0]))
+                continue
+            cpu, daemon, wall, said = run(prefix, command, text, env)
+            # The storms say what a call cost them, for they run as long as they are told to.
+            m = re.search(r'"cpu_ns":([0-9.]+)', said)
+            cost = float(m[1]) if m else cpu
+            bare = bare or cost
+            mode = ""
+            if way in ("1 %", "exact"):
+                p = last_alive()
+                mode = "%s, %.2f %% over ten seconds" % (p["mode"], p["overhead_percent"]) if p else ""
+                told[way] = callsites(p)
+            rows.append((way, cost / bare, daemon / wall, mode))
+        truth = told.get("exact", {})
+        off = error(told.get("1 %", {}), truth) if name not in ("pairs", "clang") else None
+        for way, ratio, daemon, mode in rows:
+            print("%-9s %-10s %9s %8s %8.1f%%  %s" % (
+                name, way, "%.2f" % ratio if ratio else "-",
+                "%.0f %%" % off if way == "1 %" and off is not None else "-", 100 * daemon, mode))
+    shutil.rmtree(WHERE)
+
+
+if __name__ == "__main__":
+    main()
