@@ -9,12 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "inspect/procfs.h"
 #include "model/modules.h"
 #include "symbol/names.h"
 
@@ -112,34 +110,45 @@ static bool code_offset(int fd, uint64_t *offset)
 	return found;
 }
 
-/*
- * Is it the file of the record?  stat(2) names another device than a mapping does where the file is
- * on an overlay, as containers' are, and the kernel is old (6.1; 6.12 has the same): then a mapping
- * of our own tells.
- */
-static bool is_mapped(int fd, const struct hw_module *map)
+/* The device of the mount that a file was opened through: of an overlay that of the overlay itself.
+ * 0: not known. */
+static uint64_t mount_device(int fd)
 {
-	uint64_t dev = (uint64_t)map->dev_major << 32 | map->dev_minor;
-	struct modules *ours;
-	const struct module *m;
+	unsigned int id, wanted = 0, major_no, minor_no;
+	char path[64], line[4096];
+	uint64_t dev = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "mnt_id: %u", &wanted) == 1)
+			break;
+	if (f)
+		fclose(f);
+	f = wanted ? fopen("/proc/self/mountinfo", "re") : NULL;
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%u %*u %u:%u ", &id, &major_no, &minor_no) == 3 && id == wanted) {
+			dev = (uint64_t)major_no << 32 | minor_no;
+			break;
+		}
+	if (f)
+		fclose(f);
+	return dev;
+}
+
+/*
+ * Is it the file of the record?  On an overlay, as containers' are, stat(2) names another device
+ * than the record, and old kernels' maps (6.1's; 6.12's do not) name that of the file below.
+ */
+static bool is_recorded(int fd, const struct hw_module *map)
+{
 	struct stat st;
-	bool same;
-	void *page;
 
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_ino != map->inode)
 		return false;
-	if (major(st.st_dev) == map->dev_major && minor(st.st_dev) == map->dev_minor)
-		return true;
-	page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (page == MAP_FAILED)
-		return false;
-	ours = modules__new();
-	m = ours && procfs_modules(getpid(), ours) >= 0 ? modules__find(ours, (uintptr_t)page)
-							: NULL;
-	same = m && modules_dev(m) == dev && m->inode == map->inode;
-	modules__free(ours);
-	munmap(page, PAGE);
-	return same;
+	return (major(st.st_dev) == map->dev_major && minor(st.st_dev) == map->dev_minor) ||
+	       mount_device(fd) == ((uint64_t)map->dev_major << 32 | map->dev_minor);
 }
 
 /* The file at this path, if it is the one of the record. */
@@ -152,7 +161,7 @@ static int learn(struct images *i, const struct hw_module *map, const char *path
 
 	if (fd < 0)
 		return 0;
-	if (!is_mapped(fd, map) || !code_offset(fd, &offset)) {
+	if (!is_recorded(fd, map) || !code_offset(fd, &offset)) {
 		close(fd);
 		return 0;
 	}
@@ -161,6 +170,18 @@ static int learn(struct images *i, const struct hw_module *map, const char *path
 		close(fd);
 	else
 		err = names__take(names, map->dev_major, map->dev_minor, map->inode, fd, path);
+	return err;
+}
+
+/* A file that maps named by another device. */
+static int learn_again(struct images *i, const struct hw_module *map, struct names *names)
+{
+	size_t n = i->n;
+	int err = 0;
+
+	for (size_t k = 0; k < n && i->n == n && !err; k++)
+		if (i->all[k].inode == map->inode)
+			err = learn(i, map, i->all[k].path, names);
 	return err;
 }
 
@@ -192,8 +213,9 @@ int images__imagine(struct images *i, const struct hw_module *maps, size_t n, co
 		uint64_t dev = (uint64_t)maps[k].dev_major << 32 | maps[k].dev_minor;
 		const struct image *image = find(i, dev, maps[k].inode);
 
-		if (!image && maps[k].offset == HW_MODULE_FIRST) {
-			err = learn(i, &maps[k], exe, names);
+		if (!image) {
+			err = maps[k].offset == HW_MODULE_FIRST ? learn(i, &maps[k], exe, names)
+								: learn_again(i, &maps[k], names);
 			image = err ? NULL : find(i, dev, maps[k].inode);
 		}
 		if (image)
