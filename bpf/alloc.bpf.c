@@ -70,6 +70,28 @@ static __always_inline __u64 hw_product(__u64 n, __u64 size)
 	return (high << 32) + low;
 }
 
+#define HW_STRING_PARTS 64
+
+/* The bytes of a string with its end, as its copy asked for.  One of over 64 KiB counts as a loss:
+ * its size is more than what is told. */
+static __always_inline __u64 hw_string(struct hw_proc *p, struct hw_thread *t, __u64 addr)
+{
+	__u64 size = 0;
+
+	t->walk.top = 0;
+	for (int i = 0; i < HW_STRING_PARTS; i++) {
+		long n = bpf_probe_read_user_str(t->top, sizeof(t->top), (void *)(addr + size));
+
+		/* What does not end within the room is cut, and an end is written behind it. */
+		if (n != sizeof(t->top))
+			return n > 0 ? size + n : size;
+		size += n - 1;
+	}
+	hw_count(&p->produced);
+	hw_count(&p->lost);
+	return size;
+}
+
 static __always_inline void hw_entered(struct hw_proc *p, __u64 cookie)
 {
 	hw_count(&p->hits);
@@ -171,6 +193,18 @@ static __always_inline int hw_enter(struct pt_regs *ctx, struct hw_proc *p, __u3
 		t->arg = a;
 		t->size = d;
 		break;
+	case HW_FN_STRING:
+		break;
+	case HW_FN_XALLOCX:
+		t->arg = a;
+		t->size = b;
+		t->extra = c;
+		break;
+	case HW_FN_HEAP_DESTROY:
+		/* Frees that nobody sees: what is told of the process from here on is too much. */
+		hw_count(&p->produced);
+		hw_count(&p->lost);
+		return 1;
 	default:
 		return 1;
 	}
@@ -212,7 +246,15 @@ static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u3
 			hw_count(&p->broken);
 			return 0;
 		}
-	} else if (t->arg) {
+	}
+	/* It returns what the block has now: at least what was asked for, or it is as it was. */
+	if (t->fn == HW_FN_XALLOCX) {
+		__u64 now = addr;
+
+		addr = now < t->size ? 0 : t->arg;
+		t->size = now - t->size < t->extra ? now : t->size + t->extra;
+	}
+	if (t->fn != HW_FN_POSIX_MEMALIGN && t->arg) {
 		re = hw_reserve(p, tgid, HW_REALLOC_END, sizeof(*re), &ring);
 		if (!re)
 			return 0;
@@ -230,6 +272,8 @@ static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u3
 	}
 	if (!addr)
 		return 0;
+	if (t->fn == HW_FN_STRING)
+		t->size = hw_string(p, t, addr);
 	e = hw_reserve(p, tgid, HW_ALLOC, sizeof(*e), &ring);
 	if (!e)
 		return 0;

@@ -27,6 +27,7 @@ struct hw_thread {
 	__u64 sp;  /* user stack pointer at the outermost call's entry; 0: none under way */
 	__u64 arg; /* realloc: the old block; posix_memalign: where the pointer goes */
 	__u64 size;
+	__u64 extra; /* xallocx: bytes that it may have beyond size */
 	__u64 stack;
 	__u64 vm_addr, vm_len; /* mremap or munmap under way */
 	__u32 fn;

@@ -333,6 +333,9 @@ enum hw_fn {
 	HW_FN_HEAP_REALLOC,	 /* p = f(heap, old, size) */
 	HW_FN_HEAP_REALLOCARRAY, /* p = f(heap, old, n, size) */
 	HW_FN_RUST_REALLOC,	 /* p = f(old, old_size, align, size) */
+	HW_FN_STRING,		 /* p = f(...), a copy of a string: as long as that is */
+	HW_FN_XALLOCX,		 /* size = f(old, size, extra, flags): in place, or not at all */
+	HW_FN_HEAP_DESTROY,	 /* f(heap): its blocks are gone, and nobody says which */
 	HW_FN_END,
 };
 

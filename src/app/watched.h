@@ -57,6 +57,7 @@ struct watched {
 		uint64_t dev, inode;
 		char allocator[64]; /* "" where it is none */
 		bool replaces;	    /* ... the C library's */
+		bool nameless;	    /* it was stripped: there is no telling */
 	} * files;		    /* ELF files looked at; those with an allocator have probes */
 	size_t nfiles;
 };

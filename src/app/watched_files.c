@@ -116,6 +116,7 @@ static int attach_file(struct watched *w, const struct module *m, struct probes 
 	err = t ? target_read(fd, m->path, t) : -ENOMEM;
 	close(fd);
 	if (!err) {
+		file->nameless = t->nameless;
 		err = attach_target(w, t, path, probes, file);
 	} else if (err != -ENOMEM) {
 		log_warn("%s, mapped by process %d, is not looked at: %s", m->path, w->pid,
@@ -192,13 +193,17 @@ int watched__attach(struct watched *w, const struct watch_tools *tools)
 
 		if (!m->exec || !m->inode)
 			continue;
-		if (!strstr(w->searched, m->path))
-			append(w->searched, sizeof(w->searched), ", ", m->path);
 		file = file_of(w, m, &fresh);
 		if (!file)
 			return -ENOMEM;
 		if (fresh)
 			err = look_at(w, tools, m, file);
+		if (strstr(w->searched, m->path))
+			continue;
+		append(w->searched, sizeof(w->searched), ", ", m->path);
+		if (file->nameless)
+			append(w->searched, sizeof(w->searched), " ",
+			       "(stripped: its functions have no names)");
 	}
 	if (err)
 		return err;

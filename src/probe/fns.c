@@ -110,6 +110,7 @@ static const struct fn_name {
     {"heap_calloc", HW_FN_HEAP_CALLOC, MI},
     {"heap_calloc_aligned", HW_FN_HEAP_CALLOC, MI},
     {"heap_calloc_aligned_at", HW_FN_HEAP_CALLOC, MI},
+    {"heap_destroy", HW_FN_HEAP_DESTROY, MI}, /* heap_delete keeps the blocks, in another heap */
     {"heap_malloc", HW_FN_MEMALIGN, MI},
     {"heap_malloc_aligned", HW_FN_MEMALIGN, MI},
     {"heap_malloc_aligned_at", HW_FN_MEMALIGN, MI},
@@ -126,6 +127,8 @@ static const struct fn_name {
     {"heap_rezalloc", HW_FN_HEAP_REALLOC, MI},
     {"heap_rezalloc_aligned", HW_FN_HEAP_REALLOC, MI},
     {"heap_rezalloc_aligned_at", HW_FN_HEAP_REALLOC, MI},
+    {"heap_strdup", HW_FN_STRING, MI}, /* has malloc inlined, as the next */
+    {"heap_strndup", HW_FN_STRING, MI},
     {"heap_zalloc", HW_FN_MEMALIGN, MI},
     {"heap_zalloc_aligned", HW_FN_MEMALIGN, MI},
     {"heap_zalloc_aligned_at", HW_FN_MEMALIGN, MI},
@@ -164,8 +167,11 @@ static const struct fn_name {
     {"rezalloc_aligned", HW_FN_REALLOC, MI},
     {"rezalloc_aligned_at", HW_FN_REALLOC, MI},
     {"sdallocx", HW_FN_FREE, C | JE}, /* f(p, size, flags) */
+    {"strdup", HW_FN_STRING, MI},     /* else it calls malloc */
+    {"strndup", HW_FN_STRING, MI},
     {"valloc", HW_FN_MALLOC, ALL},
     {"vfree", HW_FN_FREE, C},
+    {"xallocx", HW_FN_XALLOCX, C | JE},
     {"zalloc", HW_FN_MALLOC, MI},
     {"zalloc_aligned", HW_FN_MALLOC, MI},
     {"zalloc_aligned_at", HW_FN_MALLOC, MI},
@@ -265,6 +271,8 @@ unsigned int fns_arguments(enum hw_fn fn)
 	switch (fn) {
 	case HW_FN_MALLOC:
 	case HW_FN_FREE:
+	case HW_FN_STRING:
+	case HW_FN_HEAP_DESTROY:
 		return 1;
 	case HW_FN_CALLOC:
 	case HW_FN_REALLOC:
@@ -274,6 +282,7 @@ unsigned int fns_arguments(enum hw_fn fn)
 	case HW_FN_POSIX_MEMALIGN:
 	case HW_FN_HEAP_CALLOC:
 	case HW_FN_HEAP_REALLOC:
+	case HW_FN_XALLOCX:
 		return 3;
 	default:
 		return 4;

@@ -75,6 +75,7 @@ static void take_symbol(void *arg, const char *symbol, const GElf_Sym *sym)
 		r->imports_malloc |= !strcmp(symbol, "malloc");
 		return;
 	}
+	r->out->nameless &= GELF_ST_TYPE(sym->st_info) != STT_FUNC;
 	r->makers |= fns_maker_of(symbol);
 	if (!fns_find(symbol, &e.fn) || !is_visible(r, sym, e.fn.family) || !r->named_left)
 		return;
@@ -345,6 +346,7 @@ static int read_elf(struct reader *r, Elf *elf, uint64_t size, const char *base)
 	image_open(&r->image, elf, size);
 	read_notes(r);
 	read_sections(r);
+	out->nameless = true;
 	image_symbols(&r->image, take_symbol, r);
 	keep = choose_families(r);
 	if (!keep || fns_is_loader(base) || (eh.e_type != ET_EXEC && eh.e_type != ET_DYN))

@@ -40,6 +40,7 @@ struct target {
 	bool replaces;	   /* it is not, or not only, the C library's own */
 	bool has_malloc;   /* defines an allocator's functions: what follows is filled */
 	bool is_go;	   /* has .go.buildinfo */
+	bool nameless;	   /* no function in it has a name: a static program that was stripped */
 	bool is_32bit;	   /* not an x86-64/aarch64 64-bit object: nothing else is filled */
 	char build_id[41]; /* hex, or "" */
 	size_t nfns;

@@ -203,6 +203,17 @@ def test_no_allocator():
 
 
 @test
+def test_stripped():
+    """Where nothing has a name, that is why no allocator was found."""
+    p, path = compile_and_start(this_machine(), options=("-s",))
+    code, out, _ = run("-p", p.pid, "--once", "--duration", "100ms")
+    equal(code, 0, "exit code")
+    first = [l for l in out.splitlines() if "(nolibc)" in l][0]
+    check("no known allocator in %s (stripped: its functions have no names): only its mappings are "
+          "seen" % path in first, "the first line is %r" % first)
+
+
+@test
 def test_go_program():
     refused_program(["Go program"], this_machine(), GO)
 

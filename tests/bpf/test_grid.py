@@ -32,7 +32,7 @@ ALLOCATORS = {
                       "needs": ["-lunwind", "-llzma"], "defines": ["-DALIGNED_MISSING"]},
     "tcmalloc_minimal 2.10": {"so": "libtcmalloc_minimal.so.4", "a": "libtcmalloc_minimal.a",
                               "prefix": "tc_", "defines": ["-DALIGNED_MISSING"]},
-    "mimalloc 2.0.9": {"so": "libmimalloc.so.2", "prefix": "mi_"},
+    "mimalloc 2.0.9": {"so": "libmimalloc.so.2", "prefix": "mi_", "defines": ["-DSTRINGS"]},
     "a Rust program's own": {"cfg": "mapped"},
     "a Rust program's, around malloc": {"cfg": "wrapped"},
 }
@@ -181,6 +181,47 @@ def grid_tests():
                 TESTS["test_grid[%s, %s, %s]" % (row[0], column.split(",")[0], language)] = run
 
 
+def of_mimalloc():
+    out = os.path.join(harness.scratch(), "grid")
+    c_build(ALLOCATORS["mimalloc 2.0.9"], "own names", False, out)
+    f = Fixture(path=out)
+    return f, Watch(f.pid)
+
+
+def known(w):
+    p = w.process()
+    return p["mode"], p["lost_events"], p["outstanding_blocks"], p["outstanding_bytes"]
+
+
+def heap_destroy():
+    """Blocks that go with their heap: nobody says which, and the report says that."""
+    f, w = of_mimalloc()
+    truth = f.run("grid")
+    blocks, size = truth["outstanding_blocks"], truth["outstanding_bytes"]
+    equal(known(w), ("exact", 0, blocks, size), "what is known before")
+    f.run("destroy 19")
+    equal(known(w), ("degraded", 1, blocks + 19, size + 19 * 131), "with 19 that are gone")
+    # Which the next ones take the place of.
+    f.run("destroy 23")
+    equal(known(w), ("degraded", 2, blocks + 23, size + 23 * 131), "with 23 that are gone")
+    w.end()
+
+
+def long_strings():
+    """Strings are read in parts of 1,023 bytes, and up to 64 KiB."""
+    f, w = of_mimalloc()
+    size = blocks = 0
+    for n in 1, 1022, 1023, 1024, 1025, 2046, 2047, 2048, 65003, 65472:
+        f.run("string %d" % n)
+        size, blocks = size + n, blocks + 1
+        equal(known(w), ("exact", 0, blocks, size), "after a string of %d bytes" % n)
+    f.run("string 99991")
+    equal(known(w), ("degraded", 1, blocks + 1, size + 65472), "after a longer one")
+    w.end()
+
+
 grid_tests()
+TESTS["test_heap_destroy"] = heap_destroy
+TESTS["test_long_strings"] = long_strings
 if __name__ == "__main__":
     harness.main(TESTS)

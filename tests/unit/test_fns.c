@@ -56,7 +56,8 @@ static void test_fns(void **state)
 					      "mallinfo",
 					      "zfree",
 					      "malloc_usable_size",
-					      "xallocx",
+					      "strdup",
+					      "mi_heap_delete",
 					      "zalloc",
 					      "je_zalloc",
 					      "je__Znwm",
@@ -100,6 +101,9 @@ static void test_fns(void **state)
 	check_fn(HW_FN_FREE, "__rust_dealloc", "", NULL);
 	check_fn(HW_FN_MALLOC, "tc_", "newarray_nothrow", "newarray_nothrow");
 	check_fn(HW_FN_HEAP_CALLOC, "mi_", "heap_mallocn", "heap_mallocn");
+	check_fn(HW_FN_STRING, "mi_", "strndup", "strndup");
+	check_fn(HW_FN_HEAP_DESTROY, "mi_", "heap_destroy", "heap_destroy");
+	check_fn(HW_FN_XALLOCX, "je_", "xallocx", "xallocx");
 	for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
 		assert_false(fns_find(unknown[i], &found));
 	assert_int_equal(fns_maker_of("_RNvCsfLfy6EI15iL_7___rustc11___rdl_alloc"),
