@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """allocators.py BUILD: what a malloc/free pair costs under heapwatch, per allocator; needs root.
 
-The pair loop with each library preloaded, bare and watched by turns in one run; and how many of the
-functions it calls are probed at an instruction that the kernel must single-step."""
+The pair loop with each library preloaded, all by turns in each round, bare and watched, so that a
+busy machine is busy for all of them: against glibc's is the median of the rounds' ratios.  And which
+of the functions it calls are probed at an instruction that the kernel must single-step."""
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ HW, PAIR = os.path.join(BUILD, "heapwatch"), os.path.join(BUILD, "bench/pair")
 LIBS = "/usr/lib/%s-linux-gnu/" % os.uname().machine
 ALLOCATORS = {"glibc": "", "jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc.so.4",
               "tcmalloc_minimal": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.2"}
-ROUNDS = 5
+ROUNDS = 11
 
 
 def run(loop, pairs):
@@ -36,34 +37,42 @@ def watch(loop, options):
     sys.exit("bench: heapwatch did not start:\n" + said)
 
 
+def both(loop, options):
+    """ns a pair, bare and watched, and what heapwatch said."""
+    bare = run(loop, 2000000)
+    h, said = watch(loop, options)
+    watched = run(loop, 100000)
+    h.send_signal(signal.SIGINT)
+    h.stderr.read()
+    h.wait()
+    return bare, watched, said
+
+
 def main():
     if os.geteuid():
         sys.exit("bench: needs root")
     usage = subprocess.run([HW, "--help"], stdout=subprocess.PIPE, text=True).stdout
     options = ["--exact"] if "--exact" in usage else []
-    print("a pair at depth 3, ns:     bare   watched   malloc        free")
+    loops = {}
     for name, lib in ALLOCATORS.items():
         if lib and not os.path.exists(LIBS + lib):
             print("%-20s not installed" % name)
             continue
         env = dict(os.environ, **({"LD_PRELOAD": LIBS + lib} if lib else {}))
-        loop = subprocess.Popen([PAIR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                env=env)
-        bare, watched = [], []
-        for _ in range(ROUNDS):
-            bare.append(run(loop, 2000000))
-            h, said = watch(loop, options)
-            watched.append(run(loop, 100000))
-            h.send_signal(signal.SIGINT)
-            h.stderr.read()
-            h.wait()
+        loops[name] = subprocess.Popen([PAIR], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       text=True, env=env)
+    rounds = [{name: both(loop, options) for name, loop in loops.items()} for _ in range(ROUNDS)]
+    print("a pair at depth 3, ns:     bare   watched   of glibc's   malloc        free")
+    for name, loop in loops.items():
         loop.stdin.close()
         loop.wait()
         maker = name.split("_")[0]
-        cost = {f: re.search(r": %s[^:]*: %s at .*, (\S+)$" % (maker, f), said, re.M)
+        cost = {f: re.search(r": %s[^:]*: %s at .*, (\S+)$" % (maker, f), rounds[-1][name][2], re.M)
                 for f in ("malloc", "free")}
-        print("%-20s %10.1f %9.0f   %-13s %s" % (
-            name, statistics.median(bare), statistics.median(watched),
+        print("%-20s %10.1f %9.0f %12.2f   %-13s %s" % (
+            name, statistics.median(r[name][0] for r in rounds),
+            statistics.median(r[name][1] for r in rounds),
+            statistics.median(r[name][1] / r["glibc"][1] for r in rounds),
             *(c[1] if c else "?" for c in cost.values())))
 
 
