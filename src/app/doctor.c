@@ -117,7 +117,7 @@ static void costs(enum user_kind kind)
 {
 	struct feature_costs c;
 	char text[64];
-	int err = feature_costs(kind, &c);
+	int err = feature_costs(kind, NULL, &c);
 
 	puts("cost of one probe hit here, measured with an empty program");
 	if (err) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -20,6 +21,7 @@
 struct meter {
 	struct probes *probes;
 	pthread_t thread;
+	atomic_bool stop;
 	pthread_mutex_t lock;
 	struct budget_costs costs;
 };
@@ -31,7 +33,7 @@ static void *calibrate(void *arg)
 	struct feature_costs c;
 
 	probes__settle(m->probes);
-	if (feature_costs(probes__user(m->probes), &c))
+	if (feature_costs(probes__user(m->probes), &m->stop, &c))
 		return NULL;
 	pthread_mutex_lock(&m->lock);
 	m->costs = (struct budget_costs){
@@ -69,6 +71,8 @@ void meter__free(struct meter *m)
 {
 	if (!m)
 		return;
+	/* A command may be over before a trap's cost is known. */
+	atomic_store(&m->stop, true);
 	pthread_join(m->thread, NULL);
 	pthread_mutex_destroy(&m->lock);
 	free(m);

@@ -280,14 +280,20 @@ static int time_trap(enum user_kind kind, enum calibrate_fn fn, bool both, doubl
 	return err;
 }
 
-int feature_costs(enum user_kind kind, struct feature_costs *out)
+int feature_costs(enum user_kind kind, const atomic_bool *stop, struct feature_costs *out)
 {
-	int err;
+	const struct {
+		enum calibrate_fn fn;
+		bool both;
+		double *ns;
+	} each[] = {{CALIBRATE_EMULATED, false, &out->emulated},
+		    {CALIBRATE_STEPPED, false, &out->stepped},
+		    {CALIBRATE_EMULATED, true, &out->entry_return}};
+	int err = 0;
 
-	err = time_trap(kind, CALIBRATE_EMULATED, false, &out->emulated);
-	if (!err)
-		err = time_trap(kind, CALIBRATE_STEPPED, false, &out->stepped);
-	if (!err)
-		err = time_trap(kind, CALIBRATE_EMULATED, true, &out->entry_return);
+	for (size_t i = 0; i < sizeof(each) / sizeof(*each) && !err; i++)
+		err = stop && atomic_load(stop)
+			  ? -ECANCELED
+			  : time_trap(kind, each[i].fn, each[i].both, each[i].ns);
 	return err;
 }

@@ -6,6 +6,7 @@
 #ifndef PROBE_FEATURE_H
 #define PROBE_FEATURE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "probe/kinds.h"
@@ -49,6 +50,8 @@ struct feature_costs {
 	double stepped;	     /* ... that it must single-step */
 	double entry_return; /* entry and return, by the best user kind, at an emulated place */
 };
-int feature_costs(enum user_kind kind, struct feature_costs *out);
+/* stop: looked at in between, where nobody may want to know any more; -ECANCELED then.  NULL: none.
+ */
+int feature_costs(enum user_kind kind, const atomic_bool *stop, struct feature_costs *out);
 
 #endif
