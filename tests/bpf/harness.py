@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 
-TIMEOUT = 60
+TIMEOUT = int(os.environ.get("HEAPWATCH_TIMEOUT", "60"))  # seconds; emulated machines need more
 TALLY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 KINDS = {"session": "session", "multi": "uprobe_multi", "perf": "perf_event"}
 BUILD = "build"
