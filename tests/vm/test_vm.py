@@ -41,7 +41,6 @@ DENIED = {
     "test_export_tools": "prometheus and others look at the page: nothing of it is the kernel's",
     "test_html": "chromium does not come up in time; a page is made of a recording",
     "test_large": "its exact tests are in the fast part; the rest are shares of run time",
-    "test_record": "not proven there yet; recordings are read without a kernel",
     "test_top": "keys and screens within fractions of a second",
     "test_top_page": "likewise",
 }
