@@ -35,12 +35,12 @@ def sums(p):
 
 
 def looked_at(w):
-    """A report whose waterfall is of now."""
+    """A report whose waterfall is of now: its look began, and did not only end, since then."""
     now = time.time()
     while True:
         r = w.settled()
         p = r["processes"][0]
-        if r["time"] - p["inspection_age_seconds"] > now + 0.05:
+        if r["time"] - p["inspection_age_seconds"] - p["inspection_seconds"] > now + 0.05:
             return p
 
 
