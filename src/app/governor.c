@@ -191,7 +191,7 @@ static int add(struct governor *g, struct governed *p)
 
 int governor__add(struct governor *g, pid_t pid)
 {
-	const struct probes_level none = {.seen = HW_SEEN_NONE, .turn = 1};
+	struct probes_level level = {.seen = HW_SEEN_ALL, .turn = 1};
 	struct governed *p;
 	struct meter_reading now;
 	int err = 0;
@@ -203,14 +203,20 @@ int governor__add(struct governor *g, pid_t pid)
 	if (!p)
 		return -ENOMEM;
 	p->pid = g->together ? 0 : pid;
-	p->turn = none.turn;
+	p->turn = level.turn;
 	p->all = g->share != 0;
 	p->changed = !p->all;
 	p->budget = budget__new(g->share, g->together ? GRACE_NS : 0);
 	if (!p->budget)
 		err = -ENOMEM;
-	if (!err && !p->all)
-		err = levels_set(g->common.probes, p->pid, &none);
+	if (!p->all)
+		level.seen = HW_SEEN_NONE;
+	/* Where each has a budget of its own a fork's child begins with that, not with its parent's
+	 * level. */
+	if (!err && (!p->all || (g->share > 0 && !g->together)))
+		err = levels_set(g->common.probes, p->pid, &level);
+	if (err == -ENOENT && p->all)
+		err = 0; /* it has ended */
 	if (!err) {
 		p->gone = meter__read(g->common.meter, pid, &now) != 0;
 		p->first_run_ns = p->gone ? 0 : now.run_ns;

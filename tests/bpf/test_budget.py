@@ -112,6 +112,21 @@ def test_no_leak_from_a_change():
     check(p["mode"] != "exact", "the level never changed")
 
 
+def test_child():
+    """A process that was forked in a storm, while not all of it was seen, has a budget of its own:
+    it does little, and is seen in whole."""
+    f = Fixture("storm")
+    w = Watch(f.pid, "--max-overhead", "1", "--interval", "200ms")
+    f.run("child 4000")
+    r = w.settled()
+    children = [p for p in r["processes"] if p["pid"] != f.pid]
+    equal(len(children), 1, "children")
+    grown = harness.of_site(children[0], "grown")
+    equal((grown["bytes"], grown["blocks"]), (211 * 40, 211), "what the child holds")
+    os.kill(children[0]["pid"], 9)
+    w.end()
+
+
 def command(lines, *options):
     """The reports of a storm that heapwatch starts, and of all it forks."""
     out = os.path.join(harness.scratch(), "reports")
@@ -162,7 +177,7 @@ TESTS = {"test_storm[%d]" % n: lambda n=n: within("pairs %d 5000" % n) for n in 
 TESTS.update({"test_forks": lambda: within("forks 5000"),
               "test_turns": lambda: within("turns 5000")})
 TESTS.update({fn.__name__: fn for fn in (test_meter, test_meter_of_little, test_passive,
-                                         test_tree, test_tree_forks, test_tree_passive,
+                                         test_child, test_tree, test_tree_forks, test_tree_passive,
                                          test_estimates, test_no_leak_from_a_change)})
 
 if __name__ == "__main__":
