@@ -26,6 +26,9 @@
 #define WINDOW_MIN_NS	(300000ull)
 #define WINDOW_MAX_NS	(50 * MS)
 #define WINDOW_EVERY_NS (100 * MS)
+/* What a block stands for is told by the second of its birth (seen.h): until then no window, or
+ * what was seen in whole would stand for others.  A second, and until the probes are gone. */
+#define AFTER_EXACT_NS (1200 * MS)
 /* Until it is known, what coming and going takes: as much as a window of this length. */
 #define EDGE_NS (1 * MS)
 
@@ -77,10 +80,7 @@ uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
 
 const char *budget_level_name(enum budget_level level)
 {
-	static const char *const names[] = {[BUDGET_EXACT] = "exact",
-					    [BUDGET_LARGE] = "large",
-					    [BUDGET_SAMPLED] = "sampled",
-					    [BUDGET_PASSIVE] = "passive"};
+	static const char *const names[] = {"exact", "large", "sampled", "passive"};
 
 	return names[level];
 }
@@ -220,7 +220,7 @@ static void leave_exact(struct budget *b, bool has_large)
 		b->quiet_ns *= 2;
 	switch_to(b, false, has_large && b->spent.now.time_ns >= b->large_after_ns);
 	b->affordable_ns = 0;
-	b->next_window_ns = b->spent.now.time_ns + WINDOW_EVERY_NS;
+	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
 	b->window_bare_ns = spending_bare(&b->spent.now);
 	b->intensity = 1;
 	b->taken = reserve(b) / (double)REACTION_NS;

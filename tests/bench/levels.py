@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""levels.py BUILD: what each way to look at a program costs it, in one run: bare, passive, within one
+"""levels.py BUILD [PROGRAM ...]: what each way to look at a program costs it, in one run: bare, passive, within one
 percent, every call, and heaptrack; on a storm of pairs, on a random mix, and on sqlite3, clang and
 python3.  Slowdown is CPU time over that of the bare run; error is that of the ten largest callsites'
 bytes against the run that saw every call; daemon is heapwatch's own CPU time, of one core.  Needs
@@ -42,7 +42,7 @@ class Node:
     def __init__(self, i):
         self.name, self.tags, self.next = 'node %d' % i, [i, i + 1], {'i': i}
 keep = []
-for turn in range(8):
+for turn in range(3):
     keep += [Node(i) for i in range(20000)]
     text = json.dumps([{'a': i, 'b': str(i)} for i in range(40000)])
     keep.append(json.loads(text)[:2000])
@@ -54,14 +54,15 @@ CXX = "#include <regex>\n#include <map>\n#include <iostream>\n" \
 
 
 def programs():
-    source = os.path.join(WHERE, "a.cpp")
-    with open(source, "w") as f:
-        f.write(CXX)
+    source, script = os.path.join(WHERE, "a.cpp"), os.path.join(WHERE, "a.py")
+    for path, text in ((source, CXX), (script, PYTHON)):
+        with open(path, "w") as f:
+            f.write(text)
     yield "pairs", [STORM], "pairs 1 8000\n", {}
     yield "mix", [STORM], "mix 8000\n", {}
     yield "sqlite3", ["sqlite3", ":memory:"], SQL, {}
     yield "clang", ["clang", "-O2", "-c", "-x", "c++", source, "-o", os.path.join(WHERE, "a.o")], "", {}
-    yield "python3", ["/usr/bin/python3", "-c", PYTHON], "", {"PYTHONMALLOC": "malloc"}
+    yield "python3", ["/usr/bin/python3", script], "", {"PYTHONMALLOC": "malloc"}
 
 
 def own_cpu(pid):
@@ -76,7 +77,7 @@ def own_cpu(pid):
 
 def run(way, command, text, env):
     """CPU seconds of the program, heapwatch's own, what the program said."""
-    options = ["--json", "-i", "500ms", "-o", REPORT, "--"] if way[:1] == [HW] else []
+    options = ["--json", "--top", "300", "--depth", "8", "-i", "1s", "-o", REPORT, "--"] if way[:1] == [HW] else []
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     p = subprocess.Popen([*way, *options, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -121,6 +122,8 @@ def error(told, truth):
 def main():
     print("%-9s %-10s %9s %8s %9s  %s" % ("program", "way", "slowdown", "error", "daemon", "mode"))
     for name, command, text, env in programs():
+        if sys.argv[2:] and name not in sys.argv[2:]:
+            continue
         if not shutil.which(command[0]):
             print("%-9s skipped: %s is not installed" % (name, command[0]))
             continue

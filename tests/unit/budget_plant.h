@@ -34,7 +34,8 @@ struct plant {
 	double at[4000], ran[4000], paid[4000]; /* each 100 ms */
 	int n;
 	double all_s, window_s; /* how long all was seen, how long windows were open */
-	double unseen_s;	/* how long not even large blocks were */
+	double first_window_s;
+	double unseen_s; /* how long not even large blocks were */
 	int switches;
 	enum budget_level level;
 };
@@ -80,6 +81,8 @@ static void simulate_grace(struct plant *m, const struct program *p, double shar
 			go(m, p->edge * MS / 2, 1, 0);
 			run = m->run;
 			cost = m->cost;
+			if (!m->first_window_s)
+				m->first_window_s = m->now / 1e9;
 			go(m, (double)m->order.window_ns + 0.1 * MS, 1, 0);
 			run = m->run - run;
 			cost = m->cost - cost;
