@@ -9,8 +9,7 @@
 #define MS     1000000ull
 #define SECOND 1000000000ull
 
-/* What a storm takes before it is noticed and the probes are gone: a step, and the kernel's way of
- * removing them. */
+/* Until a storm is noticed and the kernel has taken the probes away. */
 #define REACTION_NS (60 * MS)
 /* A process starts as if it had run this long already: programs allocate most when they start.
  * Less and less so: what is on is not to be taken away because ten seconds are over. */
@@ -18,16 +17,15 @@
 /* Of the budget, what is planned with: the rest is for what was not foreseen, such as a process
  * that runs less in the next seconds than it did when this was spent. */
 #define MARGIN 0.78
-/* ... and what large blocks alone may take of it; a burst of them counts as if this had been run
- * besides. */
+/* ... and what large blocks alone may take of it; a burst of them may take this time's besides. */
 #define LARGE_PART     0.6
 #define LARGE_BURST_NS (SECOND / 2)
 
 #define WINDOW_MIN_NS	(300000ull)
 #define WINDOW_MAX_NS	(50 * MS)
 #define WINDOW_EVERY_NS (100 * MS)
-/* What a block stands for is told by the second of its birth (seen.h): until then no window, or
- * what was seen in whole would stand for others.  A second, and until the probes are gone. */
+/* By the second of its birth is told what a block stands for (seen.h): no window in one in which
+ * all was seen.  A second, and until the probes are gone. */
 #define AFTER_EXACT_NS (1200 * MS)
 /* Until it is known, what coming and going takes: as much as a window of this length. */
 #define EDGE_NS (1 * MS)
@@ -58,9 +56,10 @@ struct budget {
 	double intensity; /* of a window: what the probes take of the run time, moving average */
 	double taken;	  /* by the probes in an ns of a window, on all cores; moving average */
 	double edge; /* what a window takes beside what it is open for, ns; below 0: not known */
-	uint64_t hold_ns;	 /* of the last window */
-	uint64_t windows_ns;	 /* what all have taken */
-	uint64_t window_bare_ns; /* its own run time when the last window ended */
+	uint64_t hold_ns;    /* of the last window */
+	uint64_t windows_ns; /* what all have taken */
+	uint64_t
+	    window_bare_ns; /* its own run time when the last window ended; 0: there was none */
 	uint32_t weight;
 	double worst;
 	bool began, grace_over;
@@ -80,9 +79,7 @@ uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
 
 const char *budget_level_name(enum budget_level level)
 {
-	static const char *const names[] = {"exact", "large", "sampled", "passive"};
-
-	return names[level];
+	return (const char *[]){"exact", "large", "sampled", "passive"}[level];
 }
 
 struct budget *budget__new(double share, uint64_t grace_ns)
@@ -221,7 +218,7 @@ static void leave_exact(struct budget *b, bool has_large)
 	switch_to(b, false, has_large && b->spent.now.time_ns >= b->large_after_ns);
 	b->affordable_ns = 0;
 	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
-	b->window_bare_ns = spending_bare(&b->spent.now);
+	b->window_bare_ns = 0;
 	b->intensity = 1;
 	b->taken = reserve(b) / (double)REACTION_NS;
 }
@@ -367,7 +364,8 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns)
 {
 	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
-	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken;
+	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken,
+	       bare = (double)spending_bare(&b->spent.now);
 
 	b->windows_ns += all_cost_ns;
 	taken = b->hold_ns ? (double)cost_ns / (double)b->hold_ns : 0;
@@ -380,7 +378,9 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 	own = run_ns > cost_ns ? (double)(run_ns - cost_ns) : 0;
 	if (own < 0.02 * (double)run_ns)
 		own = 0.02 * (double)run_ns;
-	since = (double)spending_bare(&b->spent.now) + own - (double)b->window_bare_ns;
+	/* The first stands for as much as others, not for all that ran since all was seen. */
+	since = b->window_bare_ns ? bare - (double)b->window_bare_ns : load(b) * WINDOW_EVERY_NS;
+	since += own;
 	b->window_bare_ns = spending_bare(&b->spent.now) + (uint64_t)own;
 	if (own > 0 && since > own)
 		now = since / own * 256;
