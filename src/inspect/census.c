@@ -336,8 +336,8 @@ int census_take(const struct census_input *in, struct census *out)
 	for (size_t i = 0; i < modules__count(in->modules) && !err; i++) {
 		const struct module *m = modules__at(in->modules, i);
 
-		/* The kernel's own page, above the user's address space. */
-		if (m->start >> 47)
+		/* The kernel's own page, above the user's half of the address space. */
+		if (m->start >> 63)
 			continue;
 		err = mapping(&t, m, before, &h);
 		before = m;

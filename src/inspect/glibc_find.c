@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "inspect/glibc_find.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <gelf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +37,10 @@ static int read_version(struct search *s)
 		return -ENOENT;
 	p = memmem(p, end - p < 256 ? (size_t)(end - p) : 256, version, sizeof(version) - 1);
 	if (!p)
+		return -ENOENT;
+	/* A program that looks for the banner, as this one, has it too, but no number. */
+	if (end - p <= (ptrdiff_t)sizeof(version) - 1 ||
+	    !isdigit((unsigned char)p[sizeof(version) - 1]))
 		return -ENOENT;
 	s->out->minor = 0;
 	for (p += sizeof(version) - 1; p < end && *p >= '0' && *p <= '9' && s->out->minor < 1000;

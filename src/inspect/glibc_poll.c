@@ -5,7 +5,7 @@
 
 #include "inspect/glibc_lists.h"
 
-/* A heap is not larger than what x86-64 gives a process. */
+/* A heap is not larger than half of what a process gets. */
 #define PLAUSIBLE (1ull << 47)
 
 /* Everything that arena.c says of a heap_info's chain is checked: HEAP_MAX_SIZE each, and no more
