@@ -111,8 +111,10 @@ static void own_lines(const struct account_input *in, struct account *a)
 		seen = seen < used ? seen : used;
 		named_line(a, 0, "live blocks seen, in %s", name, seen,
 			   in->degraded ? "degraded" : "estimated");
-		named_line(a, 1, "older blocks, rounding, in %s", name, used - seen,
-			   in->degraded ? "degraded" : "estimated");
+		named_line(a, 1,
+			   in->partly ? "blocks not seen, rounding, in %s"
+				      : "older blocks, rounding, in %s",
+			   name, used - seen, in->degraded ? "degraded" : "estimated");
 	} else {
 		named_line(a, 0, "live blocks, in %s", name, used, "estimated");
 	}

@@ -216,6 +216,10 @@ static void test_own_allocator(void **state)
 	sums(&a, &e);
 	assert_int_equal(line(&a, "live blocks seen, in tcmalloc", "estimated"), 29 * MIB);
 	assert_int_equal(line(&a, "older blocks, rounding, in tcmalloc", "estimated"), 18 * MIB);
+	in.partly = true;
+	account_make(&in, &a);
+	assert_int_equal(line(&a, "blocks not seen, rounding, in tcmalloc", "estimated"), 18 * MIB);
+	in.partly = false;
 	in.degraded = true;
 	account_make(&in, &a);
 	assert_int_equal(line(&a, "live blocks seen, in tcmalloc", "degraded"), 29 * MIB);
