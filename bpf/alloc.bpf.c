@@ -18,15 +18,17 @@ extern bool bpf_session_is_return(void) __weak __ksym;
  * is a jump out of it (glibc's realloc(NULL) jumps to malloc) if the return address is that of the
  * kernel's uretprobe trampoline; a real one means that the call under way was left by longjmp.
  */
-static __always_inline bool hw_under_way(const struct hw_thread *t, __u64 sp)
+static __always_inline bool hw_under_way(const struct hw_thread *t, __u64 sp, __u64 link)
 {
-	__u64 ret = 0;
+	__u64 ret = link;
 
 	if (!t->sp || sp > t->sp)
 		return false;
 	if (sp < t->sp)
 		return true;
+#ifdef __TARGET_ARCH_x86
 	bpf_probe_read_user(&ret, sizeof(ret), (void *)sp);
+#endif
 	return !hw_after_call(ret);
 }
 
@@ -100,18 +102,19 @@ static __always_inline void hw_entered(struct hw_proc *p, __u64 cookie)
 }
 
 /* A call that is under way.  Not one from before the probes came or went: it lost its half. */
-static __always_inline bool hw_in_call(struct hw_proc *p, struct hw_thread *t, __u64 sp)
+static __always_inline bool hw_in_call(struct hw_proc *p, struct hw_thread *t, __u64 sp, __u64 link)
 {
 	if (t->sp && t->epoch != p->epoch)
 		t->sp = 0;
-	return hw_under_way(t, sp);
+	return hw_under_way(t, sp, link);
 }
 
-static __always_inline int hw_free(struct hw_proc *p, __u32 tgid, __u32 tid, __u64 addr, __u64 sp)
+static __always_inline int hw_free(struct hw_proc *p, __u32 tgid, __u32 tid, __u64 addr, __u64 sp,
+				   __u64 link)
 {
 	struct hw_thread *t = bpf_map_lookup_elem(&hw_threads, &tid);
 
-	if (!t || !hw_in_call(p, t, sp))
+	if (!t || !hw_in_call(p, t, sp, link))
 		hw_on_free(p, tgid, addr);
 	return 1;
 }
@@ -144,12 +147,12 @@ static __always_inline int hw_enter(struct pt_regs *ctx, struct hw_proc *p, __u3
 {
 	__u64 a = PT_REGS_PARM1(ctx), b = PT_REGS_PARM2(ctx), c = PT_REGS_PARM3(ctx);
 	__u64 d = PT_REGS_PARM4(ctx);
-	struct hw_regs regs = {.sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx)};
+	struct hw_regs regs = {.sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx), .lr = HW_LINK(ctx)};
 	struct hw_thread *t = hw_thread(p, tid);
 
 	if (!t)
 		return 1;
-	if (hw_in_call(p, t, regs.sp))
+	if (hw_in_call(p, t, regs.sp, regs.lr))
 		return 1;
 	if (t->sp) {
 		hw_count(&p->broken); /* left by longjmp, or its return was never seen */
@@ -295,7 +298,7 @@ static __always_inline int hw_at_entry(struct pt_regs *ctx, __u64 began)
 		return 1;
 	hw_entered(p, cookie);
 	if ((__u8)cookie == HW_FN_FREE)
-		veto = hw_free(p, tgid, tid, PT_REGS_PARM1(ctx), PT_REGS_SP(ctx));
+		veto = hw_free(p, tgid, tid, PT_REGS_PARM1(ctx), PT_REGS_SP(ctx), HW_LINK(ctx));
 	else
 		veto = hw_enter(ctx, p, tgid, tid, (__u8)cookie);
 	hw_clocked(p, began);
@@ -328,14 +331,14 @@ SEC("?uprobe") int hw_session(struct pt_regs *ctx)
 SEC("?uprobe") int hw_frees(struct pt_regs *ctx)
 {
 	__u64 began = hw_clock(), cookie = bpf_get_attach_cookie(ctx);
-	__u64 addr = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx);
+	__u64 addr = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx), link = HW_LINK(ctx);
 	__u32 tgid, tid;
 	struct hw_proc *p = hw_current(&tgid, &tid);
 
 	if (!p)
 		return 0;
 	hw_entered(p, cookie);
-	hw_free(p, tgid, tid, addr, sp);
+	hw_free(p, tgid, tid, addr, sp, link);
 	hw_clocked(p, began);
 	return 0;
 }

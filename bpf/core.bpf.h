@@ -17,6 +17,7 @@
 #include "heapwatch/event.h"
 #include "heapwatch/python.h"
 #include "hw_kernel.h"
+#include "machine.bpf.h"
 
 /* Words of the stack that are copied at once. */
 #define HW_STACK_WORDS 128
@@ -37,6 +38,10 @@ struct hw_thread {
 		__u64 key_before; /* key without the last frame */
 		__u64 top;	  /* what top[] is a copy of; 0: of nothing */
 		__u32 n, flags, tgid;
+#ifdef __TARGET_ARCH_arm64
+		__u64 lr;     /* x30 where ip is exact */
+		__u8 lost_sp; /* sp is a guess: at least that */
+#endif
 		__u8 exact;   /* ip is where the thread is, not where it returns to */
 		__u8 lost_bp; /* bp is not this frame's */
 		__u8 mode;    /* enum hw_walk_mode */

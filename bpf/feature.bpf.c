@@ -10,6 +10,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "machine.bpf.h"
+
 __u64 hw_hits[8];
 const volatile __u32 hw_me; /* only the daemon's own calls count */
 
@@ -19,12 +21,6 @@ static __always_inline int hw_hit(__u32 i)
 		__sync_fetch_and_add(&hw_hits[i & 7], 1);
 	return 0;
 }
-
-#ifdef __TARGET_ARCH_x86
-#define HW_SYS(call) "__x64_sys_" #call
-#else
-#define HW_SYS(call) "__arm64_sys_" #call
-#endif
 
 SEC("?fexit/" HW_SYS(munmap)) int hw_t_fentry(void *ctx)
 {

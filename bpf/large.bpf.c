@@ -74,8 +74,11 @@ static __always_inline __u64 hw_asked(const struct pt_regs *ctx, __u64 cookie, _
 static __always_inline void hw_large_alloc(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid,
 					   struct hw_thread *t, __u64 addr, __u64 size)
 {
-	struct hw_regs regs = {
-	    .ip = PT_REGS_IP(ctx), .sp = PT_REGS_SP(ctx), .bp = PT_REGS_FP(ctx), .inside = true};
+	struct hw_regs regs = {.ip = PT_REGS_IP(ctx),
+			       .sp = PT_REGS_SP(ctx),
+			       .bp = PT_REGS_FP(ctx),
+			       .lr = HW_LINK(ctx),
+			       .inside = true};
 	__u64 stack;
 	struct hw_alloc *e;
 	void *ring;

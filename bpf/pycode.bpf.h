@@ -28,12 +28,12 @@ struct {
 
 static __always_inline __u64 hw_thread_pointer(void)
 {
-#ifdef __TARGET_ARCH_x86
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
 
+#ifdef __TARGET_ARCH_x86
 	return task->thread.fsbase;
 #else
-	return 0;
+	return task->thread.uw.tp_value;
 #endif
 }
 

@@ -18,6 +18,7 @@
 #include "heapwatch/limits.h"
 #include "heapwatch/system.h"
 #include "hw_kernel.h"
+#include "machine.bpf.h"
 
 #define HW_MAP_ANONYMOUS 0x20
 
@@ -81,26 +82,6 @@ static __always_inline bool hw_call(struct hw_call *c)
 	return true;
 }
 
-/* Does a call stand right before pc?  e8 rel32, or ff /2 with its various operands. */
-static __always_inline bool hw_after_call(__u64 pc)
-{
-#ifdef __TARGET_ARCH_x86
-	__u8 b[8] = {};
-
-	if (pc < 4096 || pc >> 47 || bpf_probe_read_user(b, sizeof(b), (void *)(pc - 8)))
-		return false;
-	return b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) ||
-	       (b[5] == 0xff && (b[6] & 0x38) == 0x10) || (b[2] == 0xff && (b[3] & 0x38) == 0x10);
-#else
-	/* bl, blr */
-	__u32 insn = 0;
-
-	if (pc < 4096 || pc & 3 || bpf_probe_read_user(&insn, sizeof(insn), (void *)(pc - 4)))
-		return false;
-	return insn >> 26 == 0x25 || (insn & 0xfffffc1f) == 0xd63f0000;
-#endif
-}
-
 static __always_inline __u64 hw_mix(__u64 key, __u64 pc)
 {
 	key = (key ^ pc) * 0x9e3779b97f4a7c15ull;
@@ -126,19 +107,22 @@ static __always_inline __u64 hw_frames(const struct hw_call *c, struct hw_site *
 			break;
 		}
 #else
-	s->pc[n++] = PT_REGS_RET(c->regs);
+	s->pc[n++] = hw_code_address(PT_REGS_RET(c->regs));
 #endif
 	/* Code without frame pointers has anything in that register. */
 	for (__u32 i = n; i < HW_SITE_FRAMES; i++) {
-		__u64 frame[2];
+		__u64 frame[2], pc;
 
-		if (bp <= sp || bp - sp > HW_MAX_FRAME_SIZE || bp & 7 ||
-		    bpf_probe_read_user(frame, sizeof(frame), (void *)bp) ||
-		    !hw_after_call(frame[1]))
+		/* On arm64 a wrapper makes no frame, and its caller's record can be at sp. */
+		if (bp < sp || bp - sp > HW_MAX_FRAME_SIZE || bp & 7 ||
+		    bpf_probe_read_user(frame, sizeof(frame), (void *)bp))
 			break;
-		if (n != 2 || frame[1] != s->pc[1])
-			s->pc[n++ & (HW_SITE_FRAMES - 1)] = frame[1];
-		sp = bp;
+		pc = hw_code_address(frame[1]);
+		if (!hw_after_call(pc))
+			break;
+		if (n != 2 || pc != s->pc[1])
+			s->pc[n++ & (HW_SITE_FRAMES - 1)] = pc;
+		sp = bp + sizeof(frame);
 		bp = frame[0];
 	}
 	s->nframes = n;
@@ -236,7 +220,7 @@ static __always_inline int hw_munmap(__u64 ret)
 	len = hw_pages(PT_REGS_PARM2(c.regs));
 	__sync_fetch_and_add(&c.p->munmaps, 1);
 	__sync_fetch_and_add(&c.p->unmapped, len);
-	hw_range_take(&c, PT_REGS_PARM1(c.regs), len);
+	hw_range_take(&c, hw_syscall_arg1(c.regs), len);
 	return 0;
 }
 
@@ -248,7 +232,7 @@ static __always_inline int hw_mremap(__u64 ret)
 	if (hw_failed(ret) || !hw_call(&c))
 		return 0;
 	len = hw_pages(PT_REGS_PARM3(c.regs));
-	site = hw_range_take(&c, PT_REGS_PARM1(c.regs), hw_pages(PT_REGS_PARM2(c.regs)));
+	site = hw_range_take(&c, hw_syscall_arg1(c.regs), hw_pages(PT_REGS_PARM2(c.regs)));
 	if (!site)
 		return 0;
 	hw_charge(&c, site, len);
@@ -266,7 +250,7 @@ static __always_inline int hw_brk(__u64 ret)
 	before = c.p->brk;
 	c.p->brk = ret;
 	/* brk(0) asks; a refused brk answers with the old break. */
-	if (PT_REGS_PARM1(c.regs) != ret)
+	if (hw_syscall_arg1(c.regs) != ret)
 		return 0;
 	__sync_fetch_and_add(&c.p->brks, 1);
 	if (before)
@@ -290,12 +274,6 @@ struct hw_sys_ctx {
 	__s64 nr;
 	__s64 ret;
 };
-
-#ifdef __TARGET_ARCH_x86
-#define HW_SYS(call) "__x64_sys_" #call
-#else
-#define HW_SYS(call) "__arm64_sys_" #call
-#endif
 
 #define HW_AT_EXIT(call)                                                                   \
 	SEC("?fexit/" HW_SYS(call)) int BPF_PROG(hw_sf_##call, const void *regs, long ret) \

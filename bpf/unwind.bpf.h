@@ -8,28 +8,8 @@
 
 #include "hijack.bpf.h"
 #include "python.bpf.h"
+#include "rules.bpf.h"
 #include "walk.bpf.h"
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* set before loading */
-	__type(key, __u32);
-	__type(value, struct hw_row_page);
-} hw_rows __weak SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024); /* --max-processes */
-	__type(key, __u32);	   /* tgid */
-	__type(value, struct hw_space);
-} hw_spaces __weak SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct hw_rule_key);
-	__type(value, struct hw_row);
-} hw_rules __weak SEC(".maps");
 
 /* How far above the stack pointer a system call's wrapper may have left its return address, where
  * there are no rows: that of mremap saves its argument registers below it. */
@@ -37,151 +17,23 @@ struct {
 
 /* The registers that a walk starts from. */
 struct hw_regs {
-	__u64 ip; /* the first frame as it is; 0: the first frame is the return address at *sp */
+	__u64 ip; /* the first frame as it is; 0: the first frame is where the call returns to */
 	__u64 sp;
 	__u64 bp;
+	__u64 lr;    /* arm64: x30 */
 	bool inside; /* ip is in the middle of a function that is not to be a frame */
 };
 
-/* Does a call instruction end right before this address?  Tells a return address on the stack from
- * a saved register where no table is at hand: call rel32, call *reg, call *mem. */
-static __always_inline bool hw_after_call(__u64 addr)
-{
-	__u8 b[8];
-
-	if (addr < 4096 || addr >> 47 || bpf_probe_read_user(b, sizeof(b), (void *)(addr - 8)))
-		return false;
-	return b[3] == 0xe8 || (b[6] == 0xff && (b[7] & 0x38) == 0x10) ||
-	       (b[5] == 0xff && (b[6] & 0x38) == 0x10) || (b[2] == 0xff && (b[3] & 0x38) == 0x10);
-}
-
-/* A word of the stack: most are in the copy that was made at once. */
-static __always_inline bool hw_word(struct hw_thread *t, __u64 addr, __u64 *out)
-{
-	struct hw_walk *w = &t->walk;
-	__u64 i = (addr - w->top) >> 3;
-
-	if (w->top && i < HW_STACK_WORDS && !(addr & 7)) {
-		*out = t->top[i & (HW_STACK_WORDS - 1)];
-		return true;
-	}
-	/* Not to the BPF stack: there the verifier (6.18) loses track of what a helper wrote when
-	 * it asks, one frame later, where a number came from ("callback leftover stack slots"). */
-	if (bpf_probe_read_user(&t->word, sizeof(t->word), (void *)addr))
-		return false;
-	*out = t->word;
-	return true;
-}
-
-/*
- * Binary searches keep their bounds in the thread's slot: what is read from a map is any number to
- * the verifier, so all ways through a loop look the same to it after each turn.  Of bounds in
- * registers it would follow each of the 2^n ways.
- */
-#define HW_BOUND(t, which) (*(volatile __u32 *)&(t)->which)
-
-/* The range that holds pc, or NULL. */
-static __always_inline struct hw_range *hw_range_of(struct hw_thread *t, struct hw_space *s,
-						    __u64 pc)
-{
-	__u32 low, i;
-
-	HW_BOUND(t, low) = 0;
-	HW_BOUND(t, high) = s->n;
-	for (i = 0; i < 9; i++) {
-		__u32 high = HW_BOUND(t, high), mid;
-
-		low = HW_BOUND(t, low);
-		if (low >= high)
-			break;
-		mid = (low + high) / 2 & (HW_RANGES - 1);
-		if (s->range[mid].end <= pc)
-			HW_BOUND(t, low) = mid + 1;
-		else
-			HW_BOUND(t, high) = mid;
-	}
-	low = HW_BOUND(t, low);
-	if (low >= HW_RANGES || low >= s->n || s->range[low].start > pc)
-		return NULL;
-	return &s->range[low];
-}
-
-/* The row for a link-time address: first its page, then within it. */
-static __always_inline bool hw_row_of(struct hw_thread *t, const struct hw_range *r, __u32 pc,
-				      struct hw_row *out)
-{
-	struct hw_row_page *p;
-	__u32 low, i;
-
-	HW_BOUND(t, low) = r->page;
-	HW_BOUND(t, high) = r->page + r->npages;
-	for (i = 0; i < 16; i++) {
-		__u32 high = HW_BOUND(t, high), mid;
-
-		low = HW_BOUND(t, low);
-		if (low + 1 >= high)
-			break;
-		mid = (low + high) / 2;
-		p = bpf_map_lookup_elem(&hw_rows, &mid);
-		if (!p)
-			return false;
-		if (p->row[0].pc <= pc)
-			HW_BOUND(t, low) = mid;
-		else
-			HW_BOUND(t, high) = mid;
-	}
-	low = HW_BOUND(t, low);
-	p = bpf_map_lookup_elem(&hw_rows, &low);
-	if (!p)
-		return false;
-	HW_BOUND(t, low) = 0;
-	HW_BOUND(t, high) = HW_PAGE_ROWS;
-	for (i = 0; i < HW_PAGE_BITS; i++) {
-		__u32 high = HW_BOUND(t, high), mid;
-
-		low = HW_BOUND(t, low);
-		mid = (low + high) / 2 & (HW_PAGE_ROWS - 1);
-		if (p->row[mid].pc <= pc)
-			HW_BOUND(t, low) = mid;
-		else
-			HW_BOUND(t, high) = mid;
-	}
-	*out = p->row[HW_BOUND(t, low) & (HW_PAGE_ROWS - 1)];
-	return true;
-}
-
-/* The rule for the frame under way; HW_ROW_NONE where there is none.  False: no module has it. */
-static __always_inline bool hw_find_rule(struct hw_ctx *c, struct hw_row *out)
-{
-	struct hw_walk *w = &c->t->walk;
-	/* The call before a return address may be its function's last instruction. */
-	__u64 pc = w->exact ? w->ip : w->ip - 1;
-	struct hw_rule_key key = {.pc = pc, .tgid = w->tgid, .generation = c->space->generation};
-	struct hw_row *known = bpf_map_lookup_elem(&hw_rules, &key);
-	struct hw_range *r;
-
-	if (known) {
-		*out = *known;
-		return true;
-	}
-	r = hw_range_of(c->t, c->space, pc);
-	if (!r)
-		return false;
-	if (r->page == HW_RANGE_JIT) {
-		/* Not one of those worth a place in the cache. */
-		*out = (struct hw_row){.kind = HW_ROW_JIT};
-		return true;
-	}
-	if (!r->npages || !hw_row_of(c->t, r, pc - r->bias, out))
-		*out = (struct hw_row){.kind = HW_ROW_NONE};
-	bpf_map_update_elem(&hw_rules, &key, out, BPF_ANY);
-	return true;
-}
-
-/* Can this be a caller's? */
+/* Can this be a caller's?  On arm64 a function that is interrupted may have no frame yet. */
 static __always_inline bool hw_is_caller(const struct hw_walk *w, __u64 ip, __u64 sp)
 {
-	return ip >= 4096 && !(ip >> 47) && sp > w->sp;
+	if (ip < 4096 || ip >> HW_ADDRESS_BITS)
+		return false;
+#ifdef __TARGET_ARCH_arm64
+	if (w->exact && sp == w->sp)
+		return true;
+#endif
+	return sp > w->sp;
 }
 
 /* Where the caller is known: one frame more, and on from there. */
@@ -208,7 +60,11 @@ static __always_inline long hw_step_frame_pointer(struct hw_ctx *c)
 		return hw_stop(t, HW_STACK_NOFRAME);
 	if (!hw_word(t, w->bp, &bp) || !hw_word(t, w->bp + 8, &ip))
 		return hw_stop(t, HW_STACK_FAULT);
-	return hw_next(c, ip, w->bp + 16, bp);
+#ifdef __TARGET_ARCH_arm64
+	/* A frame record is anywhere in its frame: most of those who have no rows push it first. */
+	w->lost_sp = true;
+#endif
+	return hw_next(c, hw_code_address(ip), w->bp + 16, bp);
 }
 
 static __always_inline long hw_step_signal(struct hw_thread *t)
@@ -219,6 +75,11 @@ static __always_inline long hw_step_signal(struct hw_thread *t)
 	if (!hw_word(t, w->sp + HW_SIGNAL_IP, &ip) || !hw_word(t, w->sp + HW_SIGNAL_SP, &sp) ||
 	    !hw_word(t, w->sp + HW_SIGNAL_BP, &bp))
 		return hw_stop(t, HW_STACK_FAULT);
+#ifdef __TARGET_ARCH_arm64
+	if (!hw_word(t, w->sp + HW_SIGNAL_LR, &w->lr))
+		return hw_stop(t, HW_STACK_FAULT);
+	w->lr = hw_code_address(w->lr);
+#endif
 	/* A handler may have a stack of its own, above or below. */
 	w->sp = 0;
 	w->lost_bp = false;
@@ -230,6 +91,7 @@ static __always_inline long hw_step_signal(struct hw_thread *t)
 	return 0;
 }
 
+#ifdef __TARGET_ARCH_x86
 static __always_inline long hw_step_row(struct hw_ctx *c, const struct hw_row *row)
 {
 	struct hw_thread *t = c->t;
@@ -263,6 +125,62 @@ static __always_inline long hw_step_row(struct hw_ctx *c, const struct hw_row *r
 		return hw_stop(t, HW_STACK_FAULT);
 	return hw_next(c, ip, cfa, bp);
 }
+#else
+/* What the CFA counts from: false where it is not known. */
+static __always_inline bool hw_row_base(const struct hw_walk *w, const struct hw_row *row,
+					__u64 *base)
+{
+	*base = w->sp;
+	if (row->kind == HW_ROW_SP && (!w->lost_sp || row->ra < HW_ROW_RA_PAIR))
+		return !w->lost_sp;
+	if (row->kind == HW_ROW_SP && row->ra > (HW_ROW_RA_PAIR | HW_ROW_RA_LOW))
+		return true;
+	*base = w->bp;
+	/* x29 points at the record of a function that makes one, if it is a frame pointer there. */
+	if (row->kind == HW_ROW_SP)
+		*base -= (row->bp + (row->ra & HW_ROW_RA_LOW ? 0 : (__s64)row->cfa)) * 8;
+	return !w->lost_bp;
+}
+
+static __always_inline long hw_step_row(struct hw_ctx *c, const struct hw_row *row)
+{
+	struct hw_thread *t = c->t;
+	struct hw_walk *w = &t->walk;
+	__u32 where = row->ra & ~HW_ROW_RA_LOW;
+	__u64 base, cfa, at, ip, bp = w->bp;
+	bool guess = w->lost_sp && row->kind == HW_ROW_SP;
+
+	if (row->kind == HW_ROW_OUTERMOST)
+		return 1;
+	if (row->kind == HW_ROW_SIGNAL)
+		return hw_step_signal(t);
+	if (!hw_row_base(w, row, &base))
+		return hw_stop(t, HW_STACK_NOFRAME);
+	cfa = base + (__s64)row->cfa * 8;
+	at = (row->ra > HW_ROW_RA_LR && row->ra & HW_ROW_RA_LOW ? base : cfa) + (__s64)row->bp * 8;
+	if (where == HW_ROW_RA_PAIR || (row->ra == HW_ROW_RA_LR && row->bp)) {
+		w->lost_bp = row->ra == HW_ROW_RA_LR && row->bp == HW_ROW_BP_LOST;
+		if (!w->lost_bp && !hw_word(t, at, &bp))
+			return hw_stop(t, HW_STACK_FAULT);
+	}
+	if (row->ra == HW_ROW_RA_LR) {
+		/* A call has overwritten it since. */
+		if (!w->exact)
+			return hw_stop(t, HW_STACK_NORULE);
+		ip = w->lr;
+	} else {
+		if (!hw_word(t, where == HW_ROW_RA_PAIR ? at + 8 : at, &ip))
+			return hw_stop(t, HW_STACK_FAULT);
+		if (where == HW_ROW_RA_ONLY)
+			w->lost_bp = true;
+	}
+	ip = hw_code_address(ip);
+	if (guess && !hw_after_call(ip))
+		return hw_stop(t, HW_STACK_NOFRAME);
+	w->lost_sp = false;
+	return hw_next(c, ip, cfa, bp);
+}
+#endif
 
 /* Generated code: whose it is nobody can say, but what called it can be, where it keeps a frame
  * pointer.  As it may use rbp for anything, what is found there must look like a call's. */
@@ -275,7 +193,7 @@ static __always_inline long hw_step_jit(struct hw_ctx *c)
 	if (!w->in_jit)
 		hw_push(c->t, HW_PC_JIT);
 	w->in_jit = true;
-	if (!w->lost_bp && hw_word(c->t, w->bp + 8, &ip) && !hw_after_call(ip))
+	if (!w->lost_bp && hw_word(c->t, w->bp + 8, &ip) && !hw_after_call(hw_code_address(ip)))
 		return hw_stop(c->t, HW_STACK_NOFRAME);
 	return hw_step_frame_pointer(c);
 }
@@ -291,8 +209,16 @@ static long hw_frame(__u64 i, void *ctx)
 		return hw_step_frame_pointer(c);
 	if (c->t->walk.mode != HW_WALK_NATIVE)
 		return hw_py_step(c);
-	if (!hw_find_rule(c, &row))
-		return hw_unhijack(c) ? 0 : hw_stop(c->t, HW_STACK_NOCODE);
+	if (!hw_find_rule(c, &row)) {
+		if (hw_unhijack(c))
+			return 0;
+		/* The vdso, which is no range. */
+		if (!hw_sigreturn(c->t->walk.ip))
+			return hw_stop(c->t, HW_STACK_NOCODE);
+		row.kind = HW_ROW_SIGNAL;
+	} else if (row.kind == HW_ROW_NONE && hw_sigreturn(c->t->walk.ip)) {
+		row.kind = HW_ROW_SIGNAL;
+	}
 	if (row.kind == HW_ROW_JIT)
 		return hw_step_jit(c);
 	c->t->walk.in_jit = false;
@@ -301,6 +227,7 @@ static long hw_frame(__u64 i, void *ctx)
 	return hw_step_row(c, &row);
 }
 
+#ifdef __TARGET_ARCH_x86
 /* In a system call's wrapper, without rows: the return address is at or a few saved registers above
  * the stack pointer. */
 static __always_inline void hw_wrapper(struct hw_thread *t)
@@ -314,6 +241,14 @@ static __always_inline void hw_wrapper(struct hw_thread *t)
 			return;
 		}
 }
+#else
+/* There is no need for it to be stored. */
+static __always_inline void hw_wrapper(struct hw_thread *t)
+{
+	if (hw_after_call(t->walk.lr))
+		hw_push(t, t->walk.lr);
+}
+#endif
 
 /*
  * Walk the stack, write it if it is new, and return its key; 0 where it could not be written, so
@@ -331,6 +266,9 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 
 	*w = (struct hw_walk){
 	    .tgid = tgid, .ip = regs->ip, .sp = regs->sp, .bp = regs->bp, .exact = regs->ip};
+#ifdef __TARGET_ARCH_arm64
+	w->lr = hw_code_address(regs->lr);
+#endif
 	w->key = p->image;
 	w->seed = w->key;
 	c.space = bpf_map_lookup_elem(&hw_spaces, &tgid);
@@ -342,9 +280,15 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 			hw_push(t, regs->ip);
 		if (!c.space)
 			hw_wrapper(t);
+#ifdef __TARGET_ARCH_arm64
+	} else if (w->lr) {
+		w->ip = w->lr;
+		hw_push(t, w->ip);
+#else
 	} else if (hw_word(t, regs->sp, &w->ip)) {
 		hw_push(t, w->ip);
 		w->sp += 8;
+#endif
 	} else {
 		w->flags |= HW_STACK_FAULT;
 	}

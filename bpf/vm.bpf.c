@@ -14,12 +14,6 @@
 #define HW_MADV_DONTNEED    4
 #define HW_MADV_FREE	    8
 
-#ifdef __TARGET_ARCH_x86
-#define HW_PARM6(regs) ((regs)->r9)
-#else
-#define HW_PARM6(regs) (((struct user_pt_regs *)(regs))->regs[5])
-#endif
-
 /* Errors are the last page of the address space. */
 static __always_inline bool hw_failed(__u64 ret)
 {
@@ -46,8 +40,10 @@ static __always_inline bool hw_vm_current(struct hw_vm *v)
 /* Inside an allocator's function the walk was made at that function's entry. */
 static __always_inline __u64 hw_vm_stack(struct hw_vm *v, __u32 *flags)
 {
-	struct hw_regs r = {
-	    .ip = PT_REGS_IP(v->regs), .sp = PT_REGS_SP(v->regs), .bp = PT_REGS_FP(v->regs)};
+	struct hw_regs r = {.ip = PT_REGS_IP(v->regs),
+			    .sp = PT_REGS_SP(v->regs),
+			    .bp = PT_REGS_FP(v->regs),
+			    .lr = HW_LINK(v->regs)};
 
 	if (v->t->sp && r.sp < v->t->sp) {
 		*flags |= HW_VM_IN_ALLOC;
@@ -69,7 +65,7 @@ static __always_inline void hw_mapped_code(struct hw_vm *v, __u64 addr, __u64 le
 	table = BPF_CORE_READ(fdt, fd);
 	if (bpf_probe_read_kernel(&file, sizeof(file), table + fd) || !file)
 		return;
-	hw_emit_module(v->p, v->tgid, file, addr, len, HW_PARM6(v->regs));
+	hw_emit_module(v->p, v->tgid, file, addr, len, HW_PARM6_SYSCALL(v->regs));
 }
 
 static __always_inline int hw_mmap_exit(__u64 ret)
@@ -130,7 +126,8 @@ static __always_inline void hw_vm_emit_range(struct hw_vm *v, __u16 kind, __u64 
 /* A range that the kernel is going to refuse is not at risk. */
 static __always_inline bool hw_range_ok(__u64 addr, __u64 len)
 {
-	return !(addr & 4095) && len && addr < 1ull << 47 && len <= (1ull << 47) - addr;
+	return !(addr & 4095) && len && addr < 1ull << HW_ADDRESS_BITS &&
+	       len <= (1ull << HW_ADDRESS_BITS) - addr;
 }
 
 static __always_inline int hw_munmap_enter(void)
@@ -140,7 +137,7 @@ static __always_inline int hw_munmap_enter(void)
 
 	if (!hw_vm_current(&v))
 		return 0;
-	addr = PT_REGS_PARM1(v.regs);
+	addr = hw_syscall_arg1(v.regs);
 	len = PT_REGS_PARM2(v.regs);
 	v.t->vm_len = 0;
 	if (!hw_range_ok(addr, len))
@@ -169,7 +166,7 @@ static __always_inline int hw_mremap_enter(void)
 
 	if (!hw_vm_current(&v))
 		return 0;
-	addr = PT_REGS_PARM1(v.regs);
+	addr = hw_syscall_arg1(v.regs);
 	len = PT_REGS_PARM2(v.regs);
 	v.t->vm_len = 0;
 	if (!hw_range_ok(addr, len))
@@ -217,7 +214,7 @@ static __always_inline int hw_brk_exit(__u64 ret)
 	void *ring;
 
 	/* brk(0) asks; a refused brk answers with the old break: neither changes anything. */
-	if (!hw_vm_current(&v) || PT_REGS_PARM1(v.regs) != ret)
+	if (!hw_vm_current(&v) || hw_syscall_arg1(v.regs) != ret)
 		return 0;
 	stack = hw_vm_stack(&v, &flags);
 	e = hw_reserve(v.p, v.tgid, HW_VM_BRK, sizeof(*e), &ring);
@@ -243,12 +240,12 @@ static __always_inline int hw_madvise_exit(__u64 ret)
 	advice = PT_REGS_PARM3(v.regs);
 	if (advice != HW_MADV_DONTNEED && advice != HW_MADV_FREE)
 		return 0;
-	if (!hw_range_ok(PT_REGS_PARM1(v.regs), PT_REGS_PARM2(v.regs)))
+	if (!hw_range_ok(hw_syscall_arg1(v.regs), PT_REGS_PARM2(v.regs)))
 		return 0;
 	e = hw_reserve(v.p, v.tgid, HW_VM_ADVISE, sizeof(*e), &ring);
 	if (!e)
 		return 0;
-	e->addr = PT_REGS_PARM1(v.regs);
+	e->addr = hw_syscall_arg1(v.regs);
 	e->len = PT_REGS_PARM2(v.regs);
 	e->advice = advice;
 	e->pad = 0;
@@ -262,12 +259,6 @@ struct hw_sys_exit {
 	__s64 nr;
 	__s64 ret;
 };
-
-#ifdef __TARGET_ARCH_x86
-#define HW_SYS(call) "__x64_sys_" #call
-#else
-#define HW_SYS(call) "__arm64_sys_" #call
-#endif
 
 /* The wrapper's one argument is the pointer to the registers; fexit has the result behind it. */
 #define HW_VM_EXIT(call)                                                                   \

@@ -62,6 +62,14 @@ struct linux_binprm {
 struct thread_struct {
 	unsigned long fsbase;
 };
+#else
+/* tp_value: the same on arm64: what clone was given, else tpidr_el0 when the thread was switched
+ * out last (tls_preserve_current_state()); 0 from exec to the first switch.  In uw since 4.18. */
+struct thread_struct {
+	struct {
+		unsigned long tp_value;
+	} uw;
+};
 #endif
 
 /* sum_exec_runtime: ns, as of the last tick or switch (update_curr()). */
@@ -95,9 +103,7 @@ struct task_struct {
 	struct sched_entity se;
 	struct mm_struct *mm;
 	struct files_struct *files;
-#ifdef __TARGET_ARCH_x86
 	struct thread_struct thread;
-#endif
 };
 
 #pragma clang attribute pop

@@ -5,27 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define REG_BP 6
-#define REG_SP 7
-#define REG_RA 16
+#include "unwind/rule.h"
 
 /* DW_CFA_remember_state nests 1 or 2 deep in what compilers write. */
 #define DEPTH 16
 
-enum rule { SAME, AT_CFA, AT_BP, LOST };
-
-struct state {
-	uint8_t kind; /* of the CFA: HW_ROW_UNKNOWN, _SP, _BP, _BP_DEREF, _PLT */
-	int64_t cfa;
-	enum rule bp;
-	int64_t bp_at;
-	enum { RA_USUAL, RA_NONE, RA_LOST } ra;
-};
-
 struct run {
 	const struct cfi_entry *e;
 	const uint8_t *p, *end;
-	struct state now, initial, saved[DEPTH];
+	struct rule now, initial, saved[DEPTH];
+	const struct rule_machine *machine;
 	unsigned int depth;
 	uint64_t pc;
 	cfi_row_fn fn;
@@ -97,44 +86,12 @@ static const uint8_t *block(struct run *r, uint64_t *len)
 	return p;
 }
 
-static bool fits(int64_t v, int64_t min, int64_t max)
-{
-	return v % 8 == 0 && v / 8 >= min && v / 8 <= max;
-}
-
-static struct hw_row row_of(const struct run *r)
-{
-	const struct state *s = &r->now;
-	struct hw_row row = {.pc = (uint32_t)r->pc, .kind = s->kind};
-
-	if (r->e->signal) {
-		row.kind = HW_ROW_SIGNAL;
-		return row;
-	}
-	if (s->ra == RA_NONE) {
-		row.kind = HW_ROW_OUTERMOST;
-		return row;
-	}
-	if (s->ra == RA_LOST || !fits(s->cfa, INT16_MIN, INT16_MAX)) {
-		row.kind = HW_ROW_UNKNOWN;
-		return row;
-	}
-	row.cfa = (int16_t)(s->cfa / 8);
-	if (s->bp == SAME)
-		row.bp = HW_ROW_BP_SAME;
-	else if (s->bp == AT_CFA && fits(s->bp_at, -127, 126) && s->bp_at)
-		row.bp = (int8_t)(s->bp_at / 8);
-	else if (s->bp == AT_BP)
-		row.bp = HW_ROW_BP_AT_BP;
-	else
-		row.bp = HW_ROW_BP_LOST;
-	return row;
-}
-
 static int emit(struct run *r)
 {
-	struct hw_row row = row_of(r);
+	struct hw_row row = {.pc = (uint32_t)r->pc, .kind = HW_ROW_SIGNAL};
 
+	if (!r->e->signal)
+		row = rule_row(&r->now, r->machine, (uint32_t)r->pc);
 	return r->fn(r->arg, &row);
 }
 
@@ -162,34 +119,38 @@ static int64_t factored(const struct run *r, int64_t v)
 	return __builtin_mul_overflow(v, r->e->data_align, &out) ? INT64_MAX : out;
 }
 
-static void set_rule(struct run *r, uint64_t reg, enum rule rule, int64_t at)
+/* Where that register's value is kept, or NULL: nobody asks for it. */
+static struct rule_place *place(const struct run *r, struct rule *rule, uint64_t reg)
 {
-	if (reg == REG_BP) {
-		r->now.bp = rule;
-		r->now.bp_at = at;
-	} else if (reg == REG_RA) {
-		r->now.ra = rule == AT_CFA && at == -8 ? RA_USUAL : RA_LOST;
-	}
+	return reg == r->machine->bp ? &rule->bp : reg == r->machine->ra ? &rule->ra : NULL;
+}
+
+static void set_rule(struct run *r, uint64_t reg, int where, int64_t at)
+{
+	struct rule_place *to = place(r, &r->now, reg);
+
+	if (to)
+		*to = (struct rule_place){.where = where, .at = at};
 }
 
 static void restore(struct run *r, uint64_t reg)
 {
-	if (reg == REG_BP) {
-		r->now.bp = r->initial.bp;
-		r->now.bp_at = r->initial.bp_at;
-	} else if (reg == REG_RA) {
-		r->now.ra = r->initial.ra;
-	}
+	struct rule_place *to = place(r, &r->now, reg);
+
+	if (to)
+		*to = *place(r, &r->initial, reg);
 }
 
 static void set_cfa(struct run *r, uint64_t reg, int64_t offset)
 {
-	r->now.kind = reg == REG_SP ? HW_ROW_SP : reg == REG_BP ? HW_ROW_BP : HW_ROW_UNKNOWN;
+	r->now.kind = reg == r->machine->sp   ? HW_ROW_SP
+		      : reg == r->machine->bp ? HW_ROW_BP
+					      : HW_ROW_UNKNOWN;
 	r->now.cfa = offset;
 }
 
 /*
- * The expressions that compilers and linkers write for a CFA:
+ * The expressions that compilers and linkers write for a CFA on x86-64:
  * PLT: rsp + 8 + (((rip & 15) >= N) << 3), N 11 for lazy entries and 9 or 5 for others, and
  * rbp-based: *(rbp + n), of functions that align their stack.
  */
@@ -201,6 +162,8 @@ static void cfa_expression(struct run *r, const uint8_t *p, uint64_t len)
 
 	r->now.kind = HW_ROW_UNKNOWN;
 	r->now.cfa = 0;
+	if (r->machine->link)
+		return;
 	if (len == sizeof(plt) && !memcmp(p, plt, len)) {
 		r->now.kind = HW_ROW_PLT;
 		r->now.cfa = 8;
@@ -216,11 +179,12 @@ static void expression(struct run *r, uint64_t reg)
 	const uint8_t *p = block(r, &len);
 
 	/* "at *rbp": what gcc writes for functions that align their stack. */
-	if (p && reg == REG_BP && len == 2 && p[0] == DW_OP_breg6 && p[1] == 0) {
-		set_rule(r, reg, AT_BP, 0);
+	if (p && reg == r->machine->bp && !r->machine->link && len == 2 && p[0] == DW_OP_breg6 &&
+	    p[1] == 0) {
+		set_rule(r, reg, RULE_AT_BP, 0);
 		return;
 	}
-	set_rule(r, reg, LOST, 0);
+	set_rule(r, reg, RULE_LOST, 0);
 }
 
 static int extended(struct run *r, uint8_t op)
@@ -265,39 +229,37 @@ static int extended(struct run *r, uint8_t op)
 	case DW_CFA_val_expression:
 		reg = uleb(r);
 		block(r, &len);
-		set_rule(r, reg, LOST, 0);
+		set_rule(r, reg, RULE_LOST, 0);
 		return 0;
 	case DW_CFA_offset_extended:
 		reg = uleb(r);
-		set_rule(r, reg, AT_CFA, factored(r, (int64_t)uleb(r)));
+		set_rule(r, reg, RULE_AT_CFA, factored(r, (int64_t)uleb(r)));
 		return 0;
 	case DW_CFA_offset_extended_sf:
 		reg = uleb(r);
-		set_rule(r, reg, AT_CFA, factored(r, sleb(r)));
+		set_rule(r, reg, RULE_AT_CFA, factored(r, sleb(r)));
 		return 0;
 	case DW_CFA_GNU_negative_offset_extended:
 		reg = uleb(r);
-		set_rule(r, reg, AT_CFA, factored(r, -(int64_t)uleb(r)));
+		set_rule(r, reg, RULE_AT_CFA, factored(r, -(int64_t)uleb(r)));
 		return 0;
 	case DW_CFA_val_offset:
 	case DW_CFA_val_offset_sf:
 		reg = uleb(r);
 		sleb(r);
-		set_rule(r, reg, LOST, 0);
+		set_rule(r, reg, RULE_LOST, 0);
 		return 0;
 	case DW_CFA_register:
 		reg = uleb(r);
 		uleb(r);
-		set_rule(r, reg, LOST, 0);
+		set_rule(r, reg, RULE_LOST, 0);
 		return 0;
 	case DW_CFA_undefined:
 		reg = uleb(r);
-		set_rule(r, reg, LOST, 0);
-		if (reg == REG_RA)
-			r->now.ra = RA_NONE;
+		set_rule(r, reg, reg == r->machine->ra ? RULE_NONE : RULE_LOST, 0);
 		return 0;
 	case DW_CFA_same_value:
-		set_rule(r, uleb(r), SAME, 0);
+		set_rule(r, uleb(r), RULE_SAME, 0);
 		return 0;
 	case DW_CFA_restore_extended:
 		restore(r, uleb(r));
@@ -314,6 +276,10 @@ static int extended(struct run *r, uint8_t op)
 		return 0;
 	case DW_CFA_GNU_args_size:
 		uleb(r);
+		return 0;
+	case DW_CFA_AARCH64_negate_ra_state:
+		/* Signed or not: that is taken off all return addresses. */
+		r->bad |= !r->machine->link;
 		return 0;
 	}
 	/* DW_CFA_set_loc too: no compiler writes it for this machine. */
@@ -335,7 +301,7 @@ static int instructions(struct run *r, const uint8_t *p, const uint8_t *end)
 			err = advance(r, low * r->e->code_align);
 			break;
 		case DW_CFA_offset:
-			set_rule(r, low, AT_CFA, factored(r, (int64_t)uleb(r)));
+			set_rule(r, low, RULE_AT_CFA, factored(r, (int64_t)uleb(r)));
 			break;
 		case DW_CFA_restore:
 			restore(r, low);
@@ -347,21 +313,31 @@ static int instructions(struct run *r, const uint8_t *p, const uint8_t *end)
 	return err;
 }
 
+/* From here on nothing is known, which the row before does not say. */
+static int refuse(struct run *r)
+{
+	struct hw_row row = {.pc = (uint32_t)r->pc, .kind = HW_ROW_NONE};
+	int err = r->fn(r->arg, &row);
+
+	return err ? err : -EBADMSG;
+}
+
 int cfi_run(const struct cfi_entry *e, cfi_row_fn fn, void *arg)
 {
 	struct run r = {.e = e, .pc = e->pc, .fn = fn, .arg = arg};
 	int err;
 
-	r.now = (struct state){.kind = HW_ROW_UNKNOWN, .ra = RA_LOST};
-	if (e->return_register != REG_RA)
-		return -EBADMSG;
+	r.machine = rule_machine(e->machine);
+	if (!r.machine || e->return_register != r.machine->ra)
+		return refuse(&r);
+	r.now = rule_blank(r.machine);
 	err = instructions(&r, e->initial, e->initial_end);
 	/* Initial instructions are of no place: one that advances is none. */
 	r.bad |= r.pc != e->pc;
 	r.initial = r.now;
 	if (!err && !r.bad)
 		err = instructions(&r, e->start, e->end);
-	if (!err && !r.bad)
-		return emit(&r);
-	return err ? err : -EBADMSG;
+	if (err)
+		return err;
+	return r.bad ? refuse(&r) : emit(&r);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * cfi.h: the instructions of one frame description entry, run to rows (DWARF 5, 6.4; the x86-64
- * psABI, 3.7).  Only what a stack walk needs is kept: CFA, rbp, the return address.  The bytes can
+ * psABI, 3.7; "DWARF for the Arm 64-bit Architecture").  Only what a stack walk needs is kept: CFA,
+ * frame pointer, return address.  The bytes can
  * be hostile: every read is checked, every stack bounded.
  */
 #ifndef UNWIND_CFI_H
@@ -19,6 +20,7 @@ struct cfi_entry {
 	uint64_t code_align;
 	int64_t data_align;
 	uint64_t return_register;
+	uint16_t machine;  /* EM_X86_64 or EM_AARCH64 */
 	uint8_t encoding;  /* of DW_CFA_set_loc, DW_EH_PE_* */
 	bool signal;	   /* augmentation "S" */
 	uint64_t pc, size; /* link-time addresses that it holds for */
@@ -28,8 +30,8 @@ struct cfi_entry {
 typedef int (*cfi_row_fn)(void *arg, const struct hw_row *row);
 
 /*
- * 0; -EBADMSG (bytes that are no such instructions: the rows up to there were handed out, the rest
- * of the function has none), or what fn returned.
+ * 0; -EBADMSG (bytes that are no such instructions: the rows up to there were handed out, then one
+ * of HW_ROW_NONE for the rest of the function), or what fn returned.
  */
 int cfi_run(const struct cfi_entry *e, cfi_row_fn fn, void *arg);
 

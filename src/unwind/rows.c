@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "unwind/cfi.h"
+#include "unwind/rule.h"
 
 /* Functions of a file: libLLVM has 150,000. */
 #define ENTRIES_MAX (4u << 20)
@@ -54,6 +55,7 @@ struct section {
 	Elf_Data *data;
 	uint64_t addr;
 	const unsigned char *ident;
+	uint16_t machine;
 };
 
 /* An encoded pointer (LSB, "DWARF exception header encoding"), as far as entries use them.  False
@@ -129,7 +131,9 @@ static bool augmentation(const Dwarf_CIE *cie, uint8_t *encoding, bool *signal)
 		case 'S':
 			*signal = true;
 			break;
+		/* arm64: signed with the other key; the stack is tagged. */
 		case 'B':
+		case 'G':
 			break;
 		default:
 			return false;
@@ -149,7 +153,8 @@ static bool read_entry(const struct section *s, const Dwarf_CIE *cie, const Dwar
 				  .end = end,
 				  .code_align = cie->code_alignment_factor,
 				  .data_align = cie->data_alignment_factor,
-				  .return_register = cie->return_address_register};
+				  .return_register = cie->return_address_register,
+				  .machine = s->machine};
 	if (!augmentation(cie, &out->encoding, &out->signal) ||
 	    !pointer(s, out->encoding, true, &p, end, &out->pc) ||
 	    !pointer(s, out->encoding & 0x0f, false, &p, end, &out->size))
@@ -211,7 +216,8 @@ static int add_row(void *arg, const struct hw_row *row)
 	struct rows *r = m->out;
 	struct hw_row *last = r->n ? &r->row[r->n - 1] : NULL;
 
-	if (last && last->kind == row->kind && last->cfa == row->cfa && last->bp == row->bp)
+	if (last && last->kind == row->kind && last->cfa == row->cfa && last->bp == row->bp &&
+	    last->ra == row->ra)
 		return 0;
 	if (last && last->pc == row->pc) {
 		*last = *row;
@@ -263,7 +269,8 @@ static int make_rows(const struct list *l, struct rows *out)
 	return add_row(&m, &(struct hw_row){.pc = (uint32_t)end, .kind = HW_ROW_NONE});
 }
 
-static int find_section(Elf *elf, struct section *s)
+/* The contents of a section, by name.  -ENODATA: it has none. */
+static int find_section(Elf *elf, const char *wanted, struct section *s)
 {
 	Elf_Scn *scn = NULL;
 	size_t names;
@@ -277,13 +284,54 @@ static int find_section(Elf *elf, struct section *s)
 		if (!gelf_getshdr(scn, &sh) || sh.sh_type == SHT_NOBITS)
 			continue;
 		name = elf_strptr(elf, names, sh.sh_name);
-		if (!name || strcmp(name, ".eh_frame"))
+		if (!name || strcmp(name, wanted))
 			continue;
 		s->data = elf_rawdata(scn, NULL);
 		s->addr = sh.sh_addr;
 		return s->data && s->data->d_buf && s->data->d_size ? 0 : -ENODATA;
 	}
 	return -ENODATA;
+}
+
+/*
+ * arm64's linkers write no table for the PLT.  Its entries leave sp and x30 alone, but for the
+ * first, of 8 instructions: "stp x16, x30, [sp, #-16]!", then a jump to the resolver.
+ */
+static int add_plt(Elf *elf, struct list *l)
+{
+	static const uint8_t cie[] = {DW_CFA_def_cfa, 31, 0};
+	static const uint8_t plain[] = {
+	    DW_CFA_advance_loc | 1, DW_CFA_def_cfa_offset, 16, DW_CFA_offset | 30, 1,
+	    DW_CFA_advance_loc | 7, DW_CFA_def_cfa_offset, 0,  DW_CFA_restore | 30};
+	/* ... behind a landing pad, "bti c". */
+	static const uint8_t bti[] = {
+	    DW_CFA_advance_loc | 2, DW_CFA_def_cfa_offset, 16, DW_CFA_offset | 30, 1,
+	    DW_CFA_advance_loc | 6, DW_CFA_def_cfa_offset, 0,  DW_CFA_restore | 30};
+	const uint32_t push = 0xa9bf7bf0;
+	struct cfi_entry e = {.initial = cie,
+			      .initial_end = cie + sizeof(cie),
+			      .code_align = 4,
+			      .data_align = -8,
+			      .return_register = 30,
+			      .machine = EM_AARCH64};
+	uint32_t code[8] = {0};
+	struct section s;
+
+	if (find_section(elf, ".plt", &s))
+		return 0;
+	memcpy(code, s.data->d_buf, s.data->d_size < sizeof(code) ? s.data->d_size : sizeof(code));
+	e.pc = s.addr;
+	e.size = s.data->d_size;
+	if (e.pc + e.size < e.pc || e.pc + e.size > UINT32_MAX)
+		return 0;
+	if (code[0] == push) {
+		e.start = plain;
+		e.end = plain + sizeof(plain);
+	} else if (code[1] == push) {
+		e.start = bti;
+		e.end = bti + sizeof(bti);
+	}
+	return add_entry(l, &e);
 }
 
 int rows_read(int fd, struct rows *out)
@@ -301,16 +349,19 @@ int rows_read(int fd, struct rows *out)
 	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (!elf)
 		return -ENOEXEC;
-	err = elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &eh) && eh.e_machine == EM_X86_64 &&
+	err = elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &eh) && rule_machine(eh.e_machine) &&
 		      gelf_getclass(elf) == ELFCLASS64
 		  ? elf_rawfile(elf, &size) ? segments_read(elf, size, &out->segments) : -ENOEXEC
 		  : -ENOEXEC;
 	if (!err)
-		err = find_section(elf, &s);
+		err = find_section(elf, ".eh_frame", &s);
 	if (!err) {
 		s.ident = (const unsigned char *)elf_getident(elf, NULL);
+		s.machine = out->machine = eh.e_machine;
 		err = read_entries(&s, &l, out);
 	}
+	if (!err && s.machine == EM_AARCH64)
+		err = add_plt(elf, &l);
 	if (!err) {
 		if (l.n)
 			qsort(l.v, l.n, sizeof(*l.v), by_pc);

@@ -17,11 +17,12 @@ struct rows {
 	struct hw_row *row; /* by pc; the first may stand at 0 with HW_ROW_NONE */
 	size_t n;
 	struct segments segments;
+	uint16_t machine;	   /* e_machine */
 	uint64_t entries, skipped; /* frame description entries; of those, not understood */
 };
 
-/* 0; -ENOEXEC (not an x86-64 ELF file), -ENODATA (it has no .eh_frame), -ENOMEM.  rows_free even
- * after a failure. */
+/* 0; -ENOEXEC (not an ELF file of x86-64 or arm64), -ENODATA (it has no .eh_frame), -ENOMEM.
+ * rows_free even after a failure. */
 int rows_read(int fd, struct rows *out);
 void rows_free(struct rows *r);
 

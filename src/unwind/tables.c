@@ -2,6 +2,7 @@
 #include "unwind/tables.h"
 
 #include <bpf/bpf.h>
+#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,13 @@
 #include "heapwatch/unwind.h"
 #include "unwind/python.h"
 #include "unwind/rows.h"
+
+/* An emulator maps files of other machines, whose rows mean nothing here. */
+#ifdef __aarch64__
+#define MACHINE EM_AARCH64
+#else
+#define MACHINE EM_X86_64
+#endif
 
 struct file {
 	uint64_t dev, inode, size, mtime; /* an inode may be used again */
@@ -111,7 +119,7 @@ static void read_file(struct tables *t, struct file *f, int fd)
 	struct rows r;
 	uint32_t n;
 
-	if (!rows_read(fd, &r)) {
+	if (!rows_read(fd, &r) && r.machine == MACHINE) {
 		n = (uint32_t)((r.n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS);
 		if (n && !take_pages(t, n, &f->page) && !write_pages(t, &r, f->page)) {
 			f->npages = n;

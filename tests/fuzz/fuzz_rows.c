@@ -35,11 +35,15 @@ static int on_row(void *arg, const struct hw_row *row)
 	return 0;
 }
 
-static void instructions(const uint8_t *data, size_t size)
+static void instructions(const uint8_t *data, size_t size, uint16_t machine)
 {
 	uint8_t *copy = malloc(size + 1);
-	struct cfi_entry e = {
-	    .code_align = 1, .data_align = -8, .return_register = 16, .pc = 0x1000, .size = 0x1000};
+	struct cfi_entry e = {.code_align = 1,
+			      .data_align = -8,
+			      .return_register = machine == EM_X86_64 ? 16 : 30,
+			      .machine = machine,
+			      .pc = 0x1000,
+			      .size = 0x1000};
 	struct seen s = {.pc = e.pc, .end = e.pc + e.size};
 
 	must(copy != NULL);
@@ -54,17 +58,17 @@ static void instructions(const uint8_t *data, size_t size)
 }
 
 /* The smallest file: one segment, a section .eh_frame that is the input, and the names. */
-static void file(const uint8_t *data, size_t size)
+static void file(const uint8_t *data, size_t size, uint16_t machine)
 {
-	static const char names[] = "\0.eh_frame\0.shstrtab";
+	static const char names[] = "\0.eh_frame\0.shstrtab\0.plt";
 	struct {
 		Elf64_Ehdr eh;
 		Elf64_Phdr ph;
-		Elf64_Shdr sh[3];
+		Elf64_Shdr sh[4];
 		char names[sizeof(names)];
 	} f = {.eh = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
 		      .e_type = ET_DYN,
-		      .e_machine = EM_X86_64,
+		      .e_machine = machine,
 		      .e_version = EV_CURRENT,
 		      .e_phoff = offsetof(__typeof__(f), ph),
 		      .e_shoff = offsetof(__typeof__(f), sh),
@@ -72,7 +76,7 @@ static void file(const uint8_t *data, size_t size)
 		      .e_phentsize = sizeof(Elf64_Phdr),
 		      .e_phnum = 1,
 		      .e_shentsize = sizeof(Elf64_Shdr),
-		      .e_shnum = 3,
+		      .e_shnum = 4,
 		      .e_shstrndx = 2}};
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 	struct rows r;
@@ -89,6 +93,12 @@ static void file(const uint8_t *data, size_t size)
 			       .sh_type = SHT_STRTAB,
 			       .sh_offset = offsetof(__typeof__(f), names),
 			       .sh_size = sizeof(names)};
+	/* Its first words, as an arm64 PLT. */
+	f.sh[3] = (Elf64_Shdr){.sh_name = 21,
+			       .sh_type = SHT_PROGBITS,
+			       .sh_addr = 0x1000,
+			       .sh_offset = sizeof(f),
+			       .sh_size = size / 2};
 	must(write(fd, &f, sizeof(f)) == sizeof(f) && write(fd, data, size) == (ssize_t)size);
 	if (!rows_read(fd, &r))
 		for (size_t i = 0; i < r.n; i++)
@@ -100,7 +110,9 @@ static void file(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	instructions(data, size);
-	file(data, size);
+	instructions(data, size, EM_X86_64);
+	instructions(data, size, EM_AARCH64);
+	file(data, size, EM_X86_64);
+	file(data, size, EM_AARCH64);
 	return 0;
 }
