@@ -17,7 +17,8 @@ CC      := $(if $(filter default undefined,$(origin CC)),$(if $(CROSS),$(MACHINE
 SYSROOT := $(if $(CROSS),$(abspath $(BUILD))/sysroot)
 READY   := $(if $(CROSS),$(SYSROOT)/done)
 override CC += $(SYSROOT:%=--sysroot=%)
-CXX     := $(if $(filter default undefined,$(origin CXX)),g++,$(CXX))
+CXX     := $(if $(filter default undefined,$(origin CXX)),$(if $(CROSS),$(MACHINE)-linux-gnu-)g++,$(CXX))
+override CXX += $(SYSROOT:%=--sysroot=%)
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
 PYTHON  ?= /usr/bin/python3
@@ -103,7 +104,7 @@ $(BUILD)/skel/%.pb-c.c $(BUILD)/skel/%.pb-c.h: src/out/%.proto
 	$(Q)protoc-c --c_out=$(@D) --proto_path=$(<D) $<
 
 # Nothing of ours is in it: no warnings, no sanitizers.
-$(BUILD)/skel/%.pb-c.o: $(BUILD)/skel/%.pb-c.c
+$(BUILD)/skel/%.pb-c.o: $(BUILD)/skel/%.pb-c.c | $(READY)
 	$(Q)$(CC) $(CSTD) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/obj/src/out/pprof.o $(BUILD)/asan/src/out/pprof.o $(BUILD)/fuzz/src/out/pprof.o: | $(GEN).h
@@ -111,9 +112,11 @@ $(BUILD)/obj/src/out/pprof.o $(BUILD)/asan/src/out/pprof.o $(BUILD)/fuzz/src/out
 # The page is taken in by the assembler.
 $(BUILD)/obj/src/out/html_page.o $(BUILD)/asan/src/out/html_page.o $(BUILD)/fuzz/src/out/html_page.o: $(wildcard src/out/html/*)
 
-$(BUILD)/sysroot/done:
+ifneq ($(CROSS),)
+$(READY): tests/sysroot.sh
 	$(call say,ROOT,$(@D))
-	$(Q)sh tests/sysroot.sh $(abspath $(@D))
+	$(Q)sh tests/sysroot.sh $(@D)
+endif
 
 # ---- tests ---------------------------------------------------------------------------------------
 
@@ -152,6 +155,14 @@ $(BUILD)/fixtures/nofp/%: tests/fixtures/nofp/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(NOFP) -o $@ $< -lpthread $(FIXTURE_LIBS)
 FIXTURES += $(addprefix $(BUILD)/fixtures/nofp/,chains-static chains-stripped throws lib/late.so)
+# Return addresses are signed on arm64 only, the trap flag is x86-64's.
+ifeq ($(MACHINE),aarch64)
+FIXTURES := $(filter-out %/plt,$(FIXTURES)) $(BUILD)/fixtures/nofp/chains-signed
+endif
+$(BUILD)/fixtures/nofp/chains-signed: tests/fixtures/nofp/chains.c
+	$(call say,FIX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) $(NOFP) -mbranch-protection=standard -o $@ $< -lpthread
 $(BUILD)/fixtures/nofp/late: FIXTURE_LIBS := -ldl
 $(BUILD)/fixtures/nofp/plt: FIXTURE_LIBS := -no-pie -fno-pie -fno-pic -fcf-protection=none -Wl,-z,lazy
 $(BUILD)/fixtures/nofp/%-static: tests/fixtures/nofp/%.c
@@ -167,7 +178,7 @@ $(BUILD)/fixtures/nofp/%: tests/fixtures/nofp/%.cc
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CXX) -O2 -g -Wall -Wextra -fno-builtin -fomit-frame-pointer -MMD -MP -o $@ $<
 $(BUILD)/fixtures/nofp/%-stripped: $(BUILD)/fixtures/nofp/%
-	$(Q)strip -o $@ $<
+	$(Q)$(if $(CROSS),$(MACHINE)-linux-gnu-)strip -o $@ $<
 
 # Frame pointers and no sibling calls: a fixture's callsites must be what its source says.
 $(BUILD)/fixtures/%: tests/fixtures/%.c

@@ -49,6 +49,7 @@ def check(tally, args):
 
 
 def unit(tally, args):
+    env = {**os.environ, **({"HEAPWATCH_EMULATED": "1"} if args.emulator else {})}
     programs = sorted(glob.glob(os.path.join(args.build, "unit", "test_*")))
     programs = [p for p in programs if os.access(p, os.X_OK) and not p.endswith(".d")]
     sources = {os.path.basename(p)[:-2] for p in glob.glob("tests/unit/test_*.c")}
@@ -58,7 +59,7 @@ def unit(tally, args):
             continue
         sources.discard(name)
         r = subprocess.run([*args.emulator.split(), p], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           errors="replace", timeout=600)
+                           errors="replace", timeout=600, env=env)
         count(tally, "unit: " + name, r)
     for name in sorted(sources):
         tally.fail("unit: " + name, "it was not built")

@@ -1,16 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# sysroot.sh DIR: Debian's arm64 headers and libraries, unpacked in DIR for a cross build.  apt's
-# state on this machine stays as it is.
+# sysroot.sh DIR: Debian's arm64 headers and libraries, unpacked in DIR for a cross build, and what the
+# tests need to run there under an arm64 kernel.  apt's state on this machine stays as it is.
 set -eu
 
 DIR=$1
 INCLUDE=libc6-dev,linux-libc-dev,libgcc-12-dev,libbpf-dev,libelf-dev,libdw-dev,libcapstone-dev
 INCLUDE=$INCLUDE,libiberty-dev,libjansson-dev,libcmocka-dev,libsqlite3-dev,libprotobuf-c-dev
 INCLUDE=$INCLUDE,zlib1g-dev,libncurses-dev,libmicrohttpd-dev,libgnutls28-dev,libyaml-dev
-INCLUDE=$INCLUDE,libcrypt-dev,libcap-dev,libasan8,libubsan1
+INCLUDE=$INCLUDE,libcrypt-dev,libcap-dev,libasan8,libubsan1,libstdc++-12-dev,python3,binutils
 
-[ ! -e "$DIR/done" ] || exit 0
 for tool in debootstrap dpkg-deb; do
 	command -v $tool >/dev/null || { echo "sysroot.sh: $tool is not installed" >&2; exit 1; }
 done

@@ -21,6 +21,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "emulated.h"
 #include "inspect/procfs.h"
 #include "symbol/names.h"
 

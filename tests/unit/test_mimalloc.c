@@ -16,6 +16,7 @@
 #include "inspect/allocator.h"
 #include "inspect/mimalloc.h"
 #include "inspect/mimalloc_layout.h"
+#include "emulated.h"
 #include "own_fixture.h"
 
 static void same(const char *program, const char *preload)
@@ -92,6 +93,7 @@ static void test_none(void **state)
 	struct mimalloc mi;
 
 	(void)state;
+	skip_emulated();
 	assert_true(procfs_modules(getpid(), m) >= 0);
 	assert_int_equal(mimalloc_locate(getpid(), m, &mi), -ENOENT);
 	mimalloc_release(&mi);
