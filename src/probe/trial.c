@@ -48,6 +48,9 @@ int trial_libc(char *path, size_t len, char build_id[41])
 	Dl_info where;
 	int fd, err;
 
+#ifndef __x86_64__
+	return -ENOTSUP;
+#endif
 	if (!dladdr((void *)gnu_get_libc_version, &where) || !where.dli_fname ||
 	    !strstr(where.dli_fname, "libc.so") || strlen(where.dli_fname) >= len)
 		return -ENOTSUP;

@@ -186,6 +186,10 @@ static struct trace_record *trace_of(char *const argv[], size_t *n)
 
 	assert_true(len > 0);
 	path[len] = 0;
+#ifndef __x86_64__
+	printf("skip: under an emulator a preloaded tracer is not the program's\n");
+	skip();
+#endif
 	if (machine(argv[0]) != machine(path)) {
 		printf("skip: no %s for this machine\n", argv[0]);
 		skip();
