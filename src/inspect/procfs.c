@@ -140,18 +140,27 @@ static int read_all(int fd, char **out, size_t *len)
 	return -ENOMEM;
 }
 
-int procfs_modules(pid_t pid, struct modules *m)
+/* All of /proc/PID/name, the caller's to free. */
+static int read_proc(pid_t pid, const char *name, char **out, size_t *len)
 {
-	char path[64], *text = NULL;
-	size_t len = 0;
+	char path[64];
 	int fd, err;
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	err = read_all(fd, &text, &len);
+	err = read_all(fd, out, len);
 	close(fd);
+	return err;
+}
+
+int procfs_modules(pid_t pid, struct modules *m)
+{
+	size_t len = 0;
+	char *text;
+	int err = read_proc(pid, "maps", &text, &len);
+
 	if (err)
 		return err;
 	/* One that is ending has no mappings any more. */
@@ -175,16 +184,11 @@ static bool names(const char *value, const char *tunable)
 int procfs_tunes(pid_t pid, const char *tunable)
 {
 	static const char variable[] = "GLIBC_TUNABLES=";
-	char path[64], *text;
-	int fd, err, found = 0;
+	int found = 0, err;
 	size_t len;
+	char *text;
 
-	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? -ESRCH : -errno;
-	err = read_all(fd, &text, &len);
-	close(fd);
+	err = read_proc(pid, "environ", &text, &len);
 	if (err)
 		return err;
 	for (size_t at = 0; at < len && !found; at += strlen(text + at) + 1) {
