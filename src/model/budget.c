@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "heapwatch/event.h"
 #include "model/spending.h"
 
 #define MS     1000000ull
@@ -67,19 +66,14 @@ struct budget {
 	uint64_t began_ns;
 };
 
-uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
-{
-	uint64_t entries = c->hits > c->returns ? c->hits - c->returns : 0;
-	uint64_t stepped = c->stepped < entries ? c->stepped : entries;
-
-	return (uint64_t)((double)(entries - stepped) * k->emulated + (double)stepped * k->stepped +
-			  (double)c->returns * k->returned) +
-	       c->run_ns;
-}
-
 const char *budget_level_name(enum budget_level level)
 {
-	return (const char *[]){"exact", "large", "sampled", "passive"}[level];
+	static const char *const names[] = {[BUDGET_EXACT] = "exact",
+					    [BUDGET_LARGE] = "large",
+					    [BUDGET_SAMPLED] = "sampled",
+					    [BUDGET_PASSIVE] = "passive"};
+
+	return names[level];
 }
 
 struct budget *budget__new(double share, uint64_t grace_ns)

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+/* budget_costs.c: from hits to time. */
+#include "heapwatch/event.h"
+#include "model/budget.h"
+
+uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
+{
+	uint64_t entries = c->hits > c->returns ? c->hits - c->returns : 0;
+	uint64_t stepped = c->stepped < entries ? c->stepped : entries;
+
+	return (uint64_t)((double)(entries - stepped) * k->emulated + (double)stepped * k->stepped +
+			  (double)c->returns * k->returned) +
+	       c->run_ns;
+}
