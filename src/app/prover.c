@@ -19,38 +19,46 @@ struct prover {
 	pthread_t thread;
 };
 
-static int recall(struct behind *out)
+static int read_candidates(const char *path, struct candidates *out)
 {
-	struct candidates *c = malloc(sizeof(*c));
-	char path[4096];
-	int fd, err = c ? trial_libc(path, sizeof(path), out->build_id) : -ENOMEM;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err;
 
-	if (!err) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		err = fd < 0 ? -errno : candidates_read(fd, c);
-		if (fd >= 0)
-			close(fd);
-	}
-	if (!err)
-		err = behind_load(c, out);
-	free(c);
+	if (fd < 0)
+		return -errno;
+	err = candidates_read(fd, out);
+	close(fd);
 	return err;
 }
 
-int prover_find(enum user_kind kind, struct behind *out, bool *remembered)
+static int find_among(enum user_kind kind, const char *path, const struct candidates *c,
+		      struct behind *out, bool *remembered)
 {
-	int err = recall(out);
+	int err = behind_load(c, out);
 
 	*remembered = !err;
 	if (!err)
 		return 0;
 	if (err != -ENOENT)
 		log_debug("remembered places: %s", strerror(-err));
-	err = trial_run(kind, out);
+	err = trial_run(kind, path, c, out);
 	if (!err && (err = behind_save(out))) {
 		log_debug("the places are not remembered: %s", strerror(-err));
 		err = 0;
 	}
+	return err;
+}
+
+int prover_find(enum user_kind kind, struct behind *out, bool *remembered)
+{
+	struct candidates *c = malloc(sizeof(*c));
+	char path[4096];
+	int err = c ? trial_libc(path, sizeof(path), out->build_id) : -ENOMEM;
+
+	if (!err)
+		err = read_candidates(path, c);
+	if (!err)
+		err = find_among(kind, path, c, out, remembered);
+	free(c);
 	return err;
 }
 

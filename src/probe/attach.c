@@ -81,6 +81,12 @@ void attach__free(struct attach *a)
 
 /* ---- putting probes on ---- */
 
+/* Places of one program, gathered. */
+struct places {
+	size_t n;
+	uint64_t offset[TARGET_MAX_FNS + BEHIND_MAX], cookie[TARGET_MAX_FNS + BEHIND_MAX];
+};
+
 static uint64_t cookie_of(const struct target_fn *fn)
 {
 	return fn->fn | (fn->place.cost == PLACE_STEPPED ? HW_COOKIE_STEPPED : 0);
@@ -113,6 +119,7 @@ static int put_set(const struct attach *a, const struct file *f, enum attach_set
 	const struct put_file where = {a->skel, a->kind, f->pid, f->path};
 	const struct behind *behind = behind_of(a, f);
 	const struct target *t = f->target;
+	struct put_at views[3];
 	int err;
 
 	if (!at)
@@ -128,7 +135,9 @@ static int put_set(const struct attach *a, const struct file *f, enum attach_set
 	}
 	for (size_t i = 0; set == ATTACH_LARGE && behind && i < behind->n; i++)
 		gather(&at[2], behind->places[i].offset, behind->places[i].cookie);
-	err = put(&where, links, &at[0], &at[1], &at[2]);
+	for (size_t i = 0; i < 3; i++)
+		views[i] = (struct put_at){at[i].n, at[i].offset, at[i].cookie};
+	err = put(&where, links, &views[0], &views[1], &views[2]);
 	free(at);
 	return err;
 }

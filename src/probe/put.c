@@ -10,7 +10,7 @@
 #include "probe/multi.h"
 
 static int put_multi(const struct put_file *f, struct links *links, struct bpf_program *prog,
-		     int type, int on_return, const struct places *at)
+		     int type, int on_return, const struct put_at *at)
 {
 	const struct multi_spec spec = {.prog_fd = bpf_program__fd(prog),
 					.attach_type = type,
@@ -34,7 +34,7 @@ static int put_multi(const struct put_file *f, struct links *links, struct bpf_p
 }
 
 static int put_perf(const struct put_file *f, struct links *links, struct bpf_program *prog,
-		    int on_return, const struct places *at)
+		    int on_return, const struct put_at *at)
 {
 	/* Everybody who maps it: -1 here, where 0 is ourselves. */
 	pid_t pid = f->pid ? f->pid : -1;
@@ -57,9 +57,16 @@ static int put_perf(const struct put_file *f, struct links *links, struct bpf_pr
 	return 0;
 }
 
+int put_entries(const struct put_file *f, struct links *links, struct bpf_program *prog,
+		const struct put_at *at)
+{
+	return f->kind == USER_PERF ? put_perf(f, links, prog, 0, at)
+				    : put_multi(f, links, prog, MULTI_ATTACH, 0, at);
+}
+
 /* Returns before entries: an entry whose return is not seen would stay under way. */
-int put(const struct put_file *f, struct links *links, const struct places *calls,
-	const struct places *frees, const struct places *behind)
+int put(const struct put_file *f, struct links *links, const struct put_at *calls,
+	const struct put_at *frees, const struct put_at *behind)
 {
 	const struct heapwatch_bpf *s = f->skel;
 	int err;

@@ -7,21 +7,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "probe/behind.h"
 #include "probe/kinds.h"
-#include "probe/target.h"
 
+struct bpf_program;
 struct heapwatch_bpf;
 struct links;
 
-/* Places of one program, with their attach cookies (heapwatch/event.h). */
-struct places {
+/* Places of one program, with their attach cookies. */
+struct put_at {
 	size_t n;
-	uint64_t offset[TARGET_MAX_FNS + BEHIND_MAX], cookie[TARGET_MAX_FNS + BEHIND_MAX];
+	const uint64_t *offset, *cookie; /* in the file; heapwatch/event.h */
 };
 
 struct put_file {
-	const struct heapwatch_bpf *skel; /* loaded, with the programs for this kind */
+	const struct heapwatch_bpf *skel; /* put()'s: loaded, with the programs for this kind */
 	enum user_kind kind;
 	pid_t pid;	  /* 0: whoever maps it */
 	const char *path; /* what the kernel opens */
@@ -31,7 +30,12 @@ struct put_file {
  * At entry and return of calls, at the entry of frees, and at places behind the thread cache.
  * links takes over what was attached, also where an error is returned.  0 or -errno.
  */
-int put(const struct put_file *f, struct links *links, const struct places *calls,
-	const struct places *frees, const struct places *behind);
+int put(const struct put_file *f, struct links *links, const struct put_at *calls,
+	const struct put_at *frees, const struct put_at *behind);
+
+/* Another program, where the instructions at these places are reached.  links and result as above.
+ */
+int put_entries(const struct put_file *f, struct links *links, struct bpf_program *prog,
+		const struct put_at *at);
 
 #endif

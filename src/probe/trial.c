@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "probe/links.h"
 #include "probe/multi.h"
+#include "probe/put.h"
 #include "probe/target.h"
 #include "trial.skel.h"
 
@@ -31,8 +32,8 @@ struct hits {
 };
 
 struct trial {
-	char path[4096];
-	struct candidates candidates;
+	const char *path;
+	const struct candidates *candidates;
 	struct trial_bpf *skel;
 	struct ring_buffer *ring;
 	struct links *links;
@@ -141,35 +142,15 @@ static int start(struct trial *t)
 
 static int attach(struct trial *t, enum user_kind kind)
 {
-	const struct candidates *c = &t->candidates;
+	const struct put_file where = {.kind = kind, .pid = t->pid, .path = t->path};
 	uint64_t offsets[CANDIDATES_MAX], cookies[CANDIDATES_MAX];
-	struct multi_spec spec = {.prog_fd = bpf_program__fd(t->skel->progs.hw_trial),
-				  .attach_type = MULTI_ATTACH,
-				  .path = t->path,
-				  .pid = t->pid,
-				  .n = c->n,
-				  .offsets = offsets,
-				  .cookies = cookies};
-	int err = 0, fd;
+	const struct put_at at = {t->candidates->n, offsets, cookies};
 
-	for (size_t i = 0; i < c->n; i++) {
-		offsets[i] = c->at[i].offset;
+	for (size_t i = 0; i < at.n; i++) {
+		offsets[i] = t->candidates->at[i].offset;
 		cookies[i] = i;
 	}
-	if (kind != USER_PERF) {
-		fd = multi_attach(&spec);
-		return fd < 0 ? fd : links__add(t->links, 0, NULL, fd);
-	}
-	for (size_t i = 0; i < c->n && !err; i++) {
-		DECLARE_LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = i);
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-		    t->skel->progs.hw_trial, t->pid, t->path, c->at[i].offset, &opts);
-
-		err = libbpf_get_error(link);
-		if (!err)
-			err = links__add(t->links, 0, link, -1);
-	}
-	return err;
+	return put_entries(&where, t->links, t->skel->progs.hw_trial, &at);
 }
 
 /* Let it go and take in what it comes by, until it has ended. */
@@ -194,6 +175,12 @@ static int watch(struct trial *t)
 	return t->skel->bss->hw_missed ? -ENOSPC : 0;
 }
 
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void end(struct trial *t)
 {
 	if (t->pid > 0) {
@@ -205,44 +192,28 @@ static void end(struct trial *t)
 	trial_bpf__destroy(t->skel);
 	if (t->log)
 		munmap(t->log, sizeof(*t->log));
-	for (size_t i = 0; i < 3; i++) {
-		int fd = i == 0 ? t->log_fd : i == 1 ? t->self : t->his;
-
-		if (fd >= 0)
-			close(fd);
-	}
+	close_if_open(t->log_fd);
+	close_if_open(t->self);
+	close_if_open(t->his);
 	free(t->hits);
 	free(t);
 }
 
-static int read_candidates(struct trial *t)
-{
-	int fd = open(t->path, O_RDONLY | O_CLOEXEC), err;
-
-	if (fd < 0)
-		return -errno;
-	err = candidates_read(fd, &t->candidates);
-	close(fd);
-	return err;
-}
-
-int trial_run(enum user_kind kind, struct behind *out)
+int trial_run(enum user_kind kind, const char *path, const struct candidates *c, struct behind *out)
 {
 	struct trial *t = calloc(1, sizeof(*t));
 	int err;
 
 	if (!t)
 		return -ENOMEM;
+	t->path = path;
+	t->candidates = c;
 	t->log_fd = t->self = t->his = -1;
 	t->links = links__new();
 	t->hits = malloc(sizeof(*t->hits));
 	if (t->hits)
 		t->hits->n = 0;
-	err = t->links && t->hits ? trial_libc(t->path, sizeof(t->path), out->build_id) : -ENOMEM;
-	if (!err)
-		err = read_candidates(t);
-	if (!err)
-		err = load(t, kind);
+	err = t->links && t->hits ? load(t, kind) : -ENOMEM;
 	if (!err)
 		err = start(t);
 	if (!err)
@@ -250,7 +221,7 @@ int trial_run(enum user_kind kind, struct behind *out)
 	if (!err)
 		err = watch(t);
 	if (!err)
-		err = choice_make(&t->candidates, t->log->calls, t->log->n, t->hits->at, t->hits->n,
+		err = choice_make(t->candidates, t->log->calls, t->log->n, t->hits->at, t->hits->n,
 				  out);
 	end(t);
 	return err;

@@ -19,10 +19,12 @@
 int trial_libc(char *path, size_t len, char build_id[41]);
 
 /*
- * Takes about 100 ms; starts a child and waits for it.  0; -ENOENT: no place sees what it should;
+ * Which of the candidates of that file to take: fills out but for its build_id.  Takes about half a
+ * second; starts a child and waits for it.  0; -ENOENT: no place sees what it should;
  * -ENODATA: the child could not do all that it has to; -ENOTSUP, -errno.
  */
-int trial_run(enum user_kind kind, struct behind *out);
+int trial_run(enum user_kind kind, const char *path, const struct candidates *c,
+	      struct behind *out);
 
 /* ---- the child's half ---- */
 
