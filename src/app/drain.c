@@ -285,7 +285,7 @@ struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint6
 	return s;
 }
 
-struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *seconds,
+struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
 			     struct drain_seen *seen)
 {
 	struct blocks *b = NULL;
@@ -298,7 +298,7 @@ struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint
 		    !ledger__births(p->ledger, &seen->births, &seen->nbirths))
 			b = ledger__blocks(p->ledger);
 		*execs = p->execs;
-		*seconds = ledger__seconds(p->ledger, clock_now_ns());
+		*moment = ledger__moment(p->ledger, clock_now_ns());
 	}
 	leave(d);
 	return b;

@@ -64,7 +64,7 @@ struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint6
 
 /*
  * The live blocks of a process as they are now (ledger.h), for one to look them up while the drain
- * goes on; to be given back.  *execs: of which program; *seconds: when a block of now is born. NULL
+ * goes on; to be given back.  *execs: of which program; *moment: when a block of now is born. NULL
  * where memory is out.  *seen: how much was seen when; free(seen->spans), free(seen->births).
  */
 struct drain_seen {
@@ -74,7 +74,7 @@ struct drain_seen {
 	struct birth *births; /* births.h */
 	size_t nbirths;
 };
-struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *seconds,
+struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
 			     struct drain_seen *seen);
 void drain__blocks_free(struct drain *d, struct blocks *b);
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */

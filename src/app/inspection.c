@@ -29,7 +29,7 @@
 struct looking {
 	struct blocks *blocks;
 	struct liveset *live;
-	uint32_t seconds; /* since the attach */
+	uint32_t moment; /* of now (seen.h) */
 	int err;
 	struct sampling_look sampling;
 };
@@ -73,7 +73,7 @@ static void soon(void *arg, uint64_t addr)
 
 struct hunt {
 	const struct liveset *live;
-	uint32_t now;	  /* seconds since the attach, when the walk began */
+	uint32_t now;	  /* moment (seen.h) when the walk began */
 	uint32_t settled; /* blocks younger than this may be later than the walk */
 	struct block *found, *dead;
 	size_t nfound, ndead, room;
@@ -123,7 +123,7 @@ static void mend(struct inspection *i, struct drain *d, const struct looking *l,
 {
 	/* Where frees are not all seen, this is how blocks go: it is no accident to be sure of. */
 	const bool partly = l->sampling.partly;
-	struct hunt h = {.live = l->live, .now = l->seconds, .settled = partly ? 1 : SETTLED_S};
+	struct hunt h = {.live = l->live, .now = l->moment, .settled = partly ? 1 : SETTLED_S};
 	size_t n = 0;
 
 	if (l->err || !i->explain.has_glibc)
@@ -204,7 +204,7 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs, bool fir
 	if (!l.live)
 		return -ENOMEM;
 	if (d)
-		l.blocks = drain__blocks(d, i->id, execs, &l.seconds, &seen);
+		l.blocks = drain__blocks(d, i->id, execs, &l.moment, &seen);
 	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n,
 			     seen.births, seen.nbirths);
 	if (!err)

@@ -15,13 +15,13 @@
 
 #define BLOCK_SIZE_MAX ((1ull << 40) - 1) /* bytes; larger sizes are refused with -ERANGE */
 #define BLOCK_SITE_MAX ((1u << 24) - 1)
-#define BLOCK_BORN_MAX ((1u << 19) - 1) /* seconds since the attach; later ones saturate */
+#define BLOCK_BORN_MAX ((1u << 19) - 1) /* moments since the attach; later ones saturate */
 
 struct block {
 	uint64_t addr; /* below 2^48, a multiple of 8 */
 	uint64_t size; /* bytes asked for; 0 is legal: malloc(0) returns a block */
 	uint32_t site;
-	uint32_t born; /* seconds since the attach */
+	uint32_t born; /* moment since the attach (seen.h): seconds, or later */
 };
 
 struct blocks;

@@ -23,9 +23,8 @@
 #define WINDOW_MIN_NS	(300000ull)
 #define WINDOW_MAX_NS	(50 * MS)
 #define WINDOW_EVERY_NS (100 * MS)
-/* By the second of its birth is told what a block stands for (seen.h): no window in one in which
- * all was seen.  A second, and until the probes are gone. */
-#define AFTER_EXACT_NS (1200 * MS)
+/* Until the probes are gone that saw it all. */
+#define AFTER_EXACT_NS WINDOW_EVERY_NS
 /* Until it is known, what coming and going takes: as much as a window of this length. */
 #define EDGE_NS (1 * MS)
 

@@ -18,9 +18,9 @@
 
 /* Of a normal distribution: nine in ten are within this many standard deviations. */
 #define NINETY 1.645
-/* What one site's samples of one class and one second come to. */
+/* What one site's samples of one class and one moment come to. */
 struct unit {
-	uint32_t class, site, second, n;
+	uint32_t class, site, moment, n;
 	double weight; /* 256ths, of one */
 	double bytes, chunks;
 };
@@ -71,7 +71,7 @@ void estimator__older(struct estimator *e, const uint64_t *bytes)
 /* Neighbours in the heap often are of one site and time: cheap, and it keeps the table short. */
 static bool joins(const struct unit *u, const struct unit *with)
 {
-	return u->class == with->class && u->site == with->site && u->second == with->second &&
+	return u->class == with->class && u->site == with->site && u->moment == with->moment &&
 	       u->weight == with->weight;
 }
 
@@ -92,7 +92,7 @@ static int by_class(const void *a, const void *b)
 		return x->site < y->site ? -1 : 1;
 	if (x->weight != y->weight)
 		return x->weight < y->weight ? -1 : 1;
-	return (x->second > y->second) - (x->second < y->second);
+	return (x->moment > y->moment) - (x->moment < y->moment);
 }
 
 static void compact(struct estimator *e)
@@ -148,7 +148,7 @@ int estimator__chunk(struct estimator *e, uint64_t size, const struct estimator_
 	u.bytes = (double)b->size;
 	/* Of one that stands for itself it does not matter when it was born. */
 	if (b->weight > SEEN_ALL)
-		u.second = b->second;
+		u.moment = b->moment;
 	else
 		u.weight = SEEN_ALL;
 	return add(e, &u);

@@ -45,7 +45,7 @@ struct estimator_block {
 	uint32_t site;
 	uint64_t size;	 /* bytes asked for */
 	uint32_t weight; /* 256ths; SEEN_ALL (seen.h): stands for itself */
-	uint32_t second; /* of its birth: what was born together was sampled together */
+	uint32_t moment; /* of its birth: what was born together was sampled together */
 };
 /* A live chunk; block NULL: not known.  0 or -ENOMEM. */
 int estimator__chunk(struct estimator *e, uint64_t chunk_size, const struct estimator_block *block);

@@ -127,11 +127,16 @@ static int put(struct ledger *l, const struct block *blk)
 	return ledger_born(l, blk);
 }
 
-uint32_t ledger__seconds(const struct ledger *l, uint64_t time)
+uint32_t ledger_seconds(const struct ledger *l, uint64_t time)
 {
 	uint64_t s = time > l->start_ns ? (time - l->start_ns) / NS_PER_S : 0;
 
 	return s < BLOCK_BORN_MAX ? (uint32_t)s : BLOCK_BORN_MAX;
+}
+
+uint32_t ledger__moment(const struct ledger *l, uint64_t time)
+{
+	return seen_moment(&l->seen, ledger_seconds(l, time));
 }
 
 static int alloc(struct ledger *l, uint64_t time, uint64_t addr, uint64_t size, uint64_t stack)
@@ -139,7 +144,7 @@ static int alloc(struct ledger *l, uint64_t time, uint64_t addr, uint64_t size, 
 	struct block blk = {.addr = addr,
 			    .size = size,
 			    .site = sites__find(l->sites, stack),
-			    .born = ledger__seconds(l, time)};
+			    .born = ledger__moment(l, time)};
 
 	return put(l, &blk);
 }

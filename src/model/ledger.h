@@ -112,7 +112,7 @@ int ledger__births(const struct ledger *l, struct birth **births, size_t *n);
  * means for threads).  Owned by the caller: blocks__free.  NULL where memory is out. */
 struct blocks *ledger__blocks(const struct ledger *l);
 /* When a block of this time (CLOCK_MONOTONIC) is born, as struct block counts it. */
-uint32_t ledger__seconds(const struct ledger *l, uint64_t time_ns);
+uint32_t ledger__moment(const struct ledger *l, uint64_t time_ns);
 /* The frames of a block's site: how many, at most `max` of them to pc. */
 size_t ledger__frames(const struct ledger *l, uint32_t site, uint64_t *pc, size_t max);
 /* The heap says that this block is free: its free was lost.  True and it is counted as `repaired`,

@@ -59,7 +59,7 @@ static int begin(struct ledger *l)
 int ledger_level(struct ledger *l, const struct hw_level *e)
 {
 	bool whole = l->seen.level == HW_SEEN_ALL, window = l->seen.window;
-	int err = seen_apply(&l->seen, e, ledger__seconds(l, e->hdr.time)), ret = 0;
+	int err = seen_apply(&l->seen, e, ledger_seconds(l, e->hdr.time)), ret = 0;
 
 	if (l->seen.ever_less && !l->births)
 		ret = begin(l);

@@ -42,6 +42,9 @@ int ledger_born(struct ledger *l, const struct block *blk);
 int ledger_died(struct ledger *l, const struct block *blk);
 int ledger_level(struct ledger *l, const struct hw_level *e);
 
+/* Since the attach, at this time (CLOCK_MONOTONIC). */
+uint32_t ledger_seconds(const struct ledger *l, uint64_t time_ns);
+
 /* The END of what this thread was in the middle of is lost. */
 void ledger_settle(struct ledger *l, const struct pending_call *p);
 

@@ -105,7 +105,7 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, cons
 		    .site = b->site,
 		    .size = b->size,
 		    .weight = seen_weight(l->spans, l->nspans, b->born, b->size),
-		    .second = b->born};
+		    .moment = b->born};
 	if (estimator__chunk(l->estimator, chunk, b ? &known : NULL))
 		l->err = -ENOMEM;
 	return b;

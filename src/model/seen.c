@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/blocks.h"
+
 /* Blocks of more than this never come from a thread's cache. */
 #define CACHED_MAX (HW_CACHED_CHUNK_MAX - 8u)
 
@@ -32,10 +34,10 @@ int seen_copy(struct seen *s, const struct seen *from)
 	return 0;
 }
 
-/* From `second` on it is so; what was said of later ones is forgotten. */
-static int set(struct seen *s, uint32_t second, uint32_t weight, bool large)
+/* From `moment` on it is so; what was said of later ones is forgotten. */
+static int set(struct seen *s, uint32_t moment, uint32_t weight, bool large)
 {
-	while (s->n && s->spans[s->n - 1].second >= second)
+	while (s->n && s->spans[s->n - 1].moment >= moment)
 		s->n--;
 	if (s->n && s->spans[s->n - 1].weight == weight && s->spans[s->n - 1].large == large)
 		return 0;
@@ -48,8 +50,22 @@ static int set(struct seen *s, uint32_t second, uint32_t weight, bool large)
 		s->spans = spans;
 		s->room = room;
 	}
-	s->spans[s->n++] = (struct seen_span){second, weight, large};
+	s->spans[s->n++] = (struct seen_span){moment, weight, large};
 	return 0;
+}
+
+uint32_t seen_moment(const struct seen *s, uint32_t second)
+{
+	uint32_t moment = second + s->ahead;
+
+	return moment < BLOCK_BORN_MAX ? moment : BLOCK_BORN_MAX;
+}
+
+/* One at which nothing was born before. */
+static uint32_t begin_moment(struct seen *s, uint32_t second)
+{
+	s->ahead++;
+	return seen_moment(s, second);
 }
 
 int seen_apply(struct seen *s, const struct hw_level *e, uint32_t second)
@@ -58,34 +74,35 @@ int seen_apply(struct seen *s, const struct hw_level *e, uint32_t second)
 	int err = 0;
 
 	if (e->window && !s->window)
-		s->opened = second;
+		s->opened =
+		    s->ahead < SEEN_AHEAD ? begin_moment(s, second) : seen_moment(s, second);
 	if (ended && e->weight >= SEEN_ALL)
 		err = set(s, s->opened, e->weight, e->seen == HW_SEEN_LARGE);
 	else if (!e->window && e->seen != s->level)
 		/* Between windows nothing small is seen: the next window says what it stands for.
 		 */
-		err = set(s, second, SEEN_ALL, e->seen != HW_SEEN_NONE);
+		err = set(s, begin_moment(s, second), SEEN_ALL, e->seen != HW_SEEN_NONE);
 	if (e->seen == HW_SEEN_ALL && s->level != HW_SEEN_ALL)
-		s->whole_at = second + 1;
+		s->whole_at = begin_moment(s, second);
 	s->ever_less |= e->seen != HW_SEEN_ALL;
 	s->level = e->seen;
 	s->window = e->window;
 	return err;
 }
 
-bool seen_whole(const struct seen *s, uint32_t second)
+bool seen_whole(const struct seen *s, uint32_t moment)
 {
-	return s->level == HW_SEEN_ALL && second >= s->whole_at;
+	return s->level == HW_SEEN_ALL && moment >= s->whole_at;
 }
 
-uint32_t seen_weight(const struct seen_span *spans, size_t n, uint32_t second, uint64_t size)
+uint32_t seen_weight(const struct seen_span *spans, size_t n, uint32_t moment, uint64_t size)
 {
 	size_t low = 0, high = n;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (spans[mid].second <= second)
+		if (spans[mid].moment <= moment)
 			low = mid + 1;
 		else
 			high = mid;

@@ -113,8 +113,8 @@ static void test_ledger(void **state)
 	assert_true(blocks_of(l, 1033) == 0);
 	child = ledger__fork(l);
 	/* The heap says that it is free: it was born all the same. */
-	assert_true(
-	    ledger__repair(l, &(struct block){.addr = P + 15 * 4096, .size = 43, .site = 2}));
+	assert_true(ledger__repair(
+	    l, &(struct block){.addr = P + 15 * 4096, .size = 43, .site = 2, .born = 2}));
 	assert_true(blocks_of(l, 41) == (12 + 15 * 101) * SEEN_ALL);
 	level(l, HW_SEEN_LARGE, 1, 0);
 	drop(l, P + 16 * 4096);
