@@ -259,7 +259,7 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 {
 	struct hw_walk *w = &t->walk;
 	struct hw_ctx c = {.t = t, .p = p};
-	__u32 n, size, turns = HW_MAX_FRAMES;
+	__u32 n, size, turns = HW_MAX_FRAMES + HW_HIJACKS;
 	void *ring;
 	__u8 one = 1;
 	__u64 key;

@@ -6,11 +6,12 @@ import subprocess
 import time
 
 import harness
-from harness import Lines, Watch, check, equal, main, scratch, start
+import perf
+from harness import Lines, Watch, check, equal, main, scratch, skip, start
 
 TESTS = {}
 # What the C library calls the first function of a thread and of the program.
-ROOTS = ("_start", "clone3", "__clone3", "__GI___clone3", "clone", "__clone")
+ROOTS = ("_start", "clone3", "__clone3", "__GI___clone3", "clone", "__clone", "thread_start")
 
 
 def test(fn):
@@ -88,6 +89,11 @@ def chains(name, *options):
     return p, wanted
 
 
+def built(name):
+    if not os.path.exists(os.path.join(harness.BUILD, "fixtures/nofp", name)):
+        skip("%s is for another machine" % name)
+
+
 def fixture():
     return os.path.join(harness.BUILD, "fixtures/nofp/chains")
 
@@ -115,7 +121,37 @@ def test_exceptions():
 
 @test
 def test_plt():
+    built("plt")
     chains("plt")
+
+
+@test
+def test_signed():
+    """Return addresses that the CPU has signed, where it can."""
+    built("chains-signed")
+    with open("/proc/cpuinfo") as f:
+        if " paca" not in f.read():
+            skip("this CPU does not sign pointers")
+    chains("chains-signed")
+
+
+@test
+def test_return_probes():
+    """Somebody else's probes on the returns of functions that call malloc, or that one which does:
+    the stack has the trampoline's address there."""
+    said = subprocess.run(["nm", fixture()], check=True, stdout=subprocess.PIPE, text=True).stdout
+    # Its segments are at the same offsets and addresses.
+    at = {f[2]: int(f[0], 16) for f in map(str.split, said.splitlines()) if len(f) == 3}
+    c = Chains("chains")
+    probes = [perf.return_probe(c.p.pid, fixture(), at[name]) for name in ("plain", "leaf", "compare")]
+    w = Watch(c.p.pid)
+    wanted = c.all()
+    sites = w.process()["sites"]
+    for line in wanted:
+        check_chain(sites, line)
+    # Of this thread: all lines with plain, and with leaf, but in_thread's; three numbers are sorted.
+    equal([p.count() for p in probes], [7, 10, 3], "returns that somebody else saw")
+    w.end_exactly()
 
 
 @test
