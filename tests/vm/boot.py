@@ -2,14 +2,15 @@
 """boot.py: run a command as root under another kernel, in a virtual machine whose files are this
 machine's.
 
-Debian's kernels, unpacked from their packages and never installed; this machine's / is the guest's,
-over virtiofs and under an overlay, so that what the guest writes is lost; the command's output and
-exit code come out through serial ports.  Emulated where KVM cannot run a stock kernel: times mean
-nothing there, counts do."""
+This machine's / is the guest's, over virtiofs and under an overlay, so that what the guest writes is
+lost; the command's output and exit code come out through serial ports.  Emulated where KVM does not
+run the kernel: times mean nothing there, counts do.
+
+An arm64 kernel's / is a cross build's system root, and this folder is shared beside it."""
+import atexit
 import contextlib
-import fcntl
+import functools
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -17,23 +18,27 @@ import tempfile
 import threading
 import time
 
-CACHE = os.environ.get("HEAPWATCH_VM_CACHE", os.path.expanduser("~/.cache/heapwatch-vm"))
+import kernels
+from kernels import Missing
+
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
-TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "xz": "xz-utils"}
-# Those others depend on first; one that is not found is built in.
-MODULES = ("virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci "
-           "virtio_console fuse virtiofs overlay").split()
 MEMORY = "2G"
+KVM_SECONDS = 20
 
 # What the initramfs does: the share becomes /.
 INIT = """#!/busybox sh
 mount() { /busybox mount "$@"; }
 mount -t proc proc /proc
 for m in /mod/*; do /busybox insmod $m; done
-mount -t virtiofs -o ro host /host
 mount -t tmpfs -o size=90% mem /mem
-/busybox mkdir /mem/upper /mem/work
-mount -t overlay -o lowerdir=/host,upperdir=/mem/upper,workdir=/mem/work overlay /new
+# share TAG FOLDER: what is written there is lost.
+share() {
+	/busybox mkdir -p /$1 /mem/$1/upper /mem/$1/work $2
+	mount -t virtiofs -o ro $1 /$1
+	mount -t overlay -o lowerdir=/$1,upperdir=/mem/$1/upper,workdir=/mem/$1/work overlay $2
+}
+share host /new
+. /shares
 mount --move /proc /new/proc
 mount -t sysfs sys /new/sys
 mount -t tracefs tracefs /new/sys/kernel/tracing
@@ -68,104 +73,101 @@ echo $status >${port}2
 exec $b poweroff -f
 """
 
+# All that a kernel is asked for to see whether KVM runs it.
+RUNS = "it runs"
+TRIAL = "#!/busybox sh\necho %s\n/busybox poweroff -f\n" % RUNS
 
-class Missing(Exception):
-    """Something that it needs is not here; the reason."""
-
-
-def tools():
-    wanted = [package for tool, package in TOOLS.items() if not shutil.which(tool)]
-    if not os.access(VIRTIOFSD, os.X_OK):
-        wanted.append("qemu-system-common")
-    if wanted:
-        raise Missing("not installed: " + " ".join(wanted))
-    if os.uname().machine != "x86_64":
-        raise Missing("only for x86-64")
+QEMU = ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+QUIET = "quiet panic=-1 oops=panic cryptomgr.notests=1 rcupdate.rcu_expedited=1 "
 
 
-def cpio(files):
-    """An archive of (name, mode, content)."""
-    out = b""
-    for i, (name, mode, data) in enumerate([*files, ("TRAILER!!!", 0, b"")]):
-        fields = (i + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-        entry = b"070701" + b"".join(b"%08x" % f for f in fields) + name.encode() + b"\0"
-        entry += b"\0" * (-len(entry) % 4) + data
-        out += entry + b"\0" * (-len(entry) % 4)
-    return out
+class Machine:
+    """What a kernel is booted with: here of x86-64, where the ELF file inside needs no unpacking."""
+    qemu, package, architecture = "qemu-system-x86_64", "qemu-system-x86", None
+    options = ["-M", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off,"
+               "memory-backend=mem", "-cpu", "max"]
+    append = "console=ttyS0 no_timer_check mitigations=off "
+
+    def __init__(self, kernel):
+        self.check()
+        self.root = kernels.unpacked_kernel(kernel, self.architecture)
+        self.folder = tempfile.mkdtemp(prefix="heapwatch-vm-")
+        atexit.register(shutil.rmtree, self.folder, True)
+        self.vmlinux = os.path.join(self.folder, "vmlinux")
+        with open(self.vmlinux, "wb") as f:
+            f.write(self.kernel())
+        self.program = self.found()
+        self.accelerator = "kvm" if self.kvm_runs() else self.emulated
+
+    # All of a guest's CPUs in one thread: qemu 7.2 with more breaks kernels that patch their own code.
+    emulated = "tcg,thread=single"
+
+    def check(self):
+        if os.uname().machine != "x86_64":
+            raise Missing("only on x86-64")
+        kernels.need(kernels.TOOLS)
+        if not os.access(VIRTIOFSD, os.X_OK):
+            raise Missing("not installed: apt-get install qemu-system-common")
+
+    def found(self):
+        kernels.need({self.qemu: self.package})
+        return self.qemu
+
+    def kernel(self):
+        return kernels.elf_kernel(kernels.image(self.root))
+
+    def busybox(self):
+        return shutil.which("busybox")
+
+    def initramfs(self, scripts):
+        return kernels.initramfs(self.root, self.busybox(), scripts)
+
+    def kvm_runs(self):
+        """Tried, for some hosts have the device for guests alone that are made for it."""
+        if not os.access("/dev/kvm", os.W_OK):
+            return False
+        initrd, console = (os.path.join(self.folder, n) for n in ("trial", "console"))
+        with open(initrd, "wb") as f:
+            f.write(self.initramfs({"init": TRIAL}))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(self.command("kvm", initrd, console, ""), stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=KVM_SECONDS)
+        with open(console, "a+") as f:
+            f.seek(0)
+            return RUNS in f.read()
+
+    def command(self, accelerator, initrd, console, append):
+        return [self.program, *QEMU, *self.options, "-object",
+                "memory-backend-memfd,id=mem,size=%s,share=on" % MEMORY, "-m", MEMORY,
+                "-accel", accelerator, "-smp", "2", "-serial", "file:" + console,
+                "-kernel", self.vmlinux, "-initrd", initrd, "-append", self.append + QUIET + append]
 
 
-def elf_kernel(bzimage):
-    """The ELF file inside, so that nothing need be unpacked under emulation
-    (Documentation/arch/x86/boot.rst has the offsets)."""
-    with open(bzimage, "rb") as f:
-        image = f.read()
-    offset, length = (int.from_bytes(image[at:at + 4], "little") for at in (0x248, 0x24c))
-    payload = image[(image[0x1f1] + 1) * 512 + offset:][:length - 4]
-    unpack = {b"\xfd7": "xz", b"(\xb5": "zstd", b"\x02!": "lz4"}.get(payload[:2])
-    if not unpack or not shutil.which(unpack):
-        raise Missing("no program for the kernel's compression")
-    return subprocess.run([unpack, "-dc"], input=payload, stdout=subprocess.PIPE).stdout
+class Arm64(Machine):
+    """Its packages are another architecture's than this machine's."""
+    qemu, package, architecture = "qemu-system-aarch64", "qemu-system-arm", "arm64"
+    # Signed return addresses, by a hash that is cheap to emulate.
+    options = ["-M", "virt,gic-version=3,memory-backend=mem", "-cpu", "max,pauth-impdef=on"]
+    append = "console=ttyAMA0 "
+    emulated = "tcg,thread=multi"
+
+    def found(self):
+        return kernels.program(self.qemu, self.package)
+
+    def kernel(self):
+        with open(kernels.image(self.root), "rb") as f:
+            return f.read()
+
+    def busybox(self):
+        return os.path.join(kernels.unpacked("busybox-static", self.architecture), "bin/busybox")
+
+    def kvm_runs(self):
+        return False
 
 
-def initramfs(root):
-    files = [(d, 0o040755, b"") for d in ("mod", "proc", "host", "mem", "new")]
-    found = {}
-    for folder, _, names in os.walk(root):
-        for name in names:
-            m = re.match(r"(\w[\w-]*)\.ko(\.xz)?$", name)
-            if m and m[1] in MODULES:
-                found[m[1]] = os.path.join(folder, name)
-    for i, name in enumerate(n for n in MODULES if n in found):
-        cmd = ["xz", "-dc"] if found[name].endswith(".xz") else ["cat"]
-        data = subprocess.run([*cmd, found[name]], stdout=subprocess.PIPE).stdout
-        files.append(("mod/%02d" % i, 0o100644, data))
-    with open(shutil.which("busybox"), "rb") as f:
-        files.append(("busybox", 0o100755, f.read()))
-    files += [("init", 0o100755, INIT.encode()), ("main", 0o100755, MAIN.encode())]
-    return cpio(files)
-
-
-def apt(*args, **options):
-    r = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    if r.returncode:
-        raise Missing("%s: %s" % (" ".join(args), r.stdout.strip().split("\n")[-1]))
-    return r.stdout
-
-
-def prepare(kernel):
-    """The folder with vmlinux and initramfs of a Debian kernel: what follows linux-image- in its
-    package's name."""
-    tools()
-    folder = os.path.join(CACHE, kernel)
-    os.makedirs(CACHE, exist_ok=True)
-    with open(os.path.join(CACHE, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        made = os.path.join(folder, "initramfs")
-        if os.path.exists(made) and os.path.getmtime(made) > os.path.getmtime(__file__):
-            return folder
-        package = "linux-image-" + kernel
-        m = re.search(r"^ *Depends: (linux-image-\S+)$", apt("apt-cache", "depends", package), re.M)
-        with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            apt("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download",
-                m[1] if m else package, cwd=work)
-            deb = next(n for n in os.listdir(work) if n.endswith(".deb"))
-            apt("dpkg-deb", "-x", deb, "root", cwd=work)
-            root = os.path.join(work, "root")
-            boot = next(n for n in os.listdir(root + "/boot") if n.startswith("vmlinuz"))
-            os.makedirs(folder, exist_ok=True)
-            for name, data in (("vmlinux", elf_kernel(os.path.join(root, "boot", boot))),
-                               ("initramfs", initramfs(root))):
-                with open(os.path.join(folder, name), "wb") as f:
-                    f.write(data)
-    return folder
-
-
-def accelerator():
-    """A host with KVM but neither vmx nor svm runs only guests made for it.  Emulated, one thread
-    is all the guest's CPUs: qemu 7.2 with more breaks kernels that patch their own code."""
-    with open("/proc/cpuinfo") as f:
-        capable = re.search(r"\b(vmx|svm)\b", f.read())
-    return "kvm" if capable and os.access("/dev/kvm", os.W_OK) else "tcg,thread=single"
+@functools.cache
+def machine_of(kernel):
+    return (Arm64 if kernel.endswith("arm64") else Machine)(kernel)
 
 
 def wait_for(path, process):
@@ -184,43 +186,52 @@ def end(process):
     process.wait()
 
 
-def run(kernel, command, append="", timeout=600):
+def share(stack, work, tag, source):
+    """Options for qemu: a folder of this machine's."""
+    path = os.path.join(work, tag)
+    server = subprocess.Popen([VIRTIOFSD, "--socket-path=" + path, "-o", "source=" + source, "-o",
+                               "cache=always", "-o", "sandbox=chroot"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.callback(end, server)
+    wait_for(path, server)
+    return ["-chardev", "socket,id=%s,path=%s" % (tag, path), "-device",
+            "vhost-user-fs-pci,chardev=%s,tag=%s" % (tag, tag)]
+
+
+def scripts(command, more):
+    """What is run in the initramfs and after it; more: shares that the init makes."""
+    script = "cd %s\n%s\n" % (shlex.quote(os.getcwd()), command)
+    exports = subprocess.run(["bash", "-c", "export -p"], stdout=subprocess.PIPE, text=True).stdout
+    return {"init": INIT, "main": MAIN, "cmd": exports + script, "shares": more}
+
+
+def run(kernel, command, append="", timeout=600, root="/"):
     """(exit code, output) of a shell command.  -1: the machine ended before the command; the output
     is its console then."""
-    folder = prepare(kernel)
+    machine = machine_of(kernel)
     with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:
-        at = {n: os.path.join(work, n) for n in ("fs", "out", "status", "console", "initrd")}
-        script = "cd %s\n%s\n" % (shlex.quote(os.getcwd()), command)
-        exports = subprocess.run(["bash", "-c", "export -p"], stdout=subprocess.PIPE).stdout
-        with open(os.path.join(folder, "initramfs"), "rb") as f, open(at["initrd"], "wb") as to:
-            to.write(f.read() + cpio([("cmd", 0o100644, exports + script.encode())]))
+        at = {n: os.path.join(work, n) for n in ("out", "status", "console", "initrd")}
+        shares = share(stack, work, "host", root)
+        more = ""
+        if root != "/":
+            shares += share(stack, work, "here", os.getcwd())
+            more = "share here /new%s\n" % shlex.quote(os.getcwd())
+        with open(at["initrd"], "wb") as f:
+            f.write(machine.initramfs(scripts(command, more)))
         for name in ("out", "status", "console"):
             open(at[name], "w").close()
-        share = subprocess.Popen([VIRTIOFSD, "--socket-path=" + at["fs"], "-o", "source=/", "-o",
-                                  "cache=always", "-o", "sandbox=chroot"],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        stack.callback(end, share)
-        wait_for(at["fs"], share)
         ports = []
         for i, name in enumerate(("out", "status")):
             ports += ["-chardev", "file,id=%s,path=%s" % (name, at[name]), "-device",
                       "virtserialport,chardev=%s,nr=%d" % (name, i + 1)]
-        machine = subprocess.Popen(
-            ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-             "-no-reboot", "-M", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off,"
-             "memory-backend=mem", "-object",
-             "memory-backend-memfd,id=mem,size=%s,share=on" % MEMORY, "-m", MEMORY, "-accel",
-             accelerator(), "-cpu", "max", "-smp", "2", "-chardev",
-             "socket,id=fs,path=" + at["fs"], "-device", "vhost-user-fs-pci,chardev=fs,tag=host",
-             "-device", "virtio-serial-pci,max_ports=3", *ports, "-serial",
-             "file:" + at["console"], "-kernel", os.path.join(folder, "vmlinux"), "-initrd",
-             at["initrd"], "-append", "console=ttyS0 quiet panic=-1 oops=panic no_timer_check "
-             "mitigations=off cryptomgr.notests=1 rcupdate.rcu_expedited=1 " + append],
+        guest = subprocess.Popen(
+            [*machine.command(machine.accelerator, at["initrd"], at["console"], append), *shares,
+             "-device", "virtio-serial-pci,max_ports=3", *ports],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        stack.callback(end, machine)
-        watchdog = threading.Timer(timeout, machine.kill)
+        stack.callback(end, guest)
+        watchdog = threading.Timer(timeout, guest.kill)
         watchdog.start()
-        machine.wait()
+        guest.wait()
         watchdog.cancel()
         said = {n: open(at[n], errors="replace").read() for n in ("out", "status", "console")}
         if said["status"].strip():
