@@ -289,6 +289,12 @@ def kind_works(kind):
         skip("heapwatch doctor says of %s: %s" % (name, said))
 
 
+def real_time(why):
+    """Skip where a machine is emulated: what takes how much time says nothing there."""
+    if os.environ.get("HEAPWATCH_EMULATED"):
+        skip("this machine is emulated: " + why)
+
+
 def scratch():
     path = tempfile.mkdtemp(prefix="heapwatch-test-")
     atexit.register(shutil.rmtree, path, True)
