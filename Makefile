@@ -62,7 +62,7 @@ help:
 	@echo 'make test       install what is missing, build, run every test (root)'
 	@echo 'make test-unit  the tests that need no root     make test-bpf  those with real probes'
 	@echo 'make test-vm    those with real probes on Debian kernels 6.1 and 6.12, in qemu (root)'
-	@echo 'make ARCH=arm64 [test-unit]  a cross build in build-arm64; its unit tests under qemu-user'
+	@echo 'make ARCH=arm64 [test-unit|test-vm]  a cross build in build-arm64; its tests under qemu-user and qemu'
 	@echo 'make check      formatting, layers, headers, gcc and clang without warnings'
 	@echo 'make fuzz       build the fuzz targets          make fuzz-run  run each for FUZZ_SECONDS'
 	@echo 'make bench      what watching costs, as ratios (root)'
@@ -233,8 +233,8 @@ test-unit: $(TESTS:%=$(BUILD)/unit/%)
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) $(if $(CROSS),--emulator 'qemu-$(MACHINE)-static -L $(SYSROOT)') unit
 test-bpf: all fixtures
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) bpf
-test-vm: all fixtures
-	$(Q)$(PYTHON) tests/run.py --build $(BUILD) vm-whole
+test-vm: all fixtures $(if $(CROSS),$(addprefix $(BUILD)/unit/,test_names test_names_files test_rows test_mimalloc))
+	$(Q)$(PYTHON) tests/run.py --build $(BUILD) $(if $(CROSS),vm-$(BPFARCH),vm-whole)
 fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_SECONDS ?= 60
 fuzz-run: fuzz

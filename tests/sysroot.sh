@@ -10,9 +10,15 @@ INCLUDE=$INCLUDE,libiberty-dev,libjansson-dev,libcmocka-dev,libsqlite3-dev,libpr
 INCLUDE=$INCLUDE,zlib1g-dev,libncurses-dev,libmicrohttpd-dev,libgnutls28-dev,libyaml-dev
 INCLUDE=$INCLUDE,libcrypt-dev,libcap-dev,libasan8,libubsan1,libstdc++-12-dev,python3,binutils
 
-for tool in debootstrap dpkg-deb; do
-	command -v $tool >/dev/null || { echo "sysroot.sh: $tool is not installed" >&2; exit 1; }
+MISSING=
+for tool in debootstrap:debootstrap dpkg-deb:dpkg aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu \
+	aarch64-linux-gnu-g++:g++-aarch64-linux-gnu; do
+	command -v "${tool%%:*}" >/dev/null || MISSING="$MISSING ${tool#*:}"
 done
+if [ "$MISSING" ]; then
+	echo "sysroot.sh: a cross build needs more packages: apt-get install$MISSING" >&2
+	exit 1
+fi
 rm -rf "$DIR"
 mkdir -p "$DIR"
 debootstrap --arch=arm64 --foreign --variant=minbase --include="$INCLUDE" bookworm "$DIR" \
