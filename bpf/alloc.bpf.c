@@ -14,15 +14,16 @@ const volatile __u32 hw_wake_bytes = 65536;
 extern bool bpf_session_is_return(void) __weak __ksym;
 
 /*
- * Is a call at this stack pointer one that the call under way makes?  At the same stack pointer it
+ * Is a call at this stack pointer one that a call under way makes?  At the same stack pointer it
  * is a jump out of it (glibc's realloc(NULL) jumps to malloc) if the return address is that of the
  * kernel's uretprobe trampoline; a real one means that the call under way was left by longjmp.
  */
-static __always_inline bool hw_under_way(const struct hw_thread *t, __u64 sp, __u64 link)
+static __always_inline bool hw_in_call(const struct hw_proc *p, struct hw_thread *t, __u64 sp,
+				       __u64 link)
 {
 	__u64 ret = link;
 
-	if (!t->sp || sp > t->sp)
+	if (!hw_has_call(p, t) || sp > t->sp)
 		return false;
 	if (sp < t->sp)
 		return true;
@@ -30,20 +31,6 @@ static __always_inline bool hw_under_way(const struct hw_thread *t, __u64 sp, __
 	bpf_probe_read_user(&ret, sizeof(ret), (void *)sp);
 #endif
 	return !hw_after_call(ret);
-}
-
-static __always_inline void hw_on_free(struct hw_proc *p, __u32 tgid, __u64 addr)
-{
-	struct hw_free *e;
-	void *ring;
-
-	if (!addr)
-		return;
-	e = hw_reserve(p, tgid, HW_FREE, sizeof(*e), &ring);
-	if (!e)
-		return;
-	e->addr = addr;
-	hw_submit(e, ring, sizeof(*e));
 }
 
 static __always_inline void hw_on_realloc(struct hw_proc *p, __u32 tgid, __u32 tid, __u64 addr)
@@ -101,21 +88,13 @@ static __always_inline void hw_entered(struct hw_proc *p, __u64 cookie)
 		hw_count(&p->stepped);
 }
 
-/* A call that is under way.  Not one from before the probes came or went: it lost its half. */
-static __always_inline bool hw_in_call(struct hw_proc *p, struct hw_thread *t, __u64 sp, __u64 link)
-{
-	if (t->sp && t->epoch != p->epoch)
-		t->sp = 0;
-	return hw_under_way(t, sp, link);
-}
-
 static __always_inline int hw_free(struct hw_proc *p, __u32 tgid, __u32 tid, __u64 addr, __u64 sp,
 				   __u64 link)
 {
 	struct hw_thread *t = bpf_map_lookup_elem(&hw_threads, &tid);
 
-	if (!t || !hw_in_call(p, t, sp, link))
-		hw_on_free(p, tgid, addr);
+	if (addr && (!t || !hw_in_call(p, t, sp, link)))
+		hw_emit_free(p, tgid, addr);
 	return 1;
 }
 
@@ -227,7 +206,6 @@ static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u3
 	__u64 addr = PT_REGS_RC(ctx);
 	struct hw_realloc_end *re;
 	struct hw_thread *t;
-	struct hw_alloc *e;
 	void *ring;
 
 	t = bpf_map_lookup_elem(&hw_threads, &tid);
@@ -277,13 +255,7 @@ static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u3
 		return 0;
 	if (t->fn == HW_FN_STRING)
 		t->size = hw_string(p, t, addr);
-	e = hw_reserve(p, tgid, HW_ALLOC, sizeof(*e), &ring);
-	if (!e)
-		return 0;
-	e->addr = addr;
-	e->size = t->size;
-	e->stack = t->stack;
-	hw_submit(e, ring, sizeof(*e));
+	hw_emit_alloc(p, tgid, addr, t->size, t->stack);
 	return 0;
 }
 

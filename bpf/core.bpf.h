@@ -253,6 +253,33 @@ static __always_inline void hw_submit(void *rec, void *ring, __u32 size)
 	bpf_ringbuf_submit(rec, hw_wake(ring, size));
 }
 
+static __always_inline void hw_emit_alloc(struct hw_proc *p, __u32 tgid, __u64 addr, __u64 size,
+					  __u64 stack)
+{
+	struct hw_alloc *e;
+	void *ring;
+
+	e = hw_reserve(p, tgid, HW_ALLOC, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->addr = addr;
+	e->size = size;
+	e->stack = stack;
+	hw_submit(e, ring, sizeof(*e));
+}
+
+static __always_inline void hw_emit_free(struct hw_proc *p, __u32 tgid, __u64 addr)
+{
+	struct hw_free *e;
+	void *ring;
+
+	e = hw_reserve(p, tgid, HW_FREE, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->addr = addr;
+	hw_submit(e, ring, sizeof(*e));
+}
+
 /* The slot of this thread, made where there is none.  NULL: the map is full, which is counted. */
 static __always_inline struct hw_thread *hw_thread(struct hw_proc *p, __u32 tid)
 {
@@ -269,6 +296,15 @@ static __always_inline struct hw_thread *hw_thread(struct hw_proc *p, __u32 tid)
 	if (!t)
 		hw_count(&p->nothread);
 	return t;
+}
+
+/* Is a call of this thread under way?  One from before the probes came or went lost its half, and
+ * is forgotten. */
+static __always_inline bool hw_has_call(const struct hw_proc *p, struct hw_thread *t)
+{
+	if (t->sp && t->epoch != p->epoch)
+		t->sp = 0;
+	return t->sp != 0;
 }
 
 #endif

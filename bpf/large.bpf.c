@@ -53,10 +53,10 @@ static __always_inline __u64 hw_reg(const struct pt_regs *ctx, __u32 reg)
 	return 0;
 }
 
-/* A call whose entry was seen, and which is not over. */
-static __always_inline bool hw_inside(struct hw_proc *p, struct hw_thread *t, __u64 sp)
+/* In a call whose entry was seen, and which is not over.  No place here is a call's entry. */
+static __always_inline bool hw_inside(const struct hw_proc *p, struct hw_thread *t, __u64 sp)
 {
-	return t->sp && t->epoch == p->epoch && sp < t->sp;
+	return hw_has_call(p, t) && sp < t->sp;
 }
 
 /* What was asked for: in a register, or else what the block has room for.  A mapping of its own has
@@ -80,8 +80,6 @@ static __always_inline void hw_large_alloc(struct pt_regs *ctx, struct hw_proc *
 			       .lr = HW_LINK(ctx),
 			       .inside = true};
 	__u64 stack;
-	struct hw_alloc *e;
-	void *ring;
 
 	if (hw_inside(p, t, regs.sp)) {
 		/* Its end is seen by whoever saw it begin. */
@@ -94,25 +92,7 @@ static __always_inline void hw_large_alloc(struct pt_regs *ctx, struct hw_proc *
 	} else {
 		stack = hw_stack(p, tgid, t, &regs);
 	}
-	e = hw_reserve(p, tgid, HW_ALLOC, sizeof(*e), &ring);
-	if (!e)
-		return;
-	e->addr = addr;
-	e->size = size;
-	e->stack = stack;
-	hw_submit(e, ring, sizeof(*e));
-}
-
-static __always_inline void hw_large_free(struct hw_proc *p, __u32 tgid, __u64 addr)
-{
-	struct hw_free *e;
-	void *ring;
-
-	e = hw_reserve(p, tgid, HW_FREE, sizeof(*e), &ring);
-	if (!e)
-		return;
-	e->addr = addr;
-	hw_submit(e, ring, sizeof(*e));
+	hw_emit_alloc(p, tgid, addr, size, stack);
 }
 
 static __always_inline void hw_at_large(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid,
@@ -134,7 +114,7 @@ static __always_inline void hw_at_large(struct pt_regs *ctx, struct hw_proc *p, 
 		hw_large_alloc(ctx, p, tgid, t, addr, hw_asked(ctx, cookie, word));
 	/* What realloc and its like give back inside is no block of the program's. */
 	else if (!hw_inside(p, t, PT_REGS_SP(ctx)))
-		hw_large_free(p, tgid, addr);
+		hw_emit_free(p, tgid, addr);
 }
 
 SEC("?uprobe") int hw_large(struct pt_regs *ctx)
