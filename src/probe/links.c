@@ -3,12 +3,12 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdbool.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define TOGETHER 32
+#include "probe/apart.h"
 
 struct entry {
 	struct bpf_link *link; /* or fd */
@@ -26,39 +26,50 @@ struct links *links__new(void)
 	return calloc(1, sizeof(struct links));
 }
 
-static void detach(const struct entry *e)
+/* The descriptor whose closing detaches, or -1 where that is done.  The last reference of a link of
+ * libbpf's is made ours: libbpf has a state that nobody else may touch. */
+static int let_go(const struct entry *e)
 {
-	if (e->link)
+	int fd = e->fd;
+
+	if (e->link) {
+		fd = fcntl(bpf_link__fd(e->link), F_DUPFD_CLOEXEC, 0);
 		bpf_link__destroy(e->link);
-	else
-		close(e->fd);
+	}
+	return fd;
 }
 
-static void *detach_one(void *entry)
+static void close_one(void *fd)
 {
-	detach(entry);
-	return NULL;
+	syscall(SYS_close, *(int *)fd);
 }
 
 /* The probe itself is gone at once, but then the kernel waits 10 to 100 ms, each time: all of them
  * at the same time, so that the last one does not stay until the others are done. */
+static void detach(const struct entry *entries, size_t n)
+{
+	int *fds = calloc(n, sizeof(*fds));
+	size_t open = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int fd = let_go(&entries[i]);
+
+		if (fd < 0)
+			continue;
+		if (fds)
+			fds[open++] = fd;
+		else
+			apart(close_one, &fd, sizeof(fd), 1);
+	}
+	apart(close_one, fds, sizeof(*fds), open);
+	free(fds);
+}
+
 void links__free(struct links *l)
 {
-	pthread_t threads[TOGETHER];
-	size_t n = 0;
-
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->n; i++) {
-		bool last = i + 1 == l->n || n == TOGETHER;
-
-		if (!last && !pthread_create(&threads[n], NULL, detach_one, &l->entries[i]))
-			n++;
-		else
-			detach(&l->entries[i]);
-	}
-	while (n)
-		pthread_join(threads[--n], NULL);
+	detach(l->entries, l->n);
 	free(l->entries);
 	free(l);
 }
@@ -84,7 +95,7 @@ void links__drop(struct links *l, pid_t pid)
 
 	for (size_t i = 0; i < l->n; i++)
 		if (l->entries[i].pid == pid)
-			detach(&l->entries[i]);
+			detach(&l->entries[i], 1);
 		else
 			l->entries[kept++] = l->entries[i];
 	l->n = kept;
@@ -100,7 +111,7 @@ void links__move(struct links *l, pid_t pid, struct links *to)
 		if (pid && e->pid != pid)
 			l->entries[kept++] = *e;
 		else if (links__add(to, e->pid, e->link, e->fd))
-			detach(e);
+			detach(e, 1);
 	}
 	l->n = kept;
 }

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "probe/apart.h"
+
 #define MULTI_RETURN 1u /* BPF_F_UPROBE_MULTI_RETURN */
 
 struct multi_attr {
@@ -27,20 +29,34 @@ struct multi_attr {
 _Static_assert(offsetof(struct multi_attr, path) == 16 && sizeof(struct multi_attr) == 64,
 	       "as union bpf_attr's link_create.uprobe_multi");
 
+struct call {
+	struct multi_attr attr;
+	int result;
+};
+
+static void create(void *call)
+{
+	struct call *c = call;
+	long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &c->attr, sizeof(c->attr));
+
+	c->result = fd < 0 ? -errno : (int)fd;
+}
+
 int multi_attach(const struct multi_spec *spec)
 {
-	struct multi_attr attr;
-	int fd;
+	struct call call;
+	struct multi_attr *attr = &call.attr;
 
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_fd = (uint32_t)spec->prog_fd;
-	attr.attach_type = (uint32_t)spec->attach_type;
-	attr.path = (uintptr_t)spec->path;
-	attr.offsets = (uintptr_t)spec->offsets;
-	attr.cookies = (uintptr_t)spec->cookies;
-	attr.cnt = (uint32_t)spec->n;
-	attr.multi_flags = spec->on_return ? MULTI_RETURN : 0;
-	attr.pid = (uint32_t)spec->pid;
-	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return fd < 0 ? -errno : fd;
+	memset(&call, 0, sizeof(call));
+	attr->prog_fd = (uint32_t)spec->prog_fd;
+	attr->attach_type = (uint32_t)spec->attach_type;
+	attr->path = (uintptr_t)spec->path;
+	attr->offsets = (uintptr_t)spec->offsets;
+	attr->cookies = (uintptr_t)spec->cookies;
+	attr->cnt = (uint32_t)spec->n;
+	attr->multi_flags = spec->on_return ? MULTI_RETURN : 0;
+	attr->pid = (uint32_t)spec->pid;
+	/* Of many probes: what is on already has to be taken away where another fails. */
+	apart(create, &call, sizeof(call), 1);
+	return call.result;
 }

@@ -166,7 +166,7 @@ def kept(*options):
 
 
 def test_large():
-    large()
+    large("--ring-size", "64M")
 
 
 def test_large_multi():

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -269,12 +270,16 @@ def links():
     return {link["id"] for link in json.loads(r.stdout or "[]")}
 
 
+def libc_path(pid):
+    with open("/proc/%d/maps" % pid) as maps:
+        return next(line.split()[-1] for line in maps if "/libc" in line)
+
+
 @each_kind
 def test_kill_9(kind):
     f = Fixture()
     truth = f.run("realloc_fail")
-    libc = next(os.path.basename(line.split()[-1]) for line in open("/proc/%d/maps" % f.pid)
-                if "/libc" in line)
+    libc = os.path.basename(libc_path(f.pid))
     equal(harness.traps(f.pid, libc), 0, "traps before")
     w = Watch(f.pid, "--user-probes", kind)
     # Those that time a trap on itself come and go meanwhile.
@@ -298,6 +303,29 @@ def test_kill_9(kind):
     truth = f.run("family")
     compare(w.process(), truth)
     w.end_exactly()
+
+
+@test
+def test_kill_9_at_its_end():
+    """While it takes its probes away: the kernel would leave those that are not away yet."""
+    harness.kind_works("perf")
+    own = harness.scratch()
+    # A file of its own: the end of anybody's probes at the same place of it takes these too.
+    shutil.copy(libc_path(os.getpid()), own)
+    f = Fixture(env=dict(os.environ, LD_LIBRARY_PATH=own))
+    libc = os.path.basename(libc_path(f.pid))
+    w = Watch(f.pid, "--user-probes", "perf")
+    there = left = harness.traps(f.pid, libc)
+    w.p.send_signal(signal.SIGINT)
+    while left == there:
+        left = harness.traps(f.pid, libc)
+    check(left, "all are gone at once: nothing to see here")
+    harness.kill(w.p)
+    deadline = time.monotonic() + 20
+    while left and time.monotonic() < deadline:
+        time.sleep(0.1)
+        left = harness.traps(f.pid, libc)
+    equal(left, 0, "traps left behind")
 
 
 @test
