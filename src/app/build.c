@@ -11,6 +11,7 @@
 #include "app/governor.h"
 #include "app/tree.h"
 #include "app/watched.h"
+#include "base/clock.h"
 #include "heapwatch/event.h"
 #include "model/growth.h"
 #include "model/ledger.h"
@@ -174,6 +175,16 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	fill_cuts(p, s);
 }
 
+/* None of its calls was seen, for it had no probes, or made them all before those came. */
+static bool is_unseen(const struct build_input *in)
+{
+	const struct watched *w = in->watched;
+
+	if (!in->probed || (w->searched[0] && !w->allocator[0]))
+		return false;
+	return !w->attached_ns || (in->state->exited && !in->counters->hits);
+}
+
 /* How much of its life was recorded. */
 static void fill_life(struct report_process *p, const struct build_input *in)
 {
@@ -197,10 +208,13 @@ static void fill_life(struct report_process *p, const struct build_input *in)
 	} else if (in->covered) {
 		p->seen_from = "fork";
 	} else {
+		uint64_t end = life->ended_ns ? life->ended_ns : clock_now_ns();
+		uint64_t attached = w->attached_ns && w->attached_ns < end ? w->attached_ns : end;
+
 		p->seen_from = "late";
-		p->late_ns = w->attached_ns > began ? w->attached_ns - began : 0;
+		p->late_ns = attached > began ? attached - began : 0;
 		/* Blocks that it inherited and freed meanwhile seem to be held. */
-		if (!life->execs)
+		if (!life->execs || is_unseen(in))
 			p->mode = "degraded";
 	}
 	/* Of a program that execs, the kernel's maximum may be that of the one before. */

@@ -146,7 +146,8 @@ struct report_process {
 	uint32_t status; /* of one that has ended and whose end was seen, as wait(2) gives it */
 	/* "attach": it ran already; "start": from its first instruction on; "fork": likewise, with
 	 * its parent's blocks; "late": its probes were in place only late_ns after its fork or exec
-	 * (what it did before that is as before an attach); "unknown": its fork was lost; "never":
+	 * (what it did before that is as before an attach), or, where that is its whole life, never
+	 * ("degraded"); "unknown": its fork was lost; "never":
 	 * a 32-bit program, on which no probe is put. */
 	const char *seen_from;
 	uint64_t late_ns;

@@ -10,9 +10,13 @@
 /* What it did before the probes were there is not in the figures. */
 static void beginning(const struct text *t, const struct report_process *p)
 {
+	bool late = !strcmp(p->seen_from, "late");
 	char line[256];
 
-	if (!strcmp(p->seen_from, "late")) {
+	if (late && p->exited && p->began_ns + p->late_ns >= p->ended_ns) {
+		text_put(t, TEXT_WARM,
+			 "  it ended before its probes were in place: none of its blocks is seen");
+	} else if (late) {
 		snprintf(line, sizeof(line),
 			 "  its probes were in place %.1f ms after its fork: what it did before is "
 			 "as from before an attach",

@@ -291,6 +291,10 @@ def test_follow():
         # What was inherited is known whatever came later.
         if p["seen_from"] == "late" and any(n == "site_parent" for n, _ in held(p)):
             equal(p["mode"], "degraded", "mode of one whose first steps were not seen")
+        # One that is over in a millisecond has no probes before its end.
+        if not p["probe_hits"]:
+            equal((p["mode"], p["exited"]), ("degraded", True), "one none of whose calls was seen")
+            check(p["late_seconds"] > 0, "not late")
 
 
 @test

@@ -13,7 +13,7 @@ import time
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
-from harness import (Failed, Fixture, Watch, check, compare, consistent,  # noqa: E402
+from harness import (FIELDS, Failed, Fixture, Watch, check, compare, consistent,  # noqa: E402
                      equal, of_site)
 
 # Scenario of a fixture, and which totals it knows besides the heap's.
@@ -340,6 +340,27 @@ def test_two_watchers():
     compare(b.process(), truth, totals=False)
     compare(b.process(), more, totals=False)
     b.end_exactly()
+
+
+@each_kind
+def test_others_come_and_go(kind):
+    """Probes that others put on the same functions and take away again cost us no call."""
+    f = Fixture()
+    a, truths = Watch(f.pid, "--user-probes", kind), []
+    b = Watch(f.pid, "--user-probes", kind)
+    truths.append(f.run("family"))
+    b.p.send_signal(signal.SIGINT)
+    while b.p.poll() is None:
+        truths.append(f.run("family"))
+        time.sleep(0.02)
+    p = a.process()
+    for want in truths[0]["sites"]:
+        got = of_site(p, want["function"], want["kind"])
+        if want["blocks"]:
+            equal(got, {field: len(truths) * want[field] for field in FIELDS},
+                  "%s, %d times," % (want["function"], len(truths)))
+    equal(p["outstanding_blocks"], sum(t["outstanding_blocks"] for t in truths), "blocks in all")
+    a.end_exactly()
 
 
 # ---- programs that nobody here wrote ----
