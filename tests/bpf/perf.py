@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""perf.py: somebody else's probes: those of perf_event_open(), which need neither BPF nor tracefs."""
+"""perf.py: somebody else's probes: of perf_event_open(), which need neither BPF nor tracefs."""
 import ctypes
 import os
 import platform
@@ -11,7 +11,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Attr(ctypes.Structure):
-    """struct perf_event_attr, its first version that has config2 (include/uapi/linux/perf_event.h)."""
+    """struct perf_event_attr, as it was when it got config2 (include/uapi/linux/perf_event.h)."""
     _fields_ = [("type", ctypes.c_uint32), ("size", ctypes.c_uint32), ("config", ctypes.c_uint64),
                 ("sample_period", ctypes.c_uint64), ("sample_type", ctypes.c_uint64),
                 ("read_format", ctypes.c_uint64), ("flags", ctypes.c_uint64),

@@ -118,10 +118,12 @@ def holding(w, want, what, level="no call is seen"):
         if told(p) == want:
             return p
         if time.monotonic() > end:
-            w.end()
             if any(level in line for line in w.err.seen):
                 raise GivenUp
-            equal(told(p), want, what)
+            # Which level it was at then.
+            check(told(p) == want, "%s is %s, not %s; mode %s, %d windows, %d hits, %d traps: %s" % (
+                what, told(p), want, p["mode"], p["windows"], p["probe_hits"],
+                harness.traps(p["pid"], "libc.so.6"), " | ".join(w.err.seen[-6:])))
 
 
 class GivenUp(Exception):

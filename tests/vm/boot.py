@@ -2,9 +2,9 @@
 """boot.py: run a command as root under another kernel, in a virtual machine whose files are this
 machine's.
 
-This machine's / is the guest's, over virtiofs and under an overlay, so that what the guest writes is
-lost; the command's output and exit code come out through serial ports.  Emulated where KVM does not
-run the kernel: times mean nothing there, counts do.
+This machine's / is the guest's, over virtiofs and under an overlay, so that what the guest writes
+is lost; the command's output and exit code come out through serial ports.  Emulated where KVM does
+not run the kernel: times mean nothing there, counts do.
 
 An arm64 kernel's / is a cross build's system root, and this folder is shared beside it."""
 import atexit
@@ -82,7 +82,7 @@ QUIET = "quiet panic=-1 oops=panic cryptomgr.notests=1 rcupdate.rcu_expedited=1 
 
 
 class Machine:
-    """What a kernel is booted with: here of x86-64, where the ELF file inside needs no unpacking."""
+    """What a kernel is booted with.  On x86-64 the ELF file inside needs no unpacking."""
     qemu, package, architecture = "qemu-system-x86_64", "qemu-system-x86", None
     options = ["-M", "q35,smm=off,vmport=off,sata=off,smbus=off,usb=off,graphics=off,"
                "memory-backend=mem", "-cpu", "max"]
@@ -99,7 +99,8 @@ class Machine:
         self.program = self.found()
         self.accelerator = "kvm" if self.kvm_runs() else self.emulated
 
-    # All of a guest's CPUs in one thread: qemu 7.2 with more breaks kernels that patch their own code.
+    # All of a guest's CPUs in one thread: qemu 7.2 with more breaks kernels that patch their own
+    # code.
     emulated = "tcg,thread=single"
 
     def check(self):
@@ -131,7 +132,8 @@ class Machine:
             f.write(self.initramfs({"init": TRIAL}))
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run(self.command("kvm", initrd, console, ""), stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=KVM_SECONDS)
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           timeout=KVM_SECONDS)
         with open(console, "a+") as f:
             f.seek(0)
             return RUNS in f.read()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """kernels.py: Debian's kernels, out of their packages and never installed.
 
-What is kept from run to run is unpacked packages, each in a folder that is named by its version and
-by the hash that Debian's index has of it.  All that we make of them is made anew, so that what another
-version of these files made is never taken for ours."""
+What is kept from run to run is unpacked packages, each in a folder that is named by its version
+and by the hash that Debian's index has of it.  All that we make of them is made anew, so that what
+another version of these files made is never taken for ours."""
 import contextlib
 import fcntl
 import functools
@@ -92,7 +92,8 @@ def unpacked(package, architecture=None):
 
 @functools.cache
 def unpacked_kernel(kernel, architecture=None):
-    """kernel: what follows linux-image- in a package's name, or in that of one that depends on it."""
+    """kernel: what follows linux-image- in its package's name, or in that of one that asks for the
+    newest."""
     package = "linux-image-" + kernel
     with locked():
         said = apt("apt-cache", *foreign(architecture), "depends", package)
@@ -101,7 +102,7 @@ def unpacked_kernel(kernel, architecture=None):
 
 
 def program(name, package):
-    """Its path: of an installed one, else out of its package, for a package may not go together with
+    """Its path: of an installed one, else out of its package, for that may not go together with
     what is installed."""
     path = shutil.which(name)
     if path:
@@ -110,7 +111,8 @@ def program(name, package):
     r = subprocess.run([path, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                        text=True)
     if r.returncode:
-        raise Missing("%s does not run (%s): apt-get install %s" % (path, r.stderr.strip(), package))
+        raise Missing("%s does not run (%s): apt-get install %s" % (path, r.stderr.strip(),
+                                                                    package))
     return path
 
 
@@ -153,7 +155,7 @@ def modules(root):
             m = re.match(r"(\w[\w-]*)\.ko(\.xz)?$", name)
             if m and m[1] in MODULES:
                 found[m[1]] = os.path.join(folder, name)
-    return [subprocess.run(["xz", "-dc"] if path.endswith(".xz") else ["cat"], stdin=open(path, "rb"),
+    return [subprocess.run([*(["xz", "-dc"] if path.endswith(".xz") else ["cat"]), path],
                            stdout=subprocess.PIPE, check=True).stdout
             for path in (found[n] for n in MODULES if n in found)]
 

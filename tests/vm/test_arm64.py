@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""test_arm64.py: the cross build under Debian's arm64 kernels, emulated: exact counts with each kind
-of probe, whole stacks, and the unit tests that qemu-user is too little for.  Each kernel is booted
-with the cross build's system root (boot.py)."""
+"""test_arm64.py: the cross build under Debian's arm64 kernels, emulated: exact counts with each
+kind of probe, whole stacks, and the unit tests that qemu-user is too little for.  Each kernel is
+booted with the cross build's system root (boot.py)."""
 import os
 import re
 import sys
