@@ -19,6 +19,7 @@ import time
 import traceback
 
 TIMEOUT = int(os.environ.get("HEAPWATCH_TIMEOUT", "60"))  # seconds; emulated machines need more
+EMULATED = bool(os.environ.get("HEAPWATCH_EMULATED"))
 TALLY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 KINDS = {"session": "session", "multi": "uprobe_multi", "perf": "perf_event"}
 BUILD = "build"
@@ -291,7 +292,7 @@ def kind_works(kind):
 
 def real_time(why):
     """Skip where a machine is emulated: what takes how much time says nothing there."""
-    if os.environ.get("HEAPWATCH_EMULATED"):
+    if EMULATED:
         skip("this machine is emulated: " + why)
 
 

@@ -64,7 +64,8 @@ def test_batch_says_what_malloc_says():
         f.go()
     heaps, total = f.phase("idle")
     # On a slow machine there is no time to walk it at once.
-    looks = [one(m, f.pid) for m in batch("-n", 8, "-i", "500ms", "--filter", f.pid)]
+    n = 80 if harness.EMULATED else 8
+    looks = [one(m, f.pid) for m in batch("-n", n, "-i", "500ms", "--filter", f.pid)]
     p = next((p for p in looks if p["heap"]["quality"] == "exact"), looks[-1])
     h = p["heap"]
     equal((h["held"], h["quality"]), ("exact", "exact"), "qualities")
