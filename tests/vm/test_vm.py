@@ -43,8 +43,6 @@ DENIED_EMULATED = {
     "test_export": "scrapes and loads that are timed by the wall clock",
     "test_export_limits": "scrapes and loads that are timed by the wall clock",
     "test_html": "chromium does not come up in time; a page is made of a recording",
-    "test_top": "keys and screens within fractions of a second",
-    "test_top_page": "keys and screens within fractions of a second",
 }
 PART = "==== "
 TESTS = {}
