@@ -228,7 +228,7 @@ $(BUILD)/bench/flood.bpf.o: tests/bench/flood.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
-fixtures: $(FIXTURES)
+fixtures: $(FIXTURES) $(OWN)
 test-unit: $(TESTS:%=$(BUILD)/unit/%)
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) $(if $(CROSS),--emulator 'qemu-$(MACHINE)-static -L $(SYSROOT)') unit
 test-bpf: all fixtures
