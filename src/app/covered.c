@@ -18,3 +18,9 @@ const struct covered_file *covered_find(const struct covered *c, uint64_t dev, u
 			return &c->file[i];
 	return NULL;
 }
+
+void covered_free(struct covered *c)
+{
+	while (c->n)
+		code_free(&c->file[--c->n].code);
+}

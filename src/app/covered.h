@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/code.h"
+
 #define COVERED_MAX 32
 
 struct covered {
@@ -16,12 +18,14 @@ struct covered {
 		char path[64];	     /* by which its probes were put on: launch.h */
 		char allocator[64];
 		bool replaces; /* the C library's: target.h */
+		struct code code;
 	} file[COVERED_MAX];
 };
 
-/* -ENOSPC where it is full. */
+/* Takes over its code; -ENOSPC where it is full. */
 int covered_add(struct covered *c, const struct covered_file *f);
 /* NULL where it is none of them.  c may be NULL. */
 const struct covered_file *covered_find(const struct covered *c, uint64_t dev, uint64_t inode);
+void covered_free(struct covered *c);
 
 #endif

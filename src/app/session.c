@@ -174,6 +174,7 @@ void session__free(struct session *s)
 		watched__free(s->watched[i]);
 	}
 	free(s->watched);
+	covered_free(&s->covered);
 	if (s->epoll_fd >= 0)
 		close(s->epoll_fd);
 	if (s->notify_fd >= 0)

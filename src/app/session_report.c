@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/build.h"
+#include "app/code.h"
 #include "app/drain.h"
 #include "app/governor.h"
 #include "app/images.h"
@@ -219,13 +220,22 @@ static struct snapshot *take_snapshot(struct session *s, struct watched *w,
 				      struct drain_state *state)
 {
 	const struct sampling *sampling = &w->inspection.sampling;
-	struct snapshot *snap;
+	const size_t top = s->config.top, min_size = s->config.min_size;
+	struct snapshot *snap = NULL;
 
 	if (!sampling->told)
-		return drain__snapshot(s->drain, w->id, s->config.top, s->config.min_size, state);
+		snap = drain__snapshot(s->drain, w->id, top, min_size, state);
+	if (!sampling->told && (!snap || !snap->partly))
+		return snap;
+	snapshot__free(snap);
 	snap = drain__snapshot(s->drain, w->id, 0, 0, state);
-	if (snap)
-		estimates_apply(&sampling->estimates, snap, s->config.top, s->config.min_size);
+	if (!snap)
+		return NULL;
+	code_apply(w, snap);
+	if (sampling->told)
+		estimates_apply(&sampling->estimates, snap, top, min_size);
+	else
+		snapshot__cut(snap, top, min_size);
 	return snap;
 }
 

@@ -51,8 +51,10 @@ static int attach(const struct launch_file *f, pid_t pid, struct probes *probes,
 	as.replaces = t->replaces;
 	snprintf(as.path, sizeof(as.path), "%s", f->open_path);
 	snprintf(as.allocator, sizeof(as.allocator), "%s", t->allocator);
-	if (!err && f->copied)
+	if (!err && f->copied) {
+		as.code = code_of(t);
 		err = covered_add(covered, &as);
+	}
 	log_debug("%s: %s%s", f->path, t->allocator, f->copied ? ", copied" : "");
 	return err;
 }

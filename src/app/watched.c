@@ -108,6 +108,8 @@ void watched__free(struct watched *w)
 	inspection_free(&w->inspection);
 	modules__free(w->modules);
 	growth__free(w->growth);
+	for (size_t i = 0; i < w->nfiles; i++)
+		code_free(&w->files[i].code);
 	free(w->files);
 	free(w);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "app/code.h"
 #include "app/drain.h"
 #include "app/inspection.h"
 #include "inspect/procfs.h"
@@ -58,6 +59,7 @@ struct watched {
 		char allocator[64]; /* "" where it is none */
 		bool replaces;	    /* ... the C library's */
 		bool nameless;	    /* it was stripped: there is no telling */
+		struct code code;   /* its allocator's functions */
 	} * files;		    /* ELF files looked at; those with an allocator have probes */
 	size_t nfiles;
 };

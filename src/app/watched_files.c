@@ -87,6 +87,7 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	w->attached_ns = clock_now_ns();
 	snprintf(file->allocator, sizeof(file->allocator), "%s", t->allocator);
 	file->replaces = t->replaces;
+	file->code = code_of(t);
 	for (size_t i = 0; probes && i < t->nfns; i++)
 		log_debug("%d: %s: %s%s at 0x%llx, %u bytes behind its entry, %s", w->pid,
 			  t->allocator, t->fns[i].prefix, t->fns[i].name,
@@ -160,6 +161,7 @@ static int look_at(struct watched *w, const struct watch_tools *tools, const str
 		probes__mapped(tools->probes, covered->path);
 	snprintf(file->allocator, sizeof(file->allocator), "%s", covered->allocator);
 	file->replaces = covered->replaces;
+	file->code = code_copy(&covered->code);
 	return 0;
 }
 

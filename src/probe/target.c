@@ -215,6 +215,7 @@ static int place_all(struct reader *r)
 		if (err)
 			return err;
 		fn.place.offset = e->offset + fn.place.moved;
+		fn.size = least(e->size, e->room);
 		out->fns[out->nfns++] = fn;
 		kinds |= fn.fn == HW_FN_FREE ? 1u : 2u;
 	}

@@ -29,6 +29,7 @@ struct target_fn {
 	const char *name;
 	enum hw_fn fn;
 	struct place place;
+	uint64_t size; /* of the function, bytes; 0: its symbol does not say */
 };
 
 #define TARGET_MAX_FNS 128

@@ -158,6 +158,10 @@ def kept(*options):
     p = holding(w, wanted(before), "what came since")
     equal([s for s in p["sites"] if s["estimated"] and s["frames"][0]["function"] in SITES], [],
           "called estimates")
+    # What malloc mapped while its calls were not seen is told by the stacks.
+    equal(p["mapped_bytes"], 0, "bytes mapped by the program")
+    check(p["mapped_allocator_bytes"] >= sum(n for n, _ in wanted(before).values()),
+          "the allocator mapped %d" % p["mapped_allocator_bytes"])
     f.run("unblock")
     p = holding(w, {n: (0, 0) for n in SITES}, "after all was freed")
     pairs = of_site(p, "large_pair")["blocks"]
