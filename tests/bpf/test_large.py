@@ -120,12 +120,12 @@ def holding(w, want, what, level="no call is seen"):
             return p
         looked = r["time"] - (p["inspection_age_seconds"] or 0)
         if looked > began + 20 or time.time() > began + 20 + harness.TIMEOUT:
+            traps = harness.traps(p["pid"], "libc.so.6")
+            w.end()
             if any(level in line for line in w.err.seen):
                 raise GivenUp
-            # Which level it was at then.
-            check(told(p) == want, "%s is %s, not %s; mode %s, %d windows, %d hits, %d traps: %s" % (
-                what, told(p), want, p["mode"], p["windows"], p["probe_hits"],
-                harness.traps(p["pid"], "libc.so.6"), " | ".join(w.err.seen[-6:])))
+            check(told(p) == want, "%s is %s, not %s; mode %s, %d windows, %d hits, %d traps" % (
+                what, told(p), want, p["mode"], p["windows"], p["probe_hits"], traps))
 
 
 class GivenUp(Exception):

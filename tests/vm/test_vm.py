@@ -216,8 +216,9 @@ def collect(everything):
     for kernel, (version, _) in KERNELS.items():
         for fn in (test_doctor, test_core, test_large, test_ftrace_off, test_no_btf, test_lockdown):
             TESTS["%s[%s]" % (fn.__name__, version)] = lambda fn=fn, k=kernel: fn(k)
+        # Named by their files: a part here may have the same name.
         for script in scripts() if everything else ():
-            TESTS["%s[%s]" % (script, version)] = lambda s=script, k=kernel: whole(k, s)
+            TESTS["%s.py[%s]" % (script, version)] = lambda s=script, k=kernel: whole(k, s)
 
 
 if __name__ == "__main__":
