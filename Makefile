@@ -216,10 +216,10 @@ $(BUILD)/bench/%: tests/bench/%.c $(PURE:%.c=$(BUILD)/obj/%.o) $(GEN).o | $(SKEL
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra $(INCLUDE) -o $@ $(filter-out %.bpf.o,$^) $(LIBS)
 
-$(BUILD)/bench/tracer.so: tests/bench/tracer.c tests/bench/trace.h
+$(BUILD)/bench/tracer.so: tests/bench/tracer.c src/model/signature.c tests/bench/trace.h src/model/signature.h
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -Wshadow -fPIC -shared -fno-builtin -fno-optimize-sibling-calls -o $@ $<
+	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -Wshadow -fPIC -shared -fno-builtin -fno-optimize-sibling-calls -Isrc -o $@ $(filter %.c,$^)
 $(BUILD)/unit/test_replay: | $(BUILD)/bench/tracer.so
 
 $(BUILD)/bench/bench_drain: $(BUILD)/obj/src/probe/rings.o $(BUILD)/bench/flood.bpf.o

@@ -304,6 +304,21 @@ struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint
 	return b;
 }
 
+struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t *n,
+			   struct drain_seen *seen)
+{
+	struct block *b = NULL;
+	struct process *p;
+
+	*n = 0;
+	enter(d);
+	p = processes__get(d->processes, id);
+	if (p && p->ledger && p->execs == execs && !ledger__fresh(p->ledger, &b, n) && *n)
+		ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly);
+	leave(d);
+	return b;
+}
+
 /* Segments that are shared are counted without atomics: also the last copy goes under the lock. */
 void drain__blocks_free(struct drain *d, struct blocks *b)
 {

@@ -77,6 +77,9 @@ struct drain_seen {
 struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
 			     struct drain_seen *seen);
 void drain__blocks_free(struct drain *d, struct blocks *b);
+/* ledger__fresh, of that program, with seen->spans: free both.  NULL: none, or no memory. */
+struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t *n,
+			   struct drain_seen *seen);
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */
 size_t drain__frames(struct drain *d, uint32_t id, uint32_t execs, uint32_t site, uint64_t *pc,
 		     size_t max);

@@ -10,10 +10,13 @@
 #include "base/log.h"
 #include "inspect/glibc_locate.h"
 #include "inspect/liveset.h"
+#include "inspect/memory.h"
+#include "inspect/signatures.h"
 #include "model/blocks.h"
 #include "model/modules.h"
+#include "model/signature.h"
 
-/* Of the time between two inspections, one takes no more than this part. */
+/* Of the time between two inspections, one takes no more than this part of a core. */
 #define PART 20
 
 /* Beside a live view a walk takes no longer than this: what is larger, 3 GiB of small blocks, is
@@ -47,7 +50,7 @@ void inspection_free(struct inspection *i)
 	free(i->suspects);
 }
 
-static struct pins_block find_block(void *arg, uint64_t addr, uint64_t chunk)
+static struct pins_block find_block(void *arg, uint64_t addr, const struct glibc_chunk *chunk)
 {
 	struct looking *l = arg;
 	struct block b;
@@ -56,7 +59,7 @@ static struct pins_block find_block(void *arg, uint64_t addr, uint64_t chunk)
 	if (liveset__add(l->live, addr))
 		l->err = -ENOMEM;
 	known = l->blocks && blocks__find(l->blocks, addr, &b);
-	if (!sampling_chunk(&l->sampling, addr, chunk, known ? &b : NULL))
+	if (!sampling_chunk(&l->sampling, addr, chunk->size, chunk->signature, known ? &b : NULL))
 		return (struct pins_block){0};
 	return (struct pins_block){.seen = true, .key = b.site, .requested = b.size};
 }
@@ -193,11 +196,13 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 }
 
 /* d NULL: there is no ledger.  first: none yet. */
-static int look(struct inspection *i, struct drain *d, uint32_t *execs, bool first)
+static int look(struct inspection *i, struct drain *d, const struct modules *modules,
+		uint32_t *execs, bool first)
 {
 	struct looking l = {.live = liveset__new()};
 	struct drain_seen seen = {0};
-	const struct pins_ledger ledger = {.find = find_block, .soon = soon, .arg = &l};
+	struct pins_ledger ledger = {.find = find_block, .soon = soon, .arg = &l};
+	struct signature_range *files = NULL;
 	struct explain fresh = {0};
 	int err;
 
@@ -207,6 +212,10 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs, bool fir
 		l.blocks = drain__blocks(d, i->id, execs, &l.moment, &seen);
 	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n,
 			     seen.births, seen.nbirths);
+	/* What kind of thing a chunk is matters where not all is known of it. */
+	if (!err && (seen.partly || first))
+		err = signatures_files(modules, &files, &ledger.nfiles);
+	ledger.files = files;
 	if (!err)
 		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor, &i->place,
 				   d || first ? LIVE_BUDGET_NS : 0, d || first ? &ledger : NULL,
@@ -228,19 +237,48 @@ static int look(struct inspection *i, struct drain *d, uint32_t *execs, bool fir
 		drain__blocks_free(d, l.blocks);
 	sampling_look_end(&l.sampling);
 	liveset__free(l.live);
+	free(files);
 	return err;
+}
+
+/* Blocks that came in windows, before much of that is gone again. */
+static void peek(struct inspection *i, struct drain *d, const struct modules *modules)
+{
+	const struct memory mem = memory_of(i->pid);
+	struct signature_range *files = NULL;
+	struct signatures_chunk *chunks;
+	struct drain_seen seen = {0};
+	size_t n = 0, nfiles = 0;
+	struct block *fresh;
+
+	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
+	chunks = fresh ? calloc(n + 1, sizeof(*chunks)) : NULL;
+	for (size_t k = 0; chunks && k < n; k++)
+		chunks[k].addr = fresh[k].addr;
+	if (chunks && n && !signatures_files(modules, &files, &nfiles) &&
+	    !signatures_read(&mem, files, nfiles, chunks, n))
+		for (size_t k = 0; k < n; k++)
+			sampling_peek(&i->sampling, seen.spans, seen.n, &fresh[k], chunks[k].size,
+				      chunks[k].signature);
+	free(seen.spans);
+	free(chunks);
+	free(files);
+	free(fresh);
 }
 
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      bool now)
 {
-	uint64_t start = clock_now_ns();
+	uint64_t start = clock_now_ns(), cpu = clock_thread_ns();
 	struct drain_state state = {0};
 	uint32_t execs = 0;
 	int err;
 
-	if (!now && start < i->next_ns)
+	if (!now && start < i->next_ns) {
+		if (d)
+			peek(i, d, modules);
 		return 0;
+	}
 	if (d)
 		drain__state(d, i->id, &state);
 	if (!i->located || state.execs != i->execs) {
@@ -250,8 +288,10 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		i->sampling = (struct sampling){.have_older = state.execs > 0};
 		locate(i, modules);
 	}
-	err = look(i, d, &execs, false);
-	i->next_ns = start + PART * (clock_now_ns() - start);
+	if (d)
+		peek(i, d, modules);
+	err = look(i, d, modules, &execs, false);
+	i->next_ns = start + PART * (clock_thread_ns() - cpu);
 	if (!err || i->done)
 		return 0;
 	if (err == -ESRCH)
@@ -266,7 +306,7 @@ void inspection_baseline(struct inspection *i, const struct modules *modules)
 	uint32_t execs = 0;
 
 	locate(i, modules);
-	if (look(i, NULL, &execs, true))
+	if (look(i, NULL, modules, &execs, true))
 		log_debug("%d: what is there before the attach is not known", i->pid);
 }
 

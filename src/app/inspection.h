@@ -44,7 +44,7 @@ struct inspection {
 	struct glibc glibc;
 	unsigned int minor;
 	struct allocator_place place; /* of another one */
-	uint64_t next_ns; /* not before this: an inspection takes a twentieth of the time at most */
+	uint64_t next_ns; /* not before this: an inspection takes a twentieth of a core at most */
 	struct block *suspects; /* blocks that the last walk did not find live */
 	size_t nsuspects;
 };

@@ -65,11 +65,14 @@ static uint64_t limit(pid_t pid)
 }
 
 static int walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
-		struct explain *out)
+		const struct pins_ledger *ledger, struct explain *out)
 {
 	struct adding add = {.out = out};
-	const struct glibc_visitor v = {
-	    .region = pins__region, .chunk = pins__chunk, .arg = out->pins};
+	const struct glibc_visitor v = {.files = ledger ? ledger->files : NULL,
+					.nfiles = ledger ? ledger->nfiles : 0,
+					.region = pins__region,
+					.chunk = pins__chunk,
+					.arg = out->pins};
 	int err = glibc_poll(g, &out->state);
 
 	/* malloc was not called yet, or this is no heap of glibc's: a census tells what there is.
@@ -146,7 +149,8 @@ static int read_rss(pid_t pid, struct explain *out)
 }
 
 static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pagemap *pages,
-		struct allocator_place *place, struct explain *out)
+		struct allocator_place *place, const struct pins_ledger *ledger,
+		struct explain *out)
 {
 	struct modules *modules = out->modules;
 	struct memory mem = memory_of(pid);
@@ -157,7 +161,7 @@ static int take(pid_t pid, const struct glibc *g, uint64_t budget_ns, struct pag
 	if (g) {
 		bounded = *g;
 		bounded.limit = limit(pid);
-		err = walk(&bounded, pages, budget_ns, out);
+		err = walk(&bounded, pages, budget_ns, ledger, out);
 	}
 
 	/* Mappings after the heaps: what a heap grew by meanwhile is in both. */
@@ -196,7 +200,7 @@ int explain_take(pid_t pid, const struct glibc *g, unsigned int minor,
 	out->modules = modules__new();
 	err = out->modules && out->pins ? pagemap__new(pid, &pages) : -ENOMEM;
 	if (!err)
-		err = take(pid, g, budget_ns, pages, place, out);
+		err = take(pid, g, budget_ns, pages, place, ledger, out);
 	pagemap__free(pages);
 	out->took_ns = clock_now_ns() - start;
 	return err;

@@ -82,9 +82,16 @@ struct glibc_chunk {
 	uint64_t addr; /* of its header; the block that malloc returned is at addr + 16 */
 	uint64_t size; /* header included */
 	enum glibc_chunk_kind kind;
+	uint32_t signature; /* signature.h; 0: none, or not asked for */
 };
 
+struct signature_range;
+
 struct glibc_visitor {
+	/* Of chunks in use that a thread's cache can hold the signatures are to be told: by these.
+	 */
+	const struct signature_range *files;
+	size_t nfiles;
 	/* Pages of a heap, before its chunks: states[i] is that of page start + i. */
 	void (*region)(void *arg, uint64_t start, uint64_t npages, const uint8_t *states);
 	/* Each chunk once; one that spans heaps does not exist. */

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "heapwatch/event.h"
 #include "inspect/pagemap.h"
+#include "model/signature.h"
 
 /*
  * What is read at once: smaller tears less, larger costs fewer calls.  Copying a page costs about
@@ -162,6 +164,25 @@ static int settle(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chunk 
 	return err;
 }
 
+/* What a block begins with, as long as it is there: a step may read on. */
+struct beginning {
+	uint64_t words[SIGNATURE_WORDS];
+	size_t n; /* 0: not known */
+};
+
+static void read_beginning(const struct glibc_heap *h, uint64_t p, const uint64_t head[2],
+			   struct beginning *b)
+{
+	uint64_t size = head[1] & ~GLIBC_SIZE_BITS;
+
+	b->n = 0;
+	if (!h->nfiles || size > HW_CACHED_CHUNK_MAX)
+		return;
+	b->n = signature_words(size);
+	if (!glibc_heap_peek(h, p + 16, b->words, b->n * sizeof(*b->words)))
+		b->n = 0;
+}
+
 int glibc_heap_walk(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chunk *c), void *arg)
 {
 	const struct glibc_region *r = h->r;
@@ -173,10 +194,13 @@ int glibc_heap_walk(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chun
 	while (more > 0 && p < r->end && !err) {
 		struct glibc_chunk c = {0};
 		uint64_t window = h->at;
+		struct beginning begin;
 
 		more = known ? 0 : header(h, p, r->end, head);
-		if (!more)
+		if (!more) {
+			read_beginning(h, p, head, &begin);
 			more = step(h, p, r->end, head, &c);
+		}
 		known = more > 0;
 		if (more == -EAGAIN && ++tries < TRIES) {
 			h->found.n = h->len = 0;
@@ -190,6 +214,9 @@ int glibc_heap_walk(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chun
 		}
 		if (c.size)
 			err = glibc_chunks_add(&h->found, c.addr, c.size, c.kind);
+		if (c.size && !err && c.kind == GLIBC_IN_USE && begin.n)
+			h->found.v[h->found.n - 1].signature =
+			    signature_of(h->files, h->nfiles, begin.words, begin.n);
 		p += c.size;
 		if (!err && h->at != window) {
 			err = settle(h, fn, arg);

@@ -9,6 +9,7 @@
 #include "inspect/glibc_lists.h"
 
 struct pagemap;
+struct signature_range;
 
 struct glibc_region {
 	uint64_t start, end, first; /* first: the first chunk's header */
@@ -21,6 +22,9 @@ struct glibc_heap {
 	const struct glibc *g;
 	uint64_t top_addr;    /* of the arena */
 	uint64_t deadline_ns; /* 0: none */
+	/* Whose signatures are asked for (struct glibc_visitor). */
+	const struct signature_range *files;
+	size_t nfiles;
 
 	const struct glibc_region *r; /* under way */
 	/* The window: bytes that were read, and the chunks found in them, not yet believed. */
@@ -39,7 +43,8 @@ void glibc_heap_free(struct glibc_heap *h);
 int glibc_heap_enter(struct glibc_heap *h, struct pagemap *pages, struct glibc_region *r);
 /*
  * Hand each chunk of the region under way to fn, in order, once a whole window of them fits
- * together.  A free chunk is GLIBC_BINNED, the last GLIBC_TOP, any other GLIBC_IN_USE.  0; -EAGAIN
+ * together.  A free chunk is GLIBC_BINNED, the last GLIBC_TOP, any other GLIBC_IN_USE, which may
+ * have a signature.  0; -EAGAIN
  * (it tore), -ENODATA (a header is not resident), -ETIMEDOUT, or what fn returned.
  */
 int glibc_heap_walk(struct glibc_heap *h, int (*fn)(void *arg, struct glibc_chunk *c), void *arg);

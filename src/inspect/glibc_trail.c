@@ -3,20 +3,24 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* Sizes are multiples of 16; kind takes two bits; seven bits a byte, the last without bit 7. */
-#define BYTES_MAX 10
+/* Sizes are multiples of 16; kind takes two bits; seven bits a byte, the last without bit 7. Behind
+ * it the signature, where there is one. */
+#define SIGNED	  3u
+#define BYTES_MAX (10 + sizeof(uint32_t))
 
-static const enum glibc_chunk_kind kinds[] = {GLIBC_IN_USE, GLIBC_BINNED, GLIBC_TOP};
+static const enum glibc_chunk_kind kinds[] = {GLIBC_IN_USE, GLIBC_BINNED, GLIBC_TOP, GLIBC_IN_USE};
 
-static unsigned int code_of(enum glibc_chunk_kind kind)
+static unsigned int code_of(const struct glibc_chunk *c)
 {
-	return kind == GLIBC_TOP ? 2 : kind == GLIBC_BINNED ? 1 : 0;
+	return c->kind == GLIBC_TOP ? 2 : c->kind == GLIBC_BINNED ? 1 : c->signature ? SIGNED : 0;
 }
 
-int glibc_trail_add(struct glibc_trail *t, uint64_t size, enum glibc_chunk_kind kind)
+int glibc_trail_add(struct glibc_trail *t, const struct glibc_chunk *c)
 {
-	uint64_t code = size / 16 << 2 | code_of(kind);
+	uint64_t code = c->size / 16 << 2 | code_of(c);
+	const bool has = (code & 3) == SIGNED;
 
 	if (t->room - t->n < BYTES_MAX) {
 		size_t room = t->room ? t->room + t->room / 2 : 4096;
@@ -30,6 +34,10 @@ int glibc_trail_add(struct glibc_trail *t, uint64_t size, enum glibc_chunk_kind 
 	for (; code >> 7; code >>= 7)
 		t->v[t->n++] = (unsigned char)(code | 0x80);
 	t->v[t->n++] = (unsigned char)code;
+	if (has) {
+		memcpy(&t->v[t->n], &c->signature, sizeof(c->signature));
+		t->n += sizeof(c->signature);
+	}
 	return 0;
 }
 
@@ -46,6 +54,10 @@ void glibc_trail_each(const struct glibc_trail *t, uint64_t addr,
 		code |= (uint64_t)t->v[i++] << shift;
 		c.size = (code >> 2) * 16;
 		c.kind = kinds[code & 3];
+		if ((code & 3) == SIGNED) {
+			memcpy(&c.signature, &t->v[i], sizeof(c.signature));
+			i += sizeof(c.signature);
+		}
 		addr += c.size;
 		fn(arg, &c);
 	}

@@ -2,7 +2,7 @@
 /*
  * glibc_trail.h: the chunks of one heap in the order of their addresses, as a walk found them, to
  * be gone over again without reading the heap again: a byte for a chunk of less than 512 bytes, two
- * for less than 64 KiB.  Pure; private to glibc_*.c.
+ * for less than 64 KiB, and four for a signature.  Pure; private to glibc_*.c.
  */
 #ifndef INSPECT_GLIBC_TRAIL_H
 #define INSPECT_GLIBC_TRAIL_H
@@ -15,8 +15,8 @@ struct glibc_trail {
 };
 
 /* The next chunk, which begins where the last one ended: kind is GLIBC_IN_USE, GLIBC_BINNED or
- * GLIBC_TOP.  0 or -ENOMEM. */
-int glibc_trail_add(struct glibc_trail *t, uint64_t size, enum glibc_chunk_kind kind);
+ * GLIBC_TOP; the first may have a signature.  0 or -ENOMEM. */
+int glibc_trail_add(struct glibc_trail *t, const struct glibc_chunk *c);
 
 /* Each chunk, the first of them at addr. */
 void glibc_trail_each(const struct glibc_trail *t, uint64_t addr,

@@ -108,7 +108,7 @@ static int count(void *arg, struct glibc_chunk *c)
 {
 	struct walk *w = arg;
 	struct glibc_arena *a = w->a;
-	int err = w->v ? glibc_trail_add(&w->now->trail, c->size, c->kind) : 0;
+	int err = w->v ? glibc_trail_add(&w->now->trail, c) : 0;
 
 	if (err)
 		return err;
@@ -303,6 +303,10 @@ int glibc_walk(const struct glibc *g, struct pagemap *pages, uint64_t budget_ns,
 	struct walk w = {.g = g, .pages = pages, .v = v, .system = state->sum.system};
 	int err = glibc_heap_init(&w.reader, g, budget_ns ? clock_now_ns() + budget_ns : 0);
 
+	if (v) {
+		w.reader.files = v->files;
+		w.reader.nfiles = v->nfiles;
+	}
 	for (size_t i = 0; i < state->narenas && !err; i++) {
 		w.a = &state->arenas[i];
 		forget_heaps(&w);

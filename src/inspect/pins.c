@@ -194,12 +194,12 @@ static void place(struct pins *p, uint64_t addr, uint64_t size, struct pins_site
 	on_page(p, last, end - last * PAGE, site);
 }
 
-static struct pins_block look_up(struct pins *p, uint64_t chunk, uint64_t size)
+static struct pins_block look_up(struct pins *p, const struct glibc_chunk *c)
 {
 	struct pins_block b = {0};
 
 	if (p->ledger.find)
-		b = p->ledger.find(p->ledger.arg, chunk + HEADER, size);
+		b = p->ledger.find(p->ledger.arg, c->addr + HEADER, c);
 	if (b.seen && make_room(p, b.key)) {
 		p->err = -ENOMEM;
 		b.seen = false;
@@ -235,7 +235,7 @@ static void settle(struct pins *p, const struct glibc_chunk *c)
 		place(p, c->addr, c->size, NULL);
 		return;
 	}
-	b = look_up(p, c->addr, c->size);
+	b = look_up(p, c);
 	count(p, &b, c->size, here);
 	place(p, c->addr, c->size, site_of(p, &b, c->size));
 }
@@ -286,7 +286,8 @@ void pins__region(void *arg, uint64_t start, uint64_t npages, const uint8_t *sta
 void pins__mmapped(void *arg, uint64_t chunk, uint64_t size, uint64_t here)
 {
 	struct pins *p = arg;
-	struct pins_block b = look_up(p, chunk, size);
+	const struct glibc_chunk c = {.addr = chunk, .size = size, .kind = GLIBC_IN_USE};
+	struct pins_block b = look_up(p, &c);
 
 	count(p, &b, size, here);
 }

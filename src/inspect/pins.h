@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct glibc_chunk;
+struct signature_range;
 
 /* What the caller knows of the block in an in-use chunk. */
 struct pins_block {
@@ -25,10 +26,13 @@ struct pins_block {
 
 /* Who knows of blocks. */
 struct pins_ledger {
-	struct pins_block (*find)(void *arg, uint64_t block_addr, uint64_t chunk_size);
+	struct pins_block (*find)(void *arg, uint64_t block_addr, const struct glibc_chunk *chunk);
 	/* This one is going to be looked for; may be NULL. */
 	void (*soon)(void *arg, uint64_t block_addr);
 	void *arg;
+	/* Chunks are to have signatures (struct glibc_visitor); NULL: not. */
+	const struct signature_range *files;
+	size_t nfiles;
 };
 
 /* Pinned memory of blocks that were not seen is kept by size: this many classes. */

@@ -6,36 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/births.h"
+#include "model/estimator_parts.h"
 #include "model/seen.h"
 #include "model/share.h"
+#include "model/strata.h"
 
-#define STEP	  16u
-#define HEADER	  8u /* of a chunk: it ends in the next one */
-#define SMALLEST  32u
-#define SMALL_MAX 1040u
-#define SMALL	  ((SMALL_MAX - SMALLEST) / STEP + 1)
+#define HEADER 8u /* of a chunk: it ends in the next one */
 
 /* Of a normal distribution: nine in ten are within this many standard deviations. */
 #define NINETY 1.645
-/* What one site's samples of one class and one moment come to. */
-struct unit {
-	uint32_t class, site, moment, n;
-	double weight; /* 256ths, of one */
-	double bytes, chunks;
-};
 
-struct estimator {
-	struct share_class total[ESTIMATOR_CLASSES];
-	struct birth *births; /* by class and site; the caller's */
-	size_t nbirths;
-	struct unit *units;
-	size_t n, room;
-};
-
-struct estimator *estimator__new(void)
+struct estimator *estimator__new(const struct strata *strata)
 {
-	return calloc(1, sizeof(struct estimator));
+	struct estimator *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->strata = strata;
+	e->ntotal = strata ? STRATA_MAX : ESTIMATOR_CLASSES;
+	e->total = calloc(e->ntotal, sizeof(*e->total));
+	if (!e->total) {
+		free(e);
+		return NULL;
+	}
+	return e;
 }
 
 void estimator__free(struct estimator *e)
@@ -43,6 +37,8 @@ void estimator__free(struct estimator *e)
 	if (!e)
 		return;
 	free(e->units);
+	free(e->moments);
+	free(e->total);
 	free(e);
 }
 
@@ -50,29 +46,31 @@ unsigned int estimator_class(uint64_t size)
 {
 	unsigned int log, class;
 
-	if (size <= SMALL_MAX)
-		return size < SMALLEST ? 0 : (unsigned int)((size - SMALLEST) / STEP);
+	if (size <= ESTIMATOR_SMALL_MAX)
+		return size < ESTIMATOR_SMALLEST
+			   ? 0
+			   : (unsigned int)((size - ESTIMATOR_SMALLEST) / ESTIMATOR_STEP);
 	log = 63u - (unsigned int)__builtin_clzll(size);
-	class = SMALL + (log - 10) * 4 + (unsigned int)(size >> (log - 2) & 3);
+	class = ESTIMATOR_SMALL + (log - 10) * 4 + (unsigned int)(size >> (log - 2) & 3);
 	return class < ESTIMATOR_CLASSES ? class : ESTIMATOR_CLASSES - 1;
 }
 
 unsigned int estimator_class_of(uint64_t bytes)
 {
-	return estimator_class((bytes + HEADER + STEP - 1) & ~(uint64_t)(STEP - 1));
+	return estimator_class((bytes + HEADER + ESTIMATOR_STEP - 1) &
+			       ~(uint64_t)(ESTIMATOR_STEP - 1));
 }
 
-void estimator__older(struct estimator *e, const uint64_t *bytes)
+void estimator__older(struct estimator *e, uint32_t stratum, uint64_t bytes)
 {
-	for (unsigned int i = 0; i < ESTIMATOR_CLASSES; i++)
-		e->total[i].older = (double)bytes[i];
+	e->total[stratum].all.older = (double)bytes;
 }
 
 /* Neighbours in the heap often are of one site and time: cheap, and it keeps the table short. */
 static bool joins(const struct unit *u, const struct unit *with)
 {
-	return u->class == with->class && u->site == with->site && u->moment == with->moment &&
-	       u->weight == with->weight;
+	return u->stratum == with->stratum && u->site == with->site && u->moment == with->moment &&
+	       u->weight == with->weight && u->changed == with->changed;
 }
 
 static void join(struct unit *u, const struct unit *with)
@@ -82,26 +80,28 @@ static void join(struct unit *u, const struct unit *with)
 	u->chunks += with->chunks;
 }
 
-static int by_class(const void *a, const void *b)
+static int by_stratum(const void *a, const void *b)
 {
 	const struct unit *x = a, *y = b;
 
-	if (x->class != y->class)
-		return x->class < y->class ? -1 : 1;
+	if (x->stratum != y->stratum)
+		return x->stratum < y->stratum ? -1 : 1;
 	if (x->site != y->site)
 		return x->site < y->site ? -1 : 1;
+	if (x->moment != y->moment)
+		return x->moment < y->moment ? -1 : 1;
 	if (x->weight != y->weight)
 		return x->weight < y->weight ? -1 : 1;
-	return (x->moment > y->moment) - (x->moment < y->moment);
+	return x->changed - y->changed;
 }
 
-static void compact(struct estimator *e)
+void estimator_compact(struct estimator *e)
 {
 	size_t kept = 0;
 
 	if (!e->n)
 		return;
-	qsort(e->units, e->n, sizeof(*e->units), by_class);
+	qsort(e->units, e->n, sizeof(*e->units), by_stratum);
 	for (size_t i = 1; i < e->n; i++)
 		if (joins(&e->units[i], &e->units[kept]))
 			join(&e->units[kept], &e->units[i]);
@@ -120,7 +120,7 @@ static int add(struct estimator *e, const struct unit *u)
 		struct unit *units;
 		size_t room;
 
-		compact(e);
+		estimator_compact(e);
 		room = e->room ? e->room : 1024;
 		while (e->n * 2 > room)
 			room *= 2;
@@ -134,18 +134,22 @@ static int add(struct estimator *e, const struct unit *u)
 	return 0;
 }
 
-int estimator__chunk(struct estimator *e, uint64_t size, const struct estimator_block *b)
+int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t size,
+		     const struct estimator_block *b)
 {
-	unsigned int class = estimator_class(size);
-	struct unit u = {.class = class, .n = 1, .chunks = (double)size};
+	struct unit u = {.stratum = stratum, .n = 1, .chunks = (double)size};
+	struct stratum *t = &e->total[stratum];
 
-	e->total[class].bytes += (double)size;
-	e->total[class].blocks++;
+	t->all.bytes += (double)size;
+	t->all.blocks++;
 	if (!b)
 		return 0;
 	u.site = b->site;
 	u.weight = b->weight;
 	u.bytes = (double)b->size;
+	u.changed = b->changed;
+	t->samples += !b->changed;
+	t->changed += b->changed;
 	/* Of one that stands for itself it does not matter when it was born. */
 	if (b->weight > SEEN_ALL)
 		u.moment = b->moment;
@@ -154,54 +158,10 @@ int estimator__chunk(struct estimator *e, uint64_t size, const struct estimator_
 	return add(e, &u);
 }
 
-static int by_class_and_site(const void *a, const void *b)
-{
-	const struct birth *x = a, *y = b;
-
-	if (x->class != y->class)
-		return x->class < y->class ? -1 : 1;
-	return (x->site > y->site) - (x->site < y->site);
-}
-
 void estimator__births(struct estimator *e, struct birth *births, size_t n)
 {
-	if (n)
-		qsort(births, n, sizeof(*births), by_class_and_site);
 	e->births = births;
 	e->nbirths = n;
-	for (size_t i = 0; i < n; i++)
-		if (births[i].class < SMALL)
-			e->total[births[i].class].births += births[i].blocks / SEEN_ALL;
-}
-
-static struct share_part part_of(const struct estimator *e, size_t *i)
-{
-	const struct unit *first = &e->units[*i];
-	const struct birth key = {.site = first->site, .class = first->class}, *births;
-	struct share_part p = {.class = first->class, .site = first->site, .real = 1};
-
-	for (; *i < e->n; ++*i) {
-		const struct unit *u = &e->units[*i];
-		double weight = u->weight / SEEN_ALL;
-		struct sum *s = u->weight <= SEEN_ALL ? &p.exact : &p.samples;
-
-		if (u->class != first->class || u->site != first->site)
-			break;
-		s->blocks += weight * u->n;
-		s->bytes += weight * u->bytes;
-		s->chunks += weight * u->chunks;
-		if (s == &p.exact)
-			continue;
-		p.squares += weight * u->chunks * weight * u->chunks;
-		p.units++;
-	}
-	births = e->nbirths ? bsearch(&key, e->births, e->nbirths, sizeof(key), by_class_and_site)
-			    : NULL;
-	if (births)
-		p.births = births->blocks / SEEN_ALL;
-	if (p.births < p.samples.blocks + p.exact.blocks)
-		p.births = p.samples.blocks + p.exact.blocks;
-	return p;
 }
 
 static int by_site(const void *a, const void *b)
@@ -211,11 +171,29 @@ static int by_site(const void *a, const void *b)
 	return (x->site > y->site) - (x->site < y->site);
 }
 
+/* Of a site that no sample is of there may be so many, or one in twenty has more. */
+#define UNSEEN_MAX 3
+
+/* What they stand for, on average. */
+static double one_sample(const struct share_part *parts, size_t n)
+{
+	double bytes = 0, samples = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].units > 0) {
+			bytes += parts[i].samples.bytes;
+			samples += parts[i].samples.n;
+		}
+	return samples > 0 ? bytes / samples : 0;
+}
+
 static void gather(struct estimates *out, const struct share_part *parts, size_t n)
 {
+	const double unseen = UNSEEN_MAX * one_sample(parts, n);
+
 	for (size_t i = 0; i < n;) {
 		struct estimate *s = &out->sites[out->n++];
-		double variance = 0, least = 0;
+		double variance = 0, least = 0, more;
 
 		*s = (struct estimate){.site = parts[i].site, .exact = true};
 		for (; i < n && parts[i].site == s->site; i++) {
@@ -226,7 +204,8 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 			least += parts[i].exact.bytes;
 		}
 		s->low = s->bytes - NINETY * sqrt(variance);
-		s->high = s->bytes + NINETY * sqrt(variance);
+		more = NINETY * NINETY * variance + unseen * unseen;
+		s->high = s->bytes + sqrt(more);
 		if (s->low < least)
 			s->low = least;
 		out->bytes += s->bytes;
@@ -237,32 +216,32 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 int estimator__finish(struct estimator *e, struct estimates *out)
 {
 	struct share_part *parts;
-	size_t n = 0, i;
+	long n, i;
 
 	memset(out, 0, sizeof(*out));
-	compact(e);
+	estimator_merge(e);
 	parts = calloc(e->n + 1, sizeof(*parts));
 	out->sites = calloc(e->n + 1, sizeof(*out->sites));
-	if (!parts || !out->sites) {
+	n = parts && out->sites ? estimator_parts(e, parts) : -ENOMEM;
+	if (n < 0) {
 		free(parts);
 		estimates_free(out);
 		return -ENOMEM;
 	}
-	for (i = 0; i < e->n;)
-		parts[n++] = part_of(e, &i);
-	for (i = 0; i < ESTIMATOR_CLASSES; i++)
-		out->nobodys += e->total[i].bytes;
+	for (uint32_t k = 0; k < e->ntotal; k++)
+		if (estimator_stands_in(e, k) == k)
+			out->nobodys += e->total[k].all.bytes;
 	for (i = 0; i < n;) {
-		struct share_class *class = &e->total[parts[i].class];
-		size_t k = i;
+		const struct share_class *all = &e->total[parts[i].stratum].all;
+		long k = i;
 
-		while (k < n && parts[k].class == parts[i].class)
+		while (k < n && parts[k].stratum == parts[i].stratum)
 			k++;
-		out->nobodys += share_out(class, &parts[i], k - i) - class->bytes;
+		out->nobodys += share_out(all, &parts[i], (size_t)(k - i)) - all->bytes;
 		i = k;
 	}
-	qsort(parts, n, sizeof(*parts), by_site);
-	gather(out, parts, n);
+	qsort(parts, (size_t)n, sizeof(*parts), by_site);
+	gather(out, parts, (size_t)n);
 	free(parts);
 	return 0;
 }

@@ -5,8 +5,9 @@
  * Fed with every live chunk of a heap, as a walk over it finds them, and with what is known of
  * some.  Known blocks are of two kinds: those whose like were all seen, which stand for
  * themselves, and samples, each of which stands for `weight` of its time.  Chunks that nobody is
- * known for are shared out among the samples of their size, so that the sums over all callsites
- * are the heap's own.  What is left, of sizes without a sample, is nobody's.
+ * known for are shared out among the samples of their stratum, which is their size and what kind of
+ * thing they are, so that the sums over all callsites are the heap's own.  Strata with few samples
+ * are taken together, those of a size; what is left, of sizes without a sample, is nobody's.
  *
  * Pure.
  */
@@ -22,8 +23,11 @@
 struct birth;
 struct estimator;
 struct snapshot;
+struct strata;
 
-struct estimator *estimator__new(void);
+/* strata: the caller's, needed until the end; NULL: there are none but the classes.  NULL where
+ * memory is out. */
+struct estimator *estimator__new(const struct strata *strata);
 void estimator__free(struct estimator *e);
 
 /* The class of a chunk's size: one for each of the sizes that a thread's cache keeps, four for each
@@ -33,12 +37,12 @@ unsigned int estimator_class(uint64_t chunk_size);
 /* Of the chunk that malloc gives for so many bytes. */
 unsigned int estimator_class_of(uint64_t bytes);
 
-/* What was held before anything was seen, chunk bytes by class: not the samples'. */
-void estimator__older(struct estimator *e, const uint64_t *bytes_by_class);
+/* What of a stratum was held before anything was seen, chunk bytes: not the samples'. */
+void estimator__older(struct estimator *e, uint32_t stratum, uint64_t bytes);
 
-/* What blocks there were in windows and were not seen to go, of which the samples are what is left;
- * sorted here, and needed until the end.  Without them no sample is taken for one that is gone and
- * whose address is used again. */
+/* What blocks there were in windows and were not seen to go, by stratum in place of class, of which
+ * the samples are what is left; changed here, and needed until the end.  Without them no sample is
+ * taken for one that is gone and whose address is used again. */
 void estimator__births(struct estimator *e, struct birth *births, size_t n);
 
 struct estimator_block {
@@ -46,9 +50,11 @@ struct estimator_block {
 	uint64_t size;	 /* bytes asked for */
 	uint32_t weight; /* 256ths; SEEN_ALL (seen.h): stands for itself */
 	uint32_t moment; /* of its birth: what was born together was sampled together */
+	bool changed;	 /* it was of another stratum once: most likely it is another block */
 };
 /* A live chunk; block NULL: not known.  0 or -ENOMEM. */
-int estimator__chunk(struct estimator *e, uint64_t chunk_size, const struct estimator_block *block);
+int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
+		     const struct estimator_block *block);
 
 struct estimate {
 	uint32_t site;

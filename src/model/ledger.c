@@ -87,6 +87,7 @@ void ledger__free(struct ledger *l)
 	pending__free(l->pending);
 	seen_free(&l->seen);
 	births__free(l->births);
+	free(l->fresh.addr);
 	free(l);
 }
 

@@ -108,6 +108,10 @@ int ledger__spans(const struct ledger *l, struct seen_span **spans, size_t *n, b
 struct birth;
 int ledger__births(const struct ledger *l, struct birth **births, size_t *n);
 
+/* The small blocks that are left of those that came in windows since the last call, for the caller
+ * to free; none while a window is open.  0 or -ENOMEM. */
+int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n);
+
 /* The live blocks as they are now, shared until one of the two changes (blocks.h says what that
  * means for threads).  Owned by the caller: blocks__free.  NULL where memory is out. */
 struct blocks *ledger__blocks(const struct ledger *l);

@@ -12,10 +12,55 @@ static bool counts(const struct ledger *l, const struct block *blk)
 	return l->births && blk->size <= HW_CACHED_CHUNK_MAX - 8u;
 }
 
+/* Without memory it is looked at later. */
+static void add_fresh(struct ledger_fresh *f, uint64_t addr)
+{
+	if (f->n == f->room) {
+		size_t room = f->room ? 2 * f->room : 256;
+		uint64_t *addrs =
+		    room <= LEDGER_FRESH_MAX ? reallocarray(f->addr, room, sizeof(*addrs)) : NULL;
+
+		if (!addrs)
+			return;
+		f->addr = addrs;
+		f->room = room;
+	}
+	f->addr[f->n++] = addr;
+}
+
 int ledger_born(struct ledger *l, const struct block *blk)
 {
-	return counts(l, blk) ? births__add(l->births, blk->site, estimator_class_of(blk->size))
-			      : 0;
+	if (!counts(l, blk))
+		return 0;
+	if (l->seen.window)
+		add_fresh(&l->fresh, blk->addr);
+	return births__add(l->births, blk->site, estimator_class_of(blk->size));
+}
+
+static int by_address(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n)
+{
+	struct ledger_fresh *f = &l->fresh;
+
+	*n = 0;
+	*blocks = malloc(f->n && !l->seen.window ? f->n * sizeof(**blocks) : 1);
+	if (!*blocks)
+		return -ENOMEM;
+	if (!f->n || l->seen.window)
+		return 0;
+	qsort(f->addr, f->n, sizeof(*f->addr), by_address);
+	for (size_t i = 0; i < f->n; i++)
+		if ((!i || f->addr[i] != f->addr[i - 1]) &&
+		    blocks__find(l->blocks, f->addr[i], &(*blocks)[*n]))
+			++*n;
+	f->n = 0;
+	return 0;
 }
 
 /* Its births are not weighed yet, where it is of the window that is open, or of a time that all is

@@ -17,6 +17,9 @@
 #define LEDGER_FREED_SETS 256
 #define LEDGER_FREED_WAYS 4
 
+/* Blocks of windows, to be looked at soon: later ones are not. */
+#define LEDGER_FRESH_MAX 65536u
+
 struct ledger {
 	uint64_t start_ns;
 	struct blocks *blocks;
@@ -31,6 +34,10 @@ struct ledger {
 	uint64_t freed[LEDGER_FREED_SETS][LEDGER_FREED_WAYS];
 	struct seen seen;
 	struct births *births; /* once not all is seen; NULL: all was */
+	struct ledger_fresh {  /* small blocks of windows */
+		uint64_t *addr;
+		size_t n, room;
+	} fresh;
 };
 
 /* Apply a record of a mapping; any other changes nothing.  0 or -errno. */

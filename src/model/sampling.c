@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/births.h"
+#include "model/firsts.h"
+#include "model/strata.h"
+
 /* A chunk has the bytes asked for, a header, and what rounding and a rest too small for a chunk of
  * its own add (glibc, malloc/malloc.c: MINSIZE is 32). */
 #define PAGE	4096u
@@ -15,6 +19,19 @@
 void sampling_free(struct sampling *s)
 {
 	estimates_free(&s->estimates);
+	strata__free(s->strata);
+	firsts__free(s->firsts);
+	free(s->older);
+	*s = (struct sampling){0};
+}
+
+static int prepare(struct sampling *s)
+{
+	if (!s->strata)
+		s->strata = strata__new();
+	if (!s->firsts)
+		s->firsts = firsts__new();
+	return s->strata && s->firsts ? 0 : -ENOMEM;
 }
 
 int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
@@ -25,12 +42,12 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 				    .spans = spans,
 				    .nspans = nspans,
 				    .births = births,
+				    .nbirths = nbirths,
 				    .random = 0x9e3779b97f4a7c15ull};
-	l->older = calloc(ESTIMATOR_CLASSES, sizeof(*l->older));
-	l->estimator = partly ? estimator__new() : NULL;
-	if (l->estimator)
-		estimator__births(l->estimator, births, nbirths);
-	return l->older && (l->estimator || !partly) ? 0 : -ENOMEM;
+	if (prepare(kept))
+		return -ENOMEM;
+	l->estimator = partly ? estimator__new(kept->strata) : NULL;
+	return l->estimator || !partly ? 0 : -ENOMEM;
 }
 
 void sampling_look_end(struct sampling_look *l)
@@ -39,6 +56,7 @@ void sampling_look_end(struct sampling_look *l)
 	free(l->older);
 	free(l->spans);
 	free(l->births);
+	free(l->by_stratum);
 	free(l->dead);
 }
 
@@ -51,11 +69,28 @@ static uint64_t random_below(struct sampling_look *l, uint64_t n)
 	return l->random % n;
 }
 
-static void remember(struct sampling_look *l, uint64_t addr, uint64_t chunk)
+/* Of which chunks nothing is known matters at the first look alone. */
+static void remember(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum)
 {
-	struct sampling_older *o = &l->older[estimator_class(chunk)];
-	uint64_t at = o->seen++;
+	struct sampling_older *o;
+	uint64_t at;
 
+	if (l->kept->have_older)
+		return;
+	if (stratum >= l->nolder) {
+		uint32_t n = stratum + 256;
+
+		o = reallocarray(l->older, n, sizeof(*o));
+		if (!o) {
+			l->err = -ENOMEM;
+			return;
+		}
+		memset(o + l->nolder, 0, (n - l->nolder) * sizeof(*o));
+		l->older = o;
+		l->nolder = n;
+	}
+	o = &l->older[stratum];
+	at = o->seen++;
 	o->bytes += chunk;
 	if (at >= SAMPLING_OLDER)
 		at = random_below(l, o->seen);
@@ -87,8 +122,11 @@ static bool fits(uint64_t size, uint64_t chunk)
 	return size <= chunk && (chunk <= MINIMUM || chunk <= size + HEADER + slack);
 }
 
-bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, const struct block *b)
+bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,
+		    const struct block *b)
 {
+	struct sampling *s = l->kept;
+	uint32_t stratum = strata__of(s->strata, estimator_class(chunk), signature);
 	struct estimator_block known;
 
 	/* Where everything is seen a block is what the ledger says, aligned ones too. */
@@ -97,25 +135,37 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, cons
 		b = NULL;
 	}
 	if (!b)
-		remember(l, addr, chunk);
+		remember(l, addr, chunk, stratum);
 	if (!l->partly)
 		return b;
-	if (b)
+	if (b) {
 		known = (struct estimator_block){
 		    .site = b->site,
 		    .size = b->size,
 		    .weight = seen_weight(l->spans, l->nspans, b->born, b->size),
 		    .moment = b->born};
-	if (estimator__chunk(l->estimator, chunk, b ? &known : NULL))
+		known.changed = chunk <= HW_CACHED_CHUNK_MAX &&
+				firsts__changed(s->firsts, b, stratum, known.weight);
+	}
+	if (estimator__chunk(l->estimator, stratum, chunk, b ? &known : NULL))
 		l->err = -ENOMEM;
 	return b;
 }
 
-/* What was there before, of which some are still: as many as of those that were remembered. */
-static void survivors(struct sampling_look *l, uint64_t *bytes,
-		      bool (*has)(const void *arg, uint64_t addr), const void *arg)
+void sampling_peek(struct sampling *s, const struct seen_span *spans, size_t nspans,
+		   const struct block *b, uint64_t chunk, uint32_t signature)
 {
-	for (unsigned int c = 0; c < ESTIMATOR_CLASSES; c++) {
+	if (chunk > HW_CACHED_CHUNK_MAX || !fits(b->size, chunk) || prepare(s))
+		return;
+	firsts__changed(s->firsts, b, strata__of(s->strata, estimator_class(chunk), signature),
+			seen_weight(spans, nspans, b->born, b->size));
+}
+
+/* What was there before, of which some are still: as many as of those that were remembered. */
+static void survivors(struct sampling_look *l, bool (*has)(const void *arg, uint64_t addr),
+		      const void *arg)
+{
+	for (uint32_t c = 0; c < l->kept->nolder; c++) {
 		struct sampling_older *o = &l->kept->older[c];
 		uint32_t alive = 0;
 
@@ -125,15 +175,16 @@ static void survivors(struct sampling_look *l, uint64_t *bytes,
 		if (o->n)
 			o->bytes = o->bytes * alive / o->n;
 		o->n = alive;
-		bytes[c] = o->bytes;
+		if (l->partly)
+			estimator__older(l->estimator, c, o->bytes);
 	}
 }
 
 void sampling_conclude(struct sampling_look *l, bool whole,
 		       bool (*has)(const void *arg, uint64_t addr), const void *arg)
 {
-	uint64_t older[ESTIMATOR_CLASSES];
 	struct sampling *s = l->kept;
+	size_t n;
 	struct estimates fresh;
 
 	if (!whole || l->err)
@@ -142,15 +193,20 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 	 * the ledger was copied: that look is to come before the first probe, or at once.  Later
 	 * ones see more of that, so then it only becomes less. */
 	if (!s->have_older) {
-		memcpy(s->older, l->older, sizeof(s->older));
+		s->older = l->older;
+		s->nolder = l->nolder;
+		l->older = NULL;
 		s->have_older = true;
 	}
-	survivors(l, older, has, arg);
+	survivors(l, has, arg);
 	if (!l->partly) {
 		s->told = false;
 		return;
 	}
-	estimator__older(l->estimator, older);
+	firsts__turn(s->firsts);
+	if (firsts__births(s->firsts, s->strata, l->births, l->nbirths, &l->by_stratum, &n))
+		return;
+	estimator__births(l->estimator, l->by_stratum, n);
 	if (estimator__finish(l->estimator, &fresh))
 		return;
 	estimates_free(&s->estimates);

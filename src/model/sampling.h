@@ -26,7 +26,10 @@ struct sampling {
 		uint32_t n;	/* remembered of these */
 		uint64_t seen;	/* chunks that were offered */
 		uint64_t addr[SAMPLING_OLDER];
-	} older[ESTIMATOR_CLASSES];
+	} * older; /* by stratum */
+	uint32_t nolder;
+	struct strata *strata;
+	struct firsts *firsts;
 	struct estimates estimates;
 };
 
@@ -37,9 +40,12 @@ struct sampling_look {
 	struct seen_span *spans;
 	size_t nspans;
 	struct birth *births;
+	size_t nbirths;
+	struct birth *by_stratum; /* of births */
 	struct estimator *estimator;
 	struct sampling_older *older; /* chunks that are not known, as in struct sampling */
-	struct block *dead;	      /* the ledger's, where another block is now */
+	uint32_t nolder;
+	struct block *dead; /* the ledger's, where another block is now */
 	size_t ndead, room;
 	uint64_t random;
 	int err;
@@ -51,12 +57,18 @@ void sampling_free(struct sampling *s);
  * sampling_look_end even then. */
 int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 		   struct seen_span *spans, size_t nspans, struct birth *births, size_t nbirths);
-/* A live chunk; b: what the ledger has at its block, or NULL.  True where that is the block. */
-bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, const struct block *b);
+/* A live chunk and its signature (signature.h); b: what the ledger has at its block, or NULL.  True
+ * where that is the block. */
+bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,
+		    const struct block *b);
 /* After a heap that was walked in whole (else: whole = false, and nothing is concluded).
  * has: is a live chunk at this address? */
 void sampling_conclude(struct sampling_look *l, bool whole,
 		       bool (*has)(const void *arg, uint64_t addr), const void *arg);
 void sampling_look_end(struct sampling_look *l);
+
+/* Between looks: a block that came in a window that has ended, its chunk and its signature now. */
+void sampling_peek(struct sampling *s, const struct seen_span *spans, size_t nspans,
+		   const struct block *b, uint64_t chunk, uint32_t signature);
 
 #endif

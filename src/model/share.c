@@ -14,13 +14,17 @@
 #define DIFFERS 0.7
 #define UNSURE	0.05
 /* Of samples that are not there any more, at most so many seem to be. */
-#define STALE_MAX 0.9
+#define STALE_MAX      0.9
+#define BALANCE_ROUNDS 64
 
 /* A class's samples in all, and what one of their chunk bytes is worth. */
 struct share {
 	struct sum exact, samples;
-	double squares, units;
-	double stale; /* of births that are gone, how many seem to be there */
+	double noise, squares, units;
+	double stale;	/* of births that are gone, how many seem to be there */
+	double doubt;	/* of that: its standard deviation */
+	double gone;	/* of all parts, chunk bytes */
+	double differs; /* of all parts: variance */
 	double scale;
 };
 
@@ -33,8 +37,10 @@ static struct share share_of(const struct share_part *p, size_t n)
 		s.exact.chunks += p[i].exact.chunks;
 		s.samples.blocks += p[i].samples.blocks;
 		s.samples.chunks += p[i].real * p[i].samples.chunks;
-		s.squares += p[i].real * p[i].real * p[i].squares;
+		s.noise += p[i].noise;
+		s.squares += p[i].squares;
 		s.units += p[i].units;
+		s.gone += p[i].gone;
 	}
 	return s;
 }
@@ -45,14 +51,17 @@ static struct share share_of(const struct share_part *p, size_t n)
  * how many of those that are gone do.  That is taken off where they were born: from each site's as
  * many as it had births that are gone.
  */
-static double stale(const struct share_class *t, const struct share *s)
+static double stale(const struct share_class *t, struct share *s)
 {
 	double live = t->blocks * (t->bytes > 0 ? 1 - t->older / t->bytes : 0);
 	double seem = s->samples.blocks + s->exact.blocks, gone = t->births - live;
 	double one = t->blocks > 0 ? t->bytes / t->blocks : 1;
-	double unsure = s->squares / (one * one) + UNSURE * seem * UNSURE * seem, ratio;
+	double unsure = s->noise / (one * one) + UNSURE * seem * UNSURE * seem, ratio;
 
-	if (live < 1 || seem <= live || gone <= 0)
+	if (live < 1 || gone <= 0)
+		return 0;
+	s->doubt = sqrt(unsure / (gone * gone + unsure));
+	if (seem <= live)
 		return 0;
 	ratio = (seem - live) / gone * gone * gone / (gone * gone + unsure);
 	return ratio < STALE_MAX ? ratio : STALE_MAX;
@@ -60,8 +69,6 @@ static double stale(const struct share_class *t, const struct share *s)
 
 static void take_off(struct share_part *p, size_t n, double ratio)
 {
-	double left = 0;
-
 	for (size_t i = 0; i < n; i++) {
 		struct share_part *x = &p[i];
 		double seem;
@@ -73,47 +80,113 @@ static void take_off(struct share_part *p, size_t n, double ratio)
 		x->exact = (struct sum){0};
 		seem = x->samples.blocks;
 		x->real = (seem - ratio * x->births) / (1 - ratio) / seem;
-		if (x->real < 0)
-			x->real = 0;
-		left += x->real;
+		if (x->births > seem)
+			x->noise += ratio / (1 - ratio) * ratio / (1 - ratio) * x->noise *
+				    (x->births - seem) / seem;
 	}
-	for (size_t i = 0; left <= 0 && i < n; i++)
+}
+
+static double gone_of(const struct share_part *p)
+{
+	double real = p->real > 0 ? p->real * p->samples.blocks : 0,
+	       gone = p->births - real - p->exact.blocks;
+
+	return gone > 0 && p->samples.blocks > 0 ? gone * p->samples.chunks / p->samples.blocks : 0;
+}
+
+/*
+ * By chance more is taken off of some than they have, and of others too little.  Nobody has less
+ * than nothing: what they lack is taken from all others, as unsure as each is, so that the sum is
+ * right again.
+ */
+static void balance(struct share_part *p, size_t n, double sum)
+{
+	double lambda = 0, have, unsure, next;
+
+	for (size_t i = 0; i < n; i++)
+		p[i].unsure = sqrt(p[i].noise);
+	for (unsigned int round = 0; round < BALANCE_ROUNDS; round++, lambda = next) {
+		have = unsure = 0;
+		for (size_t i = 0; i < n; i++) {
+			double chunks = p[i].real * p[i].samples.chunks;
+
+			if (chunks <= lambda * p[i].unsure)
+				continue;
+			have += chunks;
+			unsure += p[i].unsure;
+		}
+		next = unsure > 0 && have > sum ? (have - sum) / unsure : 0;
+		if (next <= lambda)
+			break;
+	}
+	have = 0;
+	for (size_t i = 0; i < n; i++) {
+		p[i].real -= lambda * p[i].unsure / p[i].samples.chunks;
+		if (p[i].real < 0)
+			p[i].real = 0;
+		have += p[i].real;
+	}
+	for (size_t i = 0; have <= 0 && i < n; i++)
 		p[i].real = 1;
+}
+
+/* Of a part's share, where the parts vary independently. */
+static double shared(double portion, double own, double all)
+{
+	return (1 - portion) * (1 - portion) * own +
+	       portion * portion * (all > own ? all - own : 0);
+}
+
+/* Its stale ones are not as many as others': a standard deviation of its chunk bytes. */
+static double differs_of(const struct share_part *p, const struct share *s)
+{
+	return DIFFERS * s->stale / (1 - s->stale) * p->gone;
 }
 
 static double variance_of(const struct share_part *p, const struct share *s)
 {
-	double chunks = p->real * p->samples.chunks, squares = p->real * p->real * p->squares;
-	double worth = p->samples.bytes / p->samples.chunks * s->scale, portion, own, few, gone;
-	double one = p->samples.chunks / p->samples.blocks, all;
+	double chunks = p->real * p->samples.chunks;
+	double worth = p->samples.bytes / p->samples.chunks * s->scale, portion, own, few, all;
+	double differs = differs_of(p, s);
 
 	portion = chunks / s->samples.chunks;
-	own = (1 - portion) * (1 - portion) * squares +
-	      portion * portion * (s->squares > squares ? s->squares - squares : 0);
+	own = shared(portion, p->noise, s->noise);
 	if (s->units > 0)
 		own += UNSEEN * (1 - portion) * s->squares / s->units;
 	/* One or two units say little of how units differ: as Student's distribution is wider. */
-	few = chunks > 0 ? 1 + squares / (chunks * chunks) : 1;
+	few = chunks > 0 ? 1 + p->squares / (p->samples.chunks * p->samples.chunks) : 1;
 	all = own * few * few;
 	/* And what nobody has been seen to hold may be of those who were not. */
 	own = chunks / (s->units + 1);
 	all += own * own;
-	gone = p->births - p->real * p->samples.blocks;
-	own = DIFFERS * s->stale * gone / (1 - s->stale) * one * sqrt(1 - portion);
+	/* Where more is stale, who has more that is gone loses to who has less. */
+	own = s->doubt / (1 - s->stale) * (p->gone - portion * s->gone);
 	all += own * own;
+	all += shared(portion, differs * differs, s->differs);
 	return worth * worth * all;
 }
 
 double share_out(const struct share_class *t, struct share_part *p, size_t n)
 {
-	struct share s = share_of(p, n);
-	double ratio = stale(t, &s), rest, older;
+	double ratio, doubt, rest, older;
+	struct share s;
 
+	s = share_of(p, n);
+	ratio = stale(t, &s);
+	doubt = s.doubt;
 	if (ratio > 0) {
 		take_off(p, n, ratio);
-		s = share_of(p, n);
-		s.stale = ratio;
+		balance(p, n,
+			(s.samples.blocks + s.exact.blocks - ratio * t->births) / (1 - ratio) *
+			    t->bytes / t->blocks);
 	}
+	for (size_t i = 0; i < n; i++)
+		p[i].gone = gone_of(&p[i]);
+	s = share_of(p, n);
+	s.stale = ratio;
+	s.doubt = doubt;
+	for (size_t i = 0; i < n; i++)
+		s.differs += differs_of(&p[i], &s) * differs_of(&p[i], &s);
 	rest = t->bytes - s.exact.chunks;
 	older = t->older < rest ? t->older : rest;
 	if (s.samples.chunks <= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * share.h: the chunks of one size class, shared out among those who are known to have had some.
+ * share.h: the chunks of one stratum, shared out among those who are known to have had some.
  * Private to estimator.c.  Pure.
  */
 #ifndef MODEL_SHARE_H
@@ -9,27 +9,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the heap has of the class. */
+/* What the heap has of it. */
 struct share_class {
 	double bytes, blocks; /* of chunks */
 	double older;	      /* of the bytes, what was there before anything was seen */
 	double births;	      /* also of who has none left; 0: not known */
 };
 
-/* A site's blocks of a class. */
+/* A site's blocks of it. */
 struct share_part {
-	uint32_t class, site;
+	uint32_t stratum, site;
 	struct sum {
-		double blocks, bytes, chunks;
+		double n, blocks, bytes, chunks;
 	} exact, samples; /* each sample as what it stands for */
-	double squares;	  /* of the units' weighted chunks */
-	double units;
-	double births; /* of the samples, those that are gone too */
-	double real;   /* of the samples, those that are not stale */
+	double squares;	  /* of the windows' weighted chunks: their sum */
+	double units;	  /* windows */
+	double births;	  /* of the samples, those that are gone too */
+	double real;	  /* of the samples, those that are not stale */
+	double noise;  /* variance of the chunks by chance alone: of the samples', then of what is
+			  real */
+	double gone;   /* of the births, chunk bytes */
+	double unsure; /* a standard deviation of what is real of the chunks */
 	double variance;
 };
 
-/* All parts of one class: from what the samples stand for to what they come to, with a variance,
+/* All parts of one stratum: from what the samples stand for to what they come to, with a variance,
  * bytes squared.  What is left of the chunk bytes is nobody's. */
 double share_out(const struct share_class *class, struct share_part *parts, size_t n);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* trace.h: a trace of malloc's calls, as tracer.c writes it. */
+/* trace.h: a trace of malloc's calls, as tracer.c writes it.  Behind one whose
+ * address is 0 it goes on with frees of all that lived to the end. */
 #ifndef TESTS_TRACE_H
 #define TESTS_TRACE_H
 
@@ -7,7 +8,7 @@
 
 struct trace_record {
 	uint64_t addr;
-	uint32_t size; /* asked for, bytes */
+	uint32_t size; /* asked for, bytes; of a free: the block's signature (model/signature.h) */
 	uint32_t site; /* never 0 of an allocation; 0: it is freed */
 };
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,11 +17,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/signature.h"
 #include "trace.h"
 
-#define FRAMES	 8
-#define OURS	 2 /* of the frames: record and the function called */
-#define BUFFERED 65536
+#define FRAMES	  8
+#define OURS	  2 /* of the frames: record and the function called */
+#define BUFFERED  65536
+#define FILES	  512
+#define ADDRESSES (1u << 24) /* that a trace may name, and as many again */
+/* Frees, between two looks at which files are mapped. */
+#define LOOK_EACH 20000
 
 static void *(*real_malloc)(size_t);
 static void (*real_free)(void *);
@@ -99,6 +105,49 @@ static void flush(void)
 	buffered = 0;
 }
 
+/* ---- signatures ---- */
+
+static struct signature_range files[FILES];
+static size_t nfiles;
+static unsigned int looked;
+
+/* Lines begin "START-END "; those of files have a slash. */
+static void read_files(void)
+{
+	static char maps[1 << 18];
+	int f = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	ssize_t n, len = 0;
+
+	while (f >= 0 && (n = read(f, maps + len, sizeof(maps) - 1 - (size_t)len)) > 0)
+		len += n;
+	if (f >= 0)
+		close(f);
+	maps[len] = 0;
+	nfiles = 0;
+	for (char *line = maps, *end; (end = strchr(line, '\n')); line = end + 1) {
+		char *dash;
+
+		*end = 0;
+		if (!strchr(line, '/') || nfiles == FILES)
+			continue;
+		files[nfiles].start = strtoul(line, &dash, 16);
+		files[nfiles++].end = strtoul(dash + 1, NULL, 16);
+	}
+}
+
+static uint32_t signature(void *p)
+{
+	uint64_t words[SIGNATURE_WORDS];
+	size_t n = malloc_usable_size(p) / sizeof(*words);
+
+	if (n > SIGNATURE_WORDS)
+		n = SIGNATURE_WORDS;
+	if (looked++ % LOOK_EACH == 0)
+		read_files();
+	memcpy(words, p, n * sizeof(*words));
+	return signature_of(files, nfiles, words, n);
+}
+
 static __attribute__((noinline)) void record(const void *p, size_t size, int allocated)
 {
 	int saved = errno;
@@ -128,11 +177,48 @@ static __attribute__((noinline)) void record(const void *p, size_t size, int all
 	errno = saved;
 }
 
+static void put(const struct trace_record *c)
+{
+	buffer[buffered++] = *c;
+	if (buffered == BUFFERED)
+		flush();
+}
+
+/* Of all that was written, what lives. */
+static void tell_survivors(void)
+{
+	uint64_t *live = real_calloc(ADDRESSES, sizeof(*live));
+	FILE *f = fopen(getenv("TRACER_OUT"), "rb");
+	struct trace_record c;
+
+	while (live && f && fread(&c, sizeof(c), 1, f) == 1) {
+		size_t i = (c.addr >> 4) * 0x9e3779b97f4a7c15ull % ADDRESSES;
+
+		while (live[i] && (live[i] & ~1ull) != c.addr)
+			i = (i + 1) % ADDRESSES;
+		live[i] = c.addr | (c.site != 0);
+	}
+	put(&(struct trace_record){0});
+	for (size_t i = 0; live && i < ADDRESSES; i++) {
+		uint64_t addr = live[i] & ~1ull;
+
+		if (live[i] & 1)
+			put(&(struct trace_record){.addr = addr,
+						   .size = signature((void *)(uintptr_t)addr)});
+	}
+	flush();
+}
+
 static __attribute__((destructor)) void finish(void)
 {
 	pthread_mutex_lock(&lock);
-	if (fd >= 0 && getpid() == traced)
+	if (fd >= 0 && getpid() == traced) {
+		inside++;
 		flush();
+		tell_survivors();
+		fd = -1;
+		inside--;
+	}
 	pthread_mutex_unlock(&lock);
 }
 
@@ -155,7 +241,7 @@ void free(void *p)
 {
 	if (!p || is_early(p))
 		return;
-	record(p, 0, 0);
+	record(p, inside || fd < 0 ? 0 : signature(p), 0);
 	real_free(p);
 }
 
@@ -189,7 +275,7 @@ void *realloc(void *old, size_t n)
 	/* Nobody else can be given it between the two: what is traced has one thread that counts.
 	 */
 	if (old)
-		record(old, 0, 0);
+		record(old, inside || fd < 0 ? 0 : signature(old), 0);
 	p = real_realloc(old, n);
 	if (p)
 		record(p, n, 1);

@@ -21,10 +21,10 @@
 
 #define REPLAY_LARGEST 10 /* whose error counts */
 #define REPLAY_BARS    40 /* whose error bars do */
-#define REPLAY_LOOKS   4  /* at the heap, in each period, beside the one after its window */
 
 struct replay_plan {
 	uint64_t seen, every; /* calls: the window's, and from one to the next on average */
+	uint64_t look;	      /* calls: from one look at the heap to the next, at least */
 	bool large;	      /* blocks over the thread cache's limit are all seen */
 	uint64_t seed;	      /* of where the windows fall */
 };
@@ -33,18 +33,24 @@ struct replay {
 	struct replay_plan plan;
 	struct ledger *ledger;
 	struct sampling sampling;
-	struct blocks *live; /* the truth; site: number in sites */
+	struct blocks *live;	   /* the truth; site: number in sites */
+	struct blocks *signatures; /* of these; size: the signature */
 	struct intern *sites;
 	uint64_t random, calls, seen, start; /* start: of this period's window */
-	bool open;
+	bool open, due;
+	uint64_t looked; /* when, in calls */
 };
 
 /* Sums over looks: divide by n. */
 struct replay_score {
 	unsigned int n;
-	double error;	   /* of the largest callsites' bytes, as a share of them */
-	double inside;	   /* truths inside of their bars */
-	double bars;	   /* ... of so many */
+	double error;	 /* of the largest callsites' bytes, as a share of them */
+	double inside;	 /* truths inside of their bars */
+	double bars;	 /* ... of so many */
+	double inside10; /* ... of the largest ones' */
+	double bars10;
+	double untold10;   /* of the largest ones, those of which nothing is told */
+	double *widths;	   /* of those, as shares of the truth; the caller's, or NULL */
 	double last_error; /* of the last look alone */
 	double bytes, told;
 };
@@ -109,9 +115,10 @@ static inline void replay_start(struct replay *r, const struct replay_plan *plan
 	*r = (struct replay){.plan = *plan,
 			     .ledger = ledger__new(0),
 			     .live = blocks__new(),
+			     .signatures = blocks__new(),
 			     .sites = intern__new(),
 			     .random = plan->seed};
-	replay_must(r->ledger && r->live && r->sites);
+	replay_must(r->ledger && r->live && r->signatures && r->sites);
 	replay_level(r, false, SEEN_ALL);
 	/* The look before the first probe: nothing is there. */
 	replay_must(!sampling_begin(&l, &r->sampling, false, NULL, 0, NULL, 0));
@@ -124,7 +131,32 @@ static inline void replay_end(struct replay *r)
 	sampling_free(&r->sampling);
 	ledger__free(r->ledger);
 	blocks__free(r->live);
+	blocks__free(r->signatures);
 	intern__free(r->sites);
+}
+
+/* Of each allocation, its block's signature, which the trace tells when it is freed; the caller's.
+ * *n: from how many records there are to how many calls. */
+static inline uint32_t *replay_signatures(const struct trace_record *t, size_t *n)
+{
+	uint32_t *of = calloc(*n + 1, sizeof(*of));
+	struct blocks *live = blocks__new();
+	size_t calls = *n;
+	struct block b;
+
+	replay_must(of && live);
+	for (size_t i = 0; i < *n; i++) {
+		b = (struct block){.addr = t[i].addr, .size = i};
+		if (!t[i].addr)
+			calls = i;
+		else if (t[i].site)
+			replay_must(blocks__put(live, &b, NULL) >= 0);
+		else if (!blocks__take(live, t[i].addr, &b))
+			of[b.size] = t[i].size;
+	}
+	blocks__free(live);
+	*n = calls;
+	return of;
 }
 
 /* ---- looks at the heap ---- */
@@ -137,13 +169,21 @@ struct replay_walk {
 	size_t n, room;
 };
 
+static inline uint32_t replay_signature(const struct replay *r, uint64_t addr)
+{
+	struct block b;
+
+	return blocks__find(r->signatures, addr, &b) ? (uint32_t)b.size : 0;
+}
+
 static inline int replay_walk_one(void *arg, const struct block *b)
 {
 	struct replay_walk *w = arg;
 	struct block known;
 	bool has = blocks__find(w->known, b->addr, &known);
 
-	sampling_chunk(&w->look, b->addr, replay_chunk(b->size), has ? &known : NULL);
+	sampling_chunk(&w->look, b->addr, replay_chunk(b->size), replay_signature(w->r, b->addr),
+		       has ? &known : NULL);
 	return 0;
 }
 
@@ -191,10 +231,29 @@ static inline void replay_look(struct replay *r)
 	free(w.gone);
 }
 
+/* After a window, before much of what came in it is gone. */
+static inline void replay_peek(struct replay *r)
+{
+	struct seen_span *spans;
+	struct block *fresh, b;
+	size_t n, nspans;
+	bool partly;
+
+	replay_must(!ledger__spans(r->ledger, &spans, &nspans, &partly));
+	replay_must(!ledger__fresh(r->ledger, &fresh, &n));
+	for (size_t i = 0; i < n; i++)
+		if (blocks__find(r->live, fresh[i].addr, &b))
+			sampling_peek(&r->sampling, spans, nspans, &fresh[i], replay_chunk(b.size),
+				      replay_signature(r, b.addr));
+	free(fresh);
+	free(spans);
+}
+
 /* ---- calls ---- */
 
-static inline void replay_alloc(struct replay *r, const struct trace_record *c)
+static inline void replay_alloc(struct replay *r, const struct trace_record *c, uint32_t signature)
 {
+	const struct block is = {.addr = c->addr, .size = signature};
 	int64_t site = intern__add(r->sites, &c->site, sizeof(c->site));
 	struct block b = {.addr = c->addr, .size = c->size, .site = (uint32_t)site};
 	const struct hw_stack s = {.hdr = replay_hdr(r, HW_STACK, sizeof(s)), .stack = c->site};
@@ -204,6 +263,7 @@ static inline void replay_alloc(struct replay *r, const struct trace_record *c)
 				   .stack = c->site};
 
 	replay_must(site >= 0 && blocks__put(r->live, &b, NULL) >= 0);
+	replay_must(blocks__put(r->signatures, &is, NULL) >= 0);
 	if (!r->open && !(r->plan.large && replay_is_large(c->size)))
 		return;
 	r->seen++;
@@ -225,7 +285,8 @@ static inline void replay_free(struct replay *r, const struct trace_record *c)
 	replay_apply(r, &f);
 }
 
-static inline void replay_call(struct replay *r, const struct trace_record *c)
+/* signature: of what is allocated. */
+static inline void replay_call(struct replay *r, const struct trace_record *c, uint32_t signature)
 {
 	uint64_t at = r->calls % r->plan.every;
 
@@ -236,15 +297,20 @@ static inline void replay_call(struct replay *r, const struct trace_record *c)
 		replay_level(r, true, 0);
 	}
 	if (c->site)
-		replay_alloc(r, c);
+		replay_alloc(r, c, signature);
 	else
 		replay_free(r, c);
 	if (at == r->start + r->plan.seen - 1) {
 		r->open = false;
 		replay_level(r, false, r->plan.every * SEEN_ALL / r->plan.seen);
+		replay_peek(r);
+		r->due = true;
+	}
+	/* A look is due soon after a window, as far as it may be. */
+	if (r->due && r->calls >= r->looked + r->plan.look) {
 		replay_look(r);
-	} else if (at % (r->plan.every / REPLAY_LOOKS + 1) == 0) {
-		replay_look(r);
+		r->looked = r->calls;
+		r->due = false;
 	}
 	r->calls++;
 }
@@ -299,9 +365,18 @@ static inline void replay_judge(struct replay *r, struct replay_score *score)
 			all += bytes[most];
 		}
 		if (told) {
+			bool inside = bytes[most] >= (double)told->low - 1 &&
+				      bytes[most] <= (double)told->high + 1;
+
 			score->bars++;
-			score->inside += bytes[most] >= (double)told->low - 1 &&
-					 bytes[most] <= (double)told->high + 1;
+			score->inside += inside;
+			if (rank < REPLAY_LARGEST && score->widths)
+				score->widths[(size_t)score->bars10] =
+				    (double)(told->high - told->low) / bytes[most];
+			score->bars10 += rank < REPLAY_LARGEST;
+			score->inside10 += rank < REPLAY_LARGEST && inside;
+		} else {
+			score->untold10 += rank < REPLAY_LARGEST;
 		}
 		bytes[most] = 0;
 	}

@@ -14,6 +14,7 @@
 #include "model/births.h"
 #include "model/estimator.h"
 #include "model/seen.h"
+#include "model/strata.h"
 
 #define CHUNK  64u
 #define BLOCKS 13u
@@ -23,10 +24,11 @@
 
 /* Sites have 7, 3, 2 and 1 blocks, which differ in size within their chunks. */
 static const struct estimator_block heap[BLOCKS] = {
-    {0, 41, WEIGHT, 1},	 {1, 53, WEIGHT, 2},  {0, 47, WEIGHT, 3},  {2, 43, WEIGHT, 4},
-    {0, 56, WEIGHT, 5},	 {3, 49, WEIGHT, 6},  {0, 44, WEIGHT, 7},  {1, 42, WEIGHT, 8},
-    {0, 55, WEIGHT, 9},	 {2, 51, WEIGHT, 10}, {0, 46, WEIGHT, 11}, {1, 45, WEIGHT, 12},
-    {0, 50, WEIGHT, 13},
+    {0, 41, WEIGHT, 1, false},	{1, 53, WEIGHT, 2, false},  {0, 47, WEIGHT, 3, false},
+    {2, 43, WEIGHT, 4, false},	{0, 56, WEIGHT, 5, false},  {3, 49, WEIGHT, 6, false},
+    {0, 44, WEIGHT, 7, false},	{1, 42, WEIGHT, 8, false},  {0, 55, WEIGHT, 9, false},
+    {2, 51, WEIGHT, 10, false}, {0, 46, WEIGHT, 11, false}, {1, 45, WEIGHT, 12, false},
+    {0, 50, WEIGHT, 13, false},
 };
 static const double held[SITES] = {339, 140, 94, 49};
 static const double blocks[SITES] = {7, 3, 2, 1};
@@ -34,11 +36,13 @@ static const double blocks[SITES] = {7, 3, 2, 1};
 /* Of the heap, the blocks in `chosen` are known. */
 static void estimate(unsigned int chosen, struct estimates *out)
 {
-	struct estimator *e = estimator__new();
+	struct estimator *e = estimator__new(NULL);
 
 	assert_non_null(e);
 	for (unsigned int i = 0; i < BLOCKS; i++)
-		assert_int_equal(estimator__chunk(e, CHUNK, chosen >> i & 1 ? &heap[i] : NULL), 0);
+		assert_int_equal(estimator__chunk(e, estimator_class(CHUNK), CHUNK,
+						  chosen >> i & 1 ? &heap[i] : NULL),
+				 0);
 	assert_int_equal(estimator__finish(e, out), 0);
 	estimator__free(e);
 }
@@ -99,16 +103,16 @@ static void test_bars(void **state)
 
 static void test_weights(void **state)
 {
-	struct estimator_block often = {5, 60, 300 * SEEN_ALL, 1},
-			       rarely = {7, 60, 100 * SEEN_ALL, 2};
-	struct estimator *e = estimator__new();
+	struct estimator_block often = {5, 60, 300 * SEEN_ALL, 1, false},
+			       rarely = {7, 60, 100 * SEEN_ALL, 2, false};
+	struct estimator *e = estimator__new(NULL);
 	struct estimates out;
 
 	(void)state;
-	assert_int_equal(estimator__chunk(e, 80, &often), 0);
-	assert_int_equal(estimator__chunk(e, 80, &rarely), 0);
+	assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &often), 0);
+	assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &rarely), 0);
 	for (int i = 0; i < 42; i++)
-		assert_int_equal(estimator__chunk(e, 80, NULL), 0);
+		assert_int_equal(estimator__chunk(e, estimator_class(80), 80, NULL), 0);
 	assert_int_equal(estimator__finish(e, &out), 0);
 	assert_int_equal(out.n, 2);
 	assert_float_equal(out.sites[0].blocks, 33, 1e-9);
@@ -122,11 +126,11 @@ static void test_weights(void **state)
  * 5 more samples, whose addresses are used again, of a million that are gone. */
 static void used_again(bool told, struct estimates *out)
 {
-	const struct estimator_block kept = {3, 41, 10 * SEEN_ALL, 1},
-				     gone = {5, 53, 10 * SEEN_ALL, 2};
+	const struct estimator_block kept = {3, 41, 10 * SEEN_ALL, 1, false},
+				     gone = {5, 53, 10 * SEEN_ALL, 2, false};
 	struct birth births[] = {{.site = 5, .class = 2, .blocks = 1e6 * SEEN_ALL},
 				 {.site = 3, .class = 2, .blocks = 70 * SEEN_ALL}};
-	struct estimator *e = estimator__new();
+	struct estimator *e = estimator__new(NULL);
 
 	assert_non_null(e);
 	assert_int_equal(estimator_class(CHUNK), 2);
@@ -136,7 +140,7 @@ static void used_again(bool told, struct estimates *out)
 	if (told)
 		estimator__births(e, births, 2);
 	for (int i = 0; i < 80; i++)
-		assert_int_equal(estimator__chunk(e, CHUNK,
+		assert_int_equal(estimator__chunk(e, estimator_class(CHUNK), CHUNK,
 						  i < 7	   ? &kept
 						  : i < 13 ? &gone
 							   : NULL),
@@ -163,13 +167,86 @@ static void test_used_again(void **state)
 	estimates_free(&out);
 }
 
+static void known(struct estimator *e, uint32_t stratum, unsigned int n,
+		  const struct estimator_block *b, unsigned int samples)
+{
+	for (unsigned int i = 0; i < n; i++)
+		assert_int_equal(estimator__chunk(e, stratum, CHUNK, i < samples ? b : NULL), 0);
+}
+
+/* Of two kinds of the same size each site has one, and of each kind another part was sampled; of a
+ * third there are too few samples to tell, and two kinds have none but of blocks that changed. */
+static void test_strata(void **state)
+{
+	const struct estimator_block a = {3, 41, 10 * SEEN_ALL, 1, false},
+				     b = {5, 43, 10 * SEEN_ALL, 1, false},
+				     c = {7, 47, 10 * SEEN_ALL, 1, false},
+				     d = {11, 53, 10 * SEEN_ALL, 1, true};
+	struct strata *strata = strata__new();
+	unsigned int class = estimator_class(CHUNK);
+	uint32_t s[5];
+	struct estimator *e;
+	struct estimates out;
+
+	(void)state;
+	assert_non_null(strata);
+	for (uint32_t i = 0; i < 5; i++)
+		s[i] = strata__of(strata, class, i * 101);
+	assert_int_equal(s[0], class);
+	assert_int_equal(strata__of(strata, class, 101), s[1]);
+	assert_int_equal(strata__class(strata, s[4]), class);
+	assert_int_equal(strata__count(strata), ESTIMATOR_CLASSES + 4);
+	e = estimator__new(strata);
+	assert_non_null(e);
+	known(e, s[0], 70, &a, 7);
+	known(e, s[1], 130, &b, 5);
+	/* Three samples: told as those without a signature are. */
+	known(e, s[2], 30, &c, 3);
+	/* Nobody's sample began as one of these: they become it. */
+	known(e, s[3], 50, &d, 4);
+	/* Where there is one, it is another block by now. */
+	known(e, s[1], 1, &d, 1);
+	assert_int_equal(estimator__finish(e, &out), 0);
+	assert_int_equal(out.n, 4);
+	assert_float_equal(out.sites[0].blocks, 70, 1e-9);
+	assert_float_equal(out.sites[1].blocks, 131, 1e-9);
+	assert_float_equal(out.sites[1].bytes, 131 * 43, 1e-9);
+	assert_float_equal(out.sites[2].blocks, 30, 1e-9);
+	assert_float_equal(out.sites[3].blocks, 50, 1e-9);
+	assert_float_equal(out.nobodys, 0, 0);
+	estimates_free(&out);
+	estimator__free(e);
+	strata__free(strata);
+}
+
+/* A site of which all that is known stands for itself may have some that no window saw. */
+static void test_unseen(void **state)
+{
+	const struct estimator_block large = {3, 4000, SEEN_ALL, 1, false},
+				     small = {5, 40, 10 * SEEN_ALL, 1, false};
+	struct estimator *e = estimator__new(NULL);
+	struct estimates out;
+
+	(void)state;
+	assert_non_null(e);
+	assert_int_equal(estimator__chunk(e, estimator_class(4016), 4016, &large), 0);
+	known(e, estimator_class(CHUNK), 50, &small, 5);
+	assert_int_equal(estimator__finish(e, &out), 0);
+	assert_int_equal(out.n, 2);
+	assert_true(out.sites[0].exact);
+	assert_float_equal(out.sites[0].bytes, 4000, 0);
+	assert_float_equal(out.sites[0].low, 4000, 0);
+	assert_float_equal(out.sites[0].high, 4000 + 3 * 10 * 40, 1e-9);
+	estimates_free(&out);
+	estimator__free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_average),
-	    cmocka_unit_test(test_bars),
-	    cmocka_unit_test(test_weights),
-	    cmocka_unit_test(test_used_again),
+	    cmocka_unit_test(test_average), cmocka_unit_test(test_bars),
+	    cmocka_unit_test(test_weights), cmocka_unit_test(test_used_again),
+	    cmocka_unit_test(test_strata),  cmocka_unit_test(test_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

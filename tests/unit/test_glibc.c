@@ -21,11 +21,13 @@
 
 #include "inspect/glibc.h"
 #include "inspect/glibc_find.h"
-#include "inspect/glibc_trail.h"
 #include "inspect/pagemap.h"
+#include "model/signature.h"
 
-#define PAGES 64u
-#define BYTES (PAGES * 4096u)
+#define PAGES	64u
+#define FILE_AT 0x7e0000000000ull
+#define SIGNED	5 /* of sums: chunks with a signature */
+#define BYTES	(PAGES * 4096u)
 
 /* Its memory is ours: pagemap is asked about this very process. */
 struct image {
@@ -141,7 +143,8 @@ static void make(struct image *i, unsigned int minor)
 	put(arena + l->bins + 8, address(c));
 	put(at, 0x420);
 	i->binned += 0x420;
-	chunk(&at, 0x90, 0);
+	/* With a word that points into a file. */
+	put(chunk(&at, 0x90, 0) + 24, FILE_AT + 7);
 	/* Two in the fastbin of 0x40, each in use as the next chunk's flag has it. */
 	if (l->fastbins) {
 		unsigned char *second = chunk(&at, 0x40, 1), *first = chunk(&at, 0x40, 1);
@@ -172,11 +175,20 @@ static void setup(struct image *i)
 	assert_true(i->base != MAP_FAILED);
 }
 
+static const struct signature_range file = {FILE_AT, FILE_AT + 4096};
+
 static void each_chunk(void *arg, const struct glibc_chunk *c)
 {
 	uint64_t *sums = arg;
 
 	sums[c->kind] += c->size;
+	if (c->signature) {
+		sums[SIGNED]++;
+		assert_int_equal(c->kind, GLIBC_IN_USE);
+		assert_int_equal(c->size, 0x90);
+		assert_int_equal(c->signature,
+				 signature_of(&file, 1, (uint64_t[]){0, FILE_AT + 7}, 2));
+	}
 }
 
 static void test_layouts(void **state)
@@ -189,8 +201,9 @@ static void test_layouts(void **state)
 	setup(&i);
 	assert_int_equal(pagemap__new(getpid(), &pages), 0);
 	for (size_t k = 0; k < sizeof(minors) / sizeof(*minors); k++) {
-		uint64_t sums[5] = {0};
-		struct glibc_visitor v = {.chunk = each_chunk, .arg = sums};
+		uint64_t sums[SIGNED + 1] = {0};
+		struct glibc_visitor v = {
+		    .files = &file, .nfiles = minors[k] % 2, .chunk = each_chunk, .arg = sums};
 		struct glibc_state s;
 
 		make(&i, minors[k]);
@@ -218,6 +231,7 @@ static void test_layouts(void **state)
 		assert_int_equal(sums[GLIBC_FAST], i.fast);
 		assert_int_equal(sums[GLIBC_TCACHE], i.tcache);
 		assert_int_equal(sums[GLIBC_TOP], i.top);
+		assert_int_equal(sums[SIGNED], v.nfiles);
 		/* All of the image was written to. */
 		assert_int_equal(s.sum.free_resident, i.binned + i.fast + i.top);
 		glibc_state_free(&s);
@@ -352,48 +366,12 @@ static void test_bias(void **state)
 	assert_true(bias == 0x7f0000000000);
 }
 
-/* Sizes around each length of the code, and the largest that a heap can have. */
-static const uint64_t trail_sizes[] = {32,	496,	 512,	  65520,     65536,
-				       8388592, 8388608, 1 << 30, 1ull << 46};
-
-static void again(void *arg, struct glibc_chunk *c)
-{
-	static const enum glibc_chunk_kind kinds[] = {GLIBC_IN_USE, GLIBC_BINNED, GLIBC_TOP};
-	unsigned int *i = arg;
-	uint64_t addr = 0x1000;
-
-	for (unsigned int k = 0; k < *i; k++)
-		addr += trail_sizes[k % 9];
-	assert_int_equal(c->addr, addr);
-	assert_int_equal(c->size, trail_sizes[*i % 9]);
-	assert_int_equal(c->kind, kinds[*i % 3]);
-	++*i;
-}
-
-static void test_trail(void **state)
-{
-	static const enum glibc_chunk_kind kinds[] = {GLIBC_IN_USE, GLIBC_BINNED, GLIBC_TOP};
-	struct glibc_trail t = {0};
-	unsigned int seen = 0;
-
-	(void)state;
-	for (unsigned int i = 0; i < 2003; i++)
-		assert_int_equal(glibc_trail_add(&t, trail_sizes[i % 9], kinds[i % 3]), 0);
-	glibc_trail_each(&t, 0x1000, again, &seen);
-	assert_int_equal(seen, 2003);
-	glibc_trail_free(&t);
-	for (unsigned int i = 0; i < 1009; i++)
-		assert_int_equal(glibc_trail_add(&t, 496, GLIBC_IN_USE), 0);
-	assert_int_equal(t.n, 1009); /* a byte each */
-	glibc_trail_free(&t);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_layouts),  cmocka_unit_test(test_unknown),
 	    cmocka_unit_test(test_tampered), cmocka_unit_test(test_find),
-	    cmocka_unit_test(test_bias),     cmocka_unit_test(test_trail),
+	    cmocka_unit_test(test_bias),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

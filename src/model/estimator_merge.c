@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/* estimator_merge.c: strata with few samples are taken together. */
+#include <stdlib.h>
+
+#include "model/births.h"
+#include "model/estimator.h"
+#include "model/estimator_parts.h"
+#include "model/seen.h"
+#include "model/strata.h"
+
+static unsigned int class_of(const struct estimator *e, uint32_t stratum)
+{
+	return e->strata ? strata__class(e->strata, stratum) : stratum;
+}
+
+uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum)
+{
+	const struct stratum *t = &e->total[stratum];
+
+	return t->samples >= ESTIMATOR_SAMPLES_MIN || t->changed >= ESTIMATOR_SAMPLES_MIN
+		   ? stratum
+		   : class_of(e, stratum);
+}
+
+static void merge_totals(struct estimator *e)
+{
+	for (uint32_t i = ESTIMATOR_CLASSES; i < e->ntotal; i++) {
+		struct stratum *t = &e->total[i], *to;
+
+		if (t->all.blocks <= 0)
+			continue;
+		to = &e->total[estimator_stands_in(e, i)];
+		if (to == t)
+			continue;
+		to->all.bytes += t->all.bytes;
+		to->all.blocks += t->all.blocks;
+		to->all.older += t->all.older;
+		to->samples += t->samples;
+		to->changed += t->changed;
+	}
+	/* Where there are such alone, blocks of this stratum begin as others. */
+	for (uint32_t i = 0; i < e->ntotal; i++)
+		e->total[i].by_changed = e->total[i].samples < ESTIMATOR_SAMPLES_MIN &&
+					 e->total[i].changed >= ESTIMATOR_SAMPLES_MIN;
+}
+
+int estimator_birth_order(const void *a, const void *b)
+{
+	const struct birth *x = a, *y = b;
+
+	if (x->class != y->class)
+		return x->class < y->class ? -1 : 1;
+	return (x->site > y->site) - (x->site < y->site);
+}
+
+static void merge_births(struct estimator *e)
+{
+	struct birth *b = e->births;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->nbirths; i++) {
+		b[i].class = estimator_stands_in(e, b[i].class);
+		if (class_of(e, b[i].class) < ESTIMATOR_SMALL && !e->total[b[i].class].by_changed)
+			e->total[b[i].class].all.births += b[i].blocks / SEEN_ALL;
+	}
+	if (!e->nbirths)
+		return;
+	qsort(b, e->nbirths, sizeof(*b), estimator_birth_order);
+	for (size_t i = 1; i < e->nbirths; i++)
+		if (estimator_birth_order(&b[i], &b[kept]))
+			b[++kept] = b[i];
+		else
+			b[kept].blocks += b[i].blocks;
+	e->nbirths = kept + 1;
+}
+
+static void merge_units(struct estimator *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->n; i++) {
+		struct unit u = e->units[i];
+
+		u.stratum = estimator_stands_in(e, u.stratum);
+		if (!u.changed || e->total[u.stratum].by_changed)
+			e->units[kept++] = u;
+	}
+	e->n = kept;
+	estimator_compact(e);
+}
+
+void estimator_merge(struct estimator *e)
+{
+	merge_totals(e);
+	merge_births(e);
+	merge_units(e);
+}

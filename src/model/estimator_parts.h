@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* estimator_parts.h: what an estimator is made of.  Private to estimator*.c. */
+#ifndef MODEL_ESTIMATOR_PARTS_H
+#define MODEL_ESTIMATOR_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/share.h"
+
+/* Chunks of a size of their own class. */
+#define ESTIMATOR_SMALLEST  32u
+#define ESTIMATOR_SMALL_MAX 1040u
+#define ESTIMATOR_STEP	    16u
+#define ESTIMATOR_SMALL	    ((ESTIMATOR_SMALL_MAX - ESTIMATOR_SMALLEST) / ESTIMATOR_STEP + 1)
+
+/* A stratum with fewer samples is no better known than its size class is. */
+#define ESTIMATOR_SAMPLES_MIN 4
+
+struct birth;
+struct strata;
+
+/* What one site's samples of one stratum and one moment come to. */
+struct unit {
+	uint32_t stratum, site, moment, n;
+	bool changed;
+	double weight; /* 256ths, of one */
+	double bytes, chunks;
+};
+
+struct estimator {
+	const struct strata *strata; /* or NULL */
+	struct stratum {
+		struct share_class all;
+		uint32_t samples, changed;
+		bool by_changed; /* its samples are those that changed */
+	} * total;
+	uint32_t ntotal;
+	struct birth *births; /* by stratum and site; the caller's */
+	size_t nbirths;
+	struct unit *units;
+	size_t n, room;
+	uint32_t *moments; /* of all samples, in order */
+	size_t nmoments;
+};
+
+/* Units by stratum, site and moment, each once. */
+void estimator_compact(struct estimator *e);
+/* Strata with few samples are taken together: their totals, births and units. */
+void estimator_merge(struct estimator *e);
+/* Where a stratum's are counted then. */
+uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum);
+/* By stratum in place of class, then by site. */
+int estimator_birth_order(const void *a, const void *b);
+/* Units to parts, by stratum and site; out has room for as many as there are units.  How many, or
+ * -ENOMEM. */
+long estimator_parts(struct estimator *e, struct share_part *out);
+
+#endif

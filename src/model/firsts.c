@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "model/firsts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/births.h"
+#include "model/blocks.h"
+#include "model/strata.h"
+
+/* Open addressing, at most half in use. */
+struct firsts {
+	struct first {
+		uint64_t key; /* address and whose block, 0: free */
+		uint16_t stratum;
+		bool changed, told;
+	} * slots;
+	size_t n, room;
+	struct births *births; /* by stratum in place of class */
+};
+
+#define ROOM_MIN 1024u
+
+struct firsts *firsts__new(void)
+{
+	struct firsts *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->room = ROOM_MIN;
+	f->slots = calloc(f->room, sizeof(*f->slots));
+	f->births = births__new();
+	if (!f->slots || !f->births) {
+		firsts__free(f);
+		return NULL;
+	}
+	return f;
+}
+
+void firsts__free(struct firsts *f)
+{
+	if (!f)
+		return;
+	free(f->slots);
+	births__free(f->births);
+	free(f);
+}
+
+/* Another block at the same address is another one but for one in 65536. */
+static uint64_t key_of(const struct block *b)
+{
+	uint32_t who = (b->site * 0x9e3779b1u ^ b->born) * 0x85ebca6bu >> 16;
+
+	return b->addr << 16 | who | 1;
+}
+
+static struct first *find(struct first *slots, size_t room, uint64_t key)
+{
+	size_t i = (size_t)(key * 0x9e3779b97f4a7c15ull >> 32) & (room - 1);
+
+	while (slots[i].key && slots[i].key != key)
+		i = (i + 1) & (room - 1);
+	return &slots[i];
+}
+
+/* Those that were told, or all, to a table of this room. */
+static int rebuild(struct firsts *f, size_t room, bool told)
+{
+	struct first *slots = calloc(room, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	f->n = 0;
+	for (size_t i = 0; i < f->room; i++) {
+		struct first *s = &f->slots[i], *to;
+
+		if (!s->key || (told && !s->told))
+			continue;
+		to = find(slots, room, s->key);
+		*to = *s;
+		to->told = s->told && !told;
+		f->n++;
+	}
+	free(f->slots);
+	f->slots = slots;
+	f->room = room;
+	return 0;
+}
+
+bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t weight)
+{
+	struct first *s = find(f->slots, f->room, key_of(b));
+
+	if (s->key) {
+		s->told = true;
+		s->changed |= s->stratum != stratum;
+		return s->changed;
+	}
+	if (f->n == FIRSTS_MAX)
+		return false;
+	if (2 * (f->n + 1) > f->room) {
+		if (rebuild(f, 2 * f->room, false))
+			return false;
+		s = find(f->slots, f->room, key_of(b));
+	}
+	*s = (struct first){.key = key_of(b), .stratum = (uint16_t)stratum, .told = true};
+	f->n++;
+	if (!births__add(f->births, b->site, stratum))
+		births__weigh(f->births, weight);
+	return false;
+}
+
+void firsts__turn(struct firsts *f)
+{
+	size_t told = 0, room = ROOM_MIN;
+
+	for (size_t i = 0; i < f->room; i++)
+		told += f->slots[i].key && f->slots[i].told;
+	while (room < 4 * told)
+		room *= 2;
+	/* Without memory those that are gone stay until the next time. */
+	rebuild(f, room, true);
+}
+
+static int by_class_and_site(const void *a, const void *b)
+{
+	const struct birth *x = a, *y = b;
+
+	if (x->class != y->class)
+		return x->class < y->class ? -1 : 1;
+	return (x->site > y->site) - (x->site < y->site);
+}
+
+static struct birth *birth_of(struct birth *births, size_t n, const struct birth *key)
+{
+	return n ? bsearch(key, births, n, sizeof(*key), by_class_and_site) : NULL;
+}
+
+int firsts__births(const struct firsts *f, const struct strata *strata, struct birth *births,
+		   size_t n, struct birth **out, size_t *nout)
+{
+	double *looked = calloc(n + 1, sizeof(*looked));
+	struct birth *all;
+
+	*nout = births__count(f->births);
+	all = malloc((*nout + 1) * sizeof(*all));
+	if (!looked || !all) {
+		free(looked);
+		free(all);
+		return -ENOMEM;
+	}
+	births__list(f->births, all);
+	if (n)
+		qsort(births, n, sizeof(*births), by_class_and_site);
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < *nout; i++) {
+			const struct birth key = {.site = all[i].site,
+						  .class = strata__class(strata, all[i].class)};
+			const struct birth *of = birth_of(births, n, &key);
+
+			if (!pass && of)
+				looked[of - births] += all[i].blocks;
+			/* Some of them were seen to go. */
+			else if (pass && of && looked[of - births] > of->blocks)
+				all[i].blocks *= of->blocks / looked[of - births];
+		}
+	free(looked);
+	*out = all;
+	return 0;
+}

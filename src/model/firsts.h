@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * firsts.h: of blocks whose frees may not be seen, which stratum each was of when it was first
+ * looked at: one that is of another by now is gone, and its address was given away again.  And how
+ * many of each callsite's were of which stratum then.  Pure.
+ */
+#ifndef MODEL_FIRSTS_H
+#define MODEL_FIRSTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of later ones nothing is remembered. */
+#define FIRSTS_MAX (1u << 20)
+
+struct birth;
+struct block;
+struct firsts;
+
+/* NULL where memory is out. */
+struct firsts *firsts__new(void);
+void firsts__free(struct firsts *f);
+
+/* This block, which stands for `weight` 256ths, is of this stratum.  True where it was of another
+ * once. */
+bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t weight);
+/* All that are there were told of since the last time: the others are forgotten. */
+void firsts__turn(struct firsts *f);
+
+/*
+ * What each callsite had in windows, by size class, to what it had by stratum, as far as that was
+ * looked at: births of all (births.h) to the caller's *out.  0 or -ENOMEM.
+ */
+struct strata;
+int firsts__births(const struct firsts *f, const struct strata *strata, struct birth *births,
+		   size_t n, struct birth **out, size_t *nout);
+
+#endif

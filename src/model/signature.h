@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * signature.h: what kind of thing a block is, by what it begins with: the words there that point
+ * into mapped files, which are its type, its vtable or its functions.  They stay what they are
+ * while the block lives, and mostly differ from those of another one that gets its address.  Pure.
+ */
+#ifndef MODEL_SIGNATURE_H
+#define MODEL_SIGNATURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIGNATURE_WORDS 4
+
+/* Where a file is mapped: [start, end); sorted, and none overlaps another. */
+struct signature_range {
+	uint64_t start, end;
+};
+
+/* How many of a chunk's words make its signature (glibc: the last eight bytes of a chunk's block
+ * are the next one's first). */
+static inline size_t signature_words(uint64_t chunk)
+{
+	size_t n = chunk < 16 ? 0 : (size_t)(chunk - 8) / 8;
+
+	return n < SIGNATURE_WORDS ? n : SIGNATURE_WORDS;
+}
+
+/* Of a block's first n words; 0: none of them points into a file. */
+uint32_t signature_of(const struct signature_range *files, size_t nfiles, const uint64_t *words,
+		      size_t n);
+
+#endif

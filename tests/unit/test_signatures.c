@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Of blocks of this very process what they begin with; and which stratum each was of first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "inspect/memory.h"
+#include "inspect/signatures.h"
+#include "model/births.h"
+#include "model/blocks.h"
+#include "model/estimator.h"
+#include "model/firsts.h"
+#include "model/modules.h"
+#include "model/seen.h"
+#include "model/signature.h"
+#include "model/strata.h"
+
+static const struct signature_range files[] = {{0x400000, 0x401000},
+					       {0x7f0000000000, 0x7f0000003000}};
+
+static uint32_t of(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	const uint64_t words[] = {a, b, c, d};
+
+	return signature_of(files, 2, words, 4);
+}
+
+static void test_words(void **state)
+{
+	(void)state;
+	assert_int_equal(of(0, 1, 0x3fffff, 0x401000), 0);
+	assert_int_equal(of(0x7effffffffff, 0x7f0000003000, ~0ull, 17), 0);
+	assert_int_not_equal(of(0x400000, 0, 0, 0), 0);
+	/* Where it is counts, what else there is does not. */
+	assert_int_equal(of(0x400abc, 0, 0, 0), of(0x400abc, 7, 0x555555554000, 9));
+	assert_int_not_equal(of(0x400abc, 0, 0, 0), of(0, 0x400abc, 0, 0));
+	assert_int_not_equal(of(0x400abc, 0, 0, 0), of(0x400abd, 0, 0, 0));
+	assert_int_not_equal(of(0x400abc, 0, 0, 0), of(0x400abc, 0, 0, 0x7f0000002fff));
+	assert_int_equal(signature_of(NULL, 0, &(uint64_t){0x400abc}, 1), 0);
+	/* 24, 40 and more bytes are the block's. */
+	assert_int_equal(signature_words(32), 3);
+	assert_int_equal(signature_words(48), SIGNATURE_WORDS);
+	assert_int_equal(signature_words(0), 0);
+}
+
+#define BLOCKS 401u /* more than are read at once */
+
+static void test_read(void **state)
+{
+	static const char maps[] = "00400000-00401000 r--p 00000000 08:01 7 /bin/true\n"
+				   "00500000-00501000 rw-p 00000000 00:00 0 \n"
+				   "7f0000000000-7f0000003000 r-xp 00000000 08:01 11 /lib/a.so\n";
+	const struct memory mem = memory_of(getpid());
+	struct signatures_chunk chunks[BLOCKS];
+	struct modules *m = modules__new();
+	struct signature_range *found;
+	uint64_t *heap;
+	size_t n;
+
+	(void)state;
+	assert_non_null(m);
+	assert_int_equal(modules__parse(m, maps, sizeof(maps) - 1), 0);
+	assert_int_equal(signatures_files(m, &found, &n), 0);
+	assert_int_equal(n, 2);
+	assert_memory_equal(found, files, sizeof(files));
+	/* Chunks of 48 bytes; the last is where nothing is mapped. */
+	heap = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(heap != MAP_FAILED);
+	for (size_t i = 0; i < BLOCKS; i++) {
+		heap[i * 6 + 1] = 48 | 1;
+		heap[i * 6 + 3] = i % 3 ? 0x400000 + i : i;
+		chunks[i].addr = (uint64_t)(uintptr_t)&heap[i * 6 + 2];
+	}
+	chunks[BLOCKS - 1].addr = 0x10;
+	assert_int_equal(signatures_read(&mem, found, n, chunks, BLOCKS), 0);
+	for (size_t i = 0; i < BLOCKS - 1; i++) {
+		assert_int_equal(chunks[i].size, 48);
+		assert_int_equal(chunks[i].signature, i % 3 ? of(0, 0x400000 + i, 0, 0) : 0);
+	}
+	assert_int_equal(chunks[BLOCKS - 1].size, 0);
+	munmap(heap, 8 * 4096);
+	free(found);
+	modules__free(m);
+}
+
+static double births_of(const struct birth *b, size_t n, uint32_t site, uint32_t stratum)
+{
+	double found = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (b[i].site == site && b[i].class == stratum)
+			found += b[i].blocks;
+	return found;
+}
+
+static void test_firsts(void **state)
+{
+	struct strata *strata = strata__new();
+	struct firsts *f = firsts__new();
+	uint32_t class = estimator_class(48), a = strata__of(strata, class, 101),
+		 b = strata__of(strata, class, 103);
+	struct block blocks[2003];
+	struct birth births[] = {{.site = 7, .class = class, .blocks = 1001 * 10},
+				 {.site = 5, .class = class, .blocks = 1e9}};
+	struct birth *out;
+	size_t n;
+
+	(void)state;
+	assert_non_null(f);
+	for (uint32_t i = 0; i < 2003; i++) {
+		blocks[i] = (struct block){.addr = 0x7f0000000010 + i * 48ull,
+					   .size = 40,
+					   .site = i % 2 ? 7 : 5,
+					   .born = 3};
+		assert_false(firsts__changed(f, &blocks[i], i % 4 < 2 ? a : b, 20));
+	}
+	for (uint32_t i = 0; i < 2003; i++)
+		assert_false(firsts__changed(f, &blocks[i], i % 4 < 2 ? a : b, 20));
+	/* Of site 7 half were seen to go: of each stratum as large a part. */
+	assert_int_equal(firsts__births(f, strata, births, 2, &out, &n), 0);
+	assert_int_equal(n, 4);
+	assert_float_equal(births_of(out, n, 7, a), 501 * 10, 1e-6);
+	assert_float_equal(births_of(out, n, 7, b), 500 * 10, 1e-6);
+	assert_float_equal(births_of(out, n, 5, a), 501 * 20, 1e-6);
+	free(out);
+	/* Once changed it stays so; another block at its address is new. */
+	assert_true(firsts__changed(f, &blocks[0], class, 20));
+	assert_true(firsts__changed(f, &blocks[0], a, 20));
+	firsts__turn(f);
+	assert_true(firsts__changed(f, &blocks[0], a, 20));
+	blocks[0].born = 4;
+	assert_false(firsts__changed(f, &blocks[0], b, 20));
+	/* What was not told for a whole turn is forgotten. */
+	firsts__turn(f);
+	assert_false(firsts__changed(f, &blocks[0], b, 20));
+	firsts__turn(f);
+	assert_true(firsts__changed(f, &blocks[0], a, 20));
+	assert_false(firsts__changed(f, &blocks[1], b, 20));
+	firsts__free(f);
+	strata__free(strata);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_words),
+	    cmocka_unit_test(test_read),
+	    cmocka_unit_test(test_firsts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
