@@ -108,7 +108,7 @@ def test_git():
     subprocess.run(["git", "-C", d, "init", "-q"], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
     p = start(["git", "-C", d, "fast-import", "--quiet"], stdin=subprocess.PIPE,
-              stdout=subprocess.DEVNULL)
+              stdout=subprocess.PIPE)
     time.sleep(0.3)
     w = Watch(p.pid, "--top", "0")
     for i in range(307):
@@ -119,6 +119,7 @@ def test_git():
                       b"M 644 :%d d%d/file\n\n" % (i, i, i + 1, i))
     p.stdin.write(b"checkpoint\nprogress done\n")
     p.stdin.flush()
+    equal(p.stdout.readline(), b"progress done\n", "git's word")
     reach_the_start(w.process(), 500, 8)
     w.end_exactly()
 
