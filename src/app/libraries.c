@@ -12,13 +12,17 @@
 static const char *const allocators[] = {"libc.so.",	"libc.musl-",  "ld-musl-",
 					 "libjemalloc", "libtcmalloc", "libmimalloc"};
 
-static bool is_allocator(const char *path)
+static bool starts(const char *path, const char *prefix)
 {
 	const char *name = strrchr(path, '/');
 
-	name = name ? name + 1 : path;
+	return !strncmp(name ? name + 1 : path, prefix, strlen(prefix));
+}
+
+static bool is_allocator(const char *path)
+{
 	for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++)
-		if (!strncmp(name, allocators[i], strlen(allocators[i])))
+		if (starts(path, allocators[i]))
 			return true;
 	return false;
 }
@@ -87,12 +91,30 @@ static void add_command(struct libraries *l, const char *command)
 	free(list);
 }
 
+/* That which most programs map comes first: in this order probes go, and perf events take the
+ * kernel 0.1 s each. */
+static void order(struct libraries *l, size_t first)
+{
+	for (size_t i = first; i < l->n; i++)
+		if (starts(l->path[i], allocators[0])) {
+			char *path = l->path[i];
+
+			memmove(&l->path[first + 1], &l->path[first],
+				(i - first) * sizeof(l->path[0]));
+			l->path[first++] = path;
+		}
+}
+
 void libraries_find(struct libraries *l, const char *command)
 {
+	size_t first;
+
 	l->n = 0;
 	add_command(l, command);
 	add_preloaded(l);
+	first = l->n;
 	add_cached(l);
+	order(l, first);
 	add(l, "/lib/ld-musl-x86_64.so.1");
 }
 

@@ -3,6 +3,7 @@
 """test_budget.py: under a budget not every call is seen, and what is not seen is estimated."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -185,11 +186,22 @@ def test_tree_passive():
     equal([s for s in p["sites"] if s["kind"] == "heap"], [], "callsites of malloc")
 
 
+def test_tree_order():
+    """Perf events take the kernel 0.1 s each to go, one after the other: of the libraries that a
+    command may map, that which it most likely does is the first."""
+    r = subprocess.run([heapwatch(), "-v", "--once", "--", "true"], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.PIPE, text=True, timeout=harness.TIMEOUT, check=True)
+    copied = re.findall(r"debug: (\S+): .*, copied$", r.stderr, re.M)
+    if len(copied) < 2:
+        harness.skip("there is one allocator's library on this machine, or no mount namespace")
+    equal(os.path.basename(copied[0]), "libc.so.6", "the first of %s" % copied)
+
+
 TESTS = {"test_storm[%d]" % n: lambda n=n: within("pairs %d 5000" % n) for n in (1, 2, 8)}
 TESTS.update({"test_forks": lambda: within("forks 5000"),
               "test_turns": lambda: within("turns 5000")})
 TESTS.update({fn.__name__: fn for fn in (test_meter, test_meter_of_little, test_passive,
-                                         test_child, test_tree, test_tree_forks, test_tree_passive,
+                                         test_child, test_tree, test_tree_order, test_tree_forks, test_tree_passive,
                                          test_estimates, test_no_leak_from_a_change)})
 
 if __name__ == "__main__":
