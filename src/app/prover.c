@@ -54,6 +54,7 @@ int prover_find(enum user_kind kind, struct behind *out, bool *remembered)
 	char path[4096];
 	int err = c ? trial_libc(path, sizeof(path), out->build_id) : -ENOMEM;
 
+	*remembered = false;
 	if (!err)
 		err = read_candidates(path, c);
 	if (!err)

@@ -15,6 +15,7 @@
 #include "probe/calibrate.h"
 #include "probe/links.h"
 #include "probe/multi.h"
+#include "probe/put.h"
 #include "probe/seccomp.h"
 
 /* PROC_PID_INIT_INO of include/uapi/linux/nsfs.h (include/linux/proc_ns.h before 6.18). */
@@ -170,33 +171,15 @@ int feature_kernel(enum kernel_kind kind, struct links *left)
 	return err;
 }
 
-/* Put a program of the skeleton at the entry, or the return, of one of our own functions. */
-static int attach_own(struct bpf_program *prog, enum user_kind kind, enum calibrate_fn fn,
-		      bool on_return, struct links *l)
+/* Put a program of the skeleton on one of our own functions. */
+static int put_own(struct bpf_program *prog, enum user_kind kind, enum calibrate_fn fn,
+		   enum put_how how, struct links *l)
 {
-	uint64_t offset = calibrate_offset(fn), cookie = 0;
-	struct multi_spec spec = {
-	    .prog_fd = bpf_program__fd(prog),
-	    .attach_type = (int)bpf_program__get_expected_attach_type(prog),
-	    .on_return = on_return,
-	    .path = "/proc/self/exe",
-	    .pid = getpid(),
-	    .n = 1,
-	    .offsets = &offset,
-	    .cookies = &cookie,
-	};
-	int fd, err;
+	const struct put_file self = {.kind = kind, .pid = getpid(), .path = "/proc/self/exe"};
+	const uint64_t offset = calibrate_offset(fn), cookie = 0;
+	const struct put_at at = {1, &offset, &cookie};
 
-	if (kind == USER_PERF)
-		return keep(l, bpf_program__attach_uprobe(prog, on_return, getpid(),
-							  "/proc/self/exe", offset));
-	fd = multi_attach(&spec);
-	if (fd < 0)
-		return fd;
-	err = links__add(l, 0, NULL, fd);
-	if (err)
-		close(fd);
-	return err;
+	return put_program(&self, l, prog, how, &at);
 }
 
 /* Load an own program and attach it as probes of this kind are; both: at the return too. */
@@ -214,9 +197,9 @@ static int attach_trial(const char *name, enum user_kind kind, enum calibrate_fn
 	if (err)
 		return err;
 	prog = bpf_object__find_program_by_name((*skel)->obj, name);
-	err = attach_own(prog, kind, fn, false, l);
+	err = put_own(prog, kind, fn, session ? PUT_SESSION : PUT_ENTRY, l);
 	if (!err && both && !session)
-		err = attach_own(prog, kind, fn, true, l);
+		err = put_own(prog, kind, fn, PUT_RETURN, l);
 	return err;
 }
 

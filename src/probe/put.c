@@ -57,11 +57,13 @@ static int put_perf(const struct put_file *f, struct links *links, struct bpf_pr
 	return 0;
 }
 
-int put_entries(const struct put_file *f, struct links *links, struct bpf_program *prog,
-		const struct put_at *at)
+int put_program(const struct put_file *f, struct links *links, struct bpf_program *prog,
+		enum put_how how, const struct put_at *at)
 {
-	return f->kind == USER_PERF ? put_perf(f, links, prog, 0, at)
-				    : put_multi(f, links, prog, MULTI_ATTACH, 0, at);
+	if (f->kind == USER_PERF)
+		return put_perf(f, links, prog, how == PUT_RETURN, at);
+	return put_multi(f, links, prog, how == PUT_SESSION ? MULTI_ATTACH_SESSION : MULTI_ATTACH,
+			 how == PUT_RETURN, at);
 }
 
 /* Returns before entries: an entry whose return is not seen would stay under way. */
@@ -69,23 +71,13 @@ int put(const struct put_file *f, struct links *links, const struct put_at *call
 	const struct put_at *frees, const struct put_at *behind)
 {
 	const struct heapwatch_bpf *s = f->skel;
-	int err;
+	int err = put_program(f, links, s->progs.hw_large, PUT_ENTRY, behind);
 
-	if (f->kind == USER_PERF) {
-		err = put_perf(f, links, s->progs.hw_return, 1, calls);
-		if (!err)
-			err = put_perf(f, links, s->progs.hw_entry, 0, calls);
-		if (!err)
-			err = put_perf(f, links, s->progs.hw_frees, 0, frees);
-		return err ? err : put_perf(f, links, s->progs.hw_large, 0, behind);
-	}
-	err = put_multi(f, links, s->progs.hw_large, MULTI_ATTACH, 0, behind);
 	if (!err)
-		err = put_multi(f, links, s->progs.hw_frees, MULTI_ATTACH, 0, frees);
-	if (err)
-		return err;
-	if (f->kind == USER_SESSION)
-		return put_multi(f, links, s->progs.hw_session, MULTI_ATTACH_SESSION, 0, calls);
-	err = put_multi(f, links, s->progs.hw_return, MULTI_ATTACH, 1, calls);
-	return err ? err : put_multi(f, links, s->progs.hw_entry, MULTI_ATTACH, 0, calls);
+		err = put_program(f, links, s->progs.hw_frees, PUT_ENTRY, frees);
+	if (!err && f->kind == USER_SESSION)
+		return put_program(f, links, s->progs.hw_session, PUT_SESSION, calls);
+	if (!err)
+		err = put_program(f, links, s->progs.hw_return, PUT_RETURN, calls);
+	return err ? err : put_program(f, links, s->progs.hw_entry, PUT_ENTRY, calls);
 }

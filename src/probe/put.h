@@ -33,9 +33,14 @@ struct put_file {
 int put(const struct put_file *f, struct links *links, const struct put_at *calls,
 	const struct put_at *frees, const struct put_at *behind);
 
-/* Another program, where the instructions at these places are reached.  links and result as above.
- */
-int put_entries(const struct put_file *f, struct links *links, struct bpf_program *prog,
-		const struct put_at *at);
+enum put_how {
+	PUT_ENTRY,   /* where the instructions at these places are reached */
+	PUT_RETURN,  /* where the functions that begin there return */
+	PUT_SESSION, /* at both; USER_SESSION's alone */
+};
+
+/* One program, loaded for this kind and that purpose.  links and result as above. */
+int put_program(const struct put_file *f, struct links *links, struct bpf_program *prog,
+		enum put_how how, const struct put_at *at);
 
 #endif

@@ -150,7 +150,7 @@ static int attach(struct trial *t, enum user_kind kind)
 		offsets[i] = t->candidates->at[i].offset;
 		cookies[i] = i;
 	}
-	return put_entries(&where, t->links, t->skel->progs.hw_trial, &at);
+	return put_program(&where, t->links, t->skel->progs.hw_trial, PUT_ENTRY, &at);
 }
 
 /* Let it go and take in what it comes by, until it has ended. */
