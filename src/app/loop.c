@@ -274,6 +274,7 @@ int loop_run(const struct options *o, loop_report_fn fn, void *arg)
 		err = start_clocks(&l);
 	if (!err)
 		err = turn(&l);
+	session__leave(l.session);
 	session__free(l.session);
 	choose__free(l.choose);
 	launch__free(l.launch);

@@ -182,6 +182,17 @@ void session__free(struct session *s)
 	free(s);
 }
 
+void session__leave(struct session *s)
+{
+	if (!s || session__alive(s))
+		return;
+	/* It puts probes on and takes them away. */
+	governor__free(s->governor);
+	s->governor = NULL;
+	if (s->probes)
+		probes__leave(s->probes);
+}
+
 static int arm(struct session *s, struct watched *w)
 {
 	int err =

@@ -39,6 +39,9 @@ struct session_config {
 int session__new(const struct session_config *config, struct session **out);
 /* Detaches everything. */
 void session__free(struct session *s);
+/* Before session__free where we are about to end: the probes of processes that have all ended go in
+ * the background, for which nobody has to wait; of perf events each takes up to 0.1 s. */
+void session__leave(struct session *s);
 
 /*
  * Put probes on a running process and start to record.  0; -EEXIST where it is watched already

@@ -333,3 +333,11 @@ void attach__drop(struct attach *a, pid_t pid)
 	pthread_mutex_unlock(&a->lock);
 	links__free(gone);
 }
+
+void attach__leave(struct attach *a)
+{
+	pthread_mutex_lock(&a->lock);
+	links__leave(a->all);
+	links__leave(a->large);
+	pthread_mutex_unlock(&a->lock);
+}

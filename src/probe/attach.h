@@ -48,5 +48,7 @@ bool attach__has_large(struct attach *a, pid_t pid);
  */
 int attach__switch(struct attach *a, pid_t pid, unsigned int sets);
 void attach__drop(struct attach *a, pid_t pid);
+/* Nobody is left who meets them: all go in the background, perhaps after our own end. */
+void attach__leave(struct attach *a);
 
 #endif

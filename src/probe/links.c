@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,9 +47,9 @@ static void close_one(void *fd)
 
 /* The probe itself is gone at once, but then the kernel waits 10 to 100 ms, each time: all of them
  * at the same time, so that the last one does not stay until the others are done. */
-static void detach(const struct entry *entries, size_t n)
+static void detach(const struct entry *entries, size_t n, bool wait)
 {
-	int *fds = calloc(n, sizeof(*fds));
+	int *fds = calloc(n ? n : 1, sizeof(*fds));
 	size_t open = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -61,7 +62,10 @@ static void detach(const struct entry *entries, size_t n)
 		else
 			apart(close_one, &fd, sizeof(fd), 1);
 	}
-	apart(close_one, fds, sizeof(*fds), open);
+	if (wait)
+		apart(close_one, fds, sizeof(*fds), open);
+	else
+		apart_close(fds, open);
 	free(fds);
 }
 
@@ -69,9 +73,15 @@ void links__free(struct links *l)
 {
 	if (!l)
 		return;
-	detach(l->entries, l->n);
+	detach(l->entries, l->n, true);
 	free(l->entries);
 	free(l);
+}
+
+void links__leave(struct links *l)
+{
+	detach(l->entries, l->n, false);
+	l->n = 0;
 }
 
 int links__add(struct links *l, pid_t pid, struct bpf_link *link, int fd)
@@ -95,7 +105,7 @@ void links__drop(struct links *l, pid_t pid)
 
 	for (size_t i = 0; i < l->n; i++)
 		if (l->entries[i].pid == pid)
-			detach(&l->entries[i], 1);
+			detach(&l->entries[i], 1, true);
 		else
 			l->entries[kept++] = l->entries[i];
 	l->n = kept;
@@ -111,7 +121,7 @@ void links__move(struct links *l, pid_t pid, struct links *to)
 		if (pid && e->pid != pid)
 			l->entries[kept++] = *e;
 		else if (links__add(to, e->pid, e->link, e->fd))
-			detach(e, 1);
+			detach(e, 1, true);
 	}
 	l->n = kept;
 }

@@ -11,6 +11,8 @@ struct links;
 struct links *links__new(void);
 /* Detaches all. */
 void links__free(struct links *l);
+/* Likewise, without waiting until they are gone: nobody meets them any more. */
+void links__leave(struct links *l);
 /* Take over a libbpf link, or a link's descriptor where link is NULL.  pid 0: of no process.
  * -ENOMEM: not taken over. */
 int links__add(struct links *l, pid_t pid, struct bpf_link *link, int fd);

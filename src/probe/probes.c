@@ -266,6 +266,16 @@ void probes__detach(struct probes *p, pid_t pid)
 	bpf_map_delete_elem(bpf_map__fd(p->skel->maps.hw_procs), &key);
 }
 
+void probes__leave(struct probes *p)
+{
+	/* These first, which all of the machine meets: the kernel has one lock for all perf events
+	 * that go, and is held up by the others. */
+	probes__settle(p);
+	links__free(p->links);
+	p->links = NULL;
+	attach__leave(p->attach);
+}
+
 void probes__forget(struct probes *p, pid_t pid)
 {
 	struct hw_proc now;

@@ -57,6 +57,9 @@ void probes__detach(struct probes *p, pid_t pid);
 /* Of one that has ended: take its probes away, and free its place unless another process has its
  * pid already. */
 void probes__forget(struct probes *p, pid_t pid);
+/* Takes away what is on the kernel's side, and leaves the rest: attach.h.  What follows is
+ * probes__free. */
+void probes__leave(struct probes *p);
 /* The kernel's counters of a process; -ENOENT where it is not armed. */
 int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out);
 

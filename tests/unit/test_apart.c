@@ -108,11 +108,33 @@ static void test_a_kill_passes_by(void **state)
 	assert_int_equal(read(done[0], &byte, 1), 0);
 }
 
+/* What is left to a task is closed, by that task and here. */
+static void test_close(void **state)
+{
+	int ends[ITEMS][2], fds[ITEMS];
+	char byte;
+
+	(void)state;
+	for (int i = 0; i < ITEMS; i++) {
+		assert_int_equal(pipe(ends[i]), 0);
+		/* In no order. */
+		fds[(i * 31) % ITEMS] = ends[i][1];
+	}
+	apart_close(fds, ITEMS);
+	for (int i = 0; i < ITEMS; i++) {
+		assert_int_equal(write(ends[i][1], "x", 1), -1);
+		assert_int_equal(read(ends[i][0], &byte, 1), 0);
+		close(ends[i][0]);
+	}
+	apart_close(fds, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_all_are_done),
 	    cmocka_unit_test(test_a_kill_passes_by),
+	    cmocka_unit_test(test_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
