@@ -11,7 +11,7 @@
  * more or fewer calls may have been made than of other.
  */
 #define UNSEEN	2
-#define DIFFERS 0.7
+#define DIFFERS 0.5
 #define UNSURE	0.05
 /* Of samples that are not there any more, at most so many seem to be. */
 #define STALE_MAX      0.9
