@@ -101,6 +101,20 @@ static void fill_cuts(struct report_process *p, const struct snapshot *s)
 						s->flagged[i].allocated_blocks};
 }
 
+static struct report_growth growth_of(const struct growth *g, uint64_t key)
+{
+	struct growth_rate rate;
+
+	if (!g || !growth__of(g, key, &rate))
+		return (struct report_growth){0};
+	return (struct report_growth){.known = true,
+				      .per_minute = rate.per_minute,
+				      .error = rate.error,
+				      .seconds = rate.seconds,
+				      .growing = rate.growing,
+				      .replacing = rate.replacing};
+}
+
 static struct report_site *make_sites(struct names *names, const struct modules *modules,
 				      const struct growth *growth, const struct snapshot *s)
 {
@@ -129,9 +143,8 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 						.reason = cut_reason(from->flags),
 						.nframes = from->nframes,
 						.frames = frames};
-		if (growth)
-			sites[i].has_growth = growth__of(growth, from->stack + from->kind,
-							 &sites[i].growth, &sites[i].growth_error);
+		sites[i].growth =
+		    growth_of(growth, growth_key(from->site, from->kind == REPORT_MAP));
 	}
 	return sites;
 }
@@ -172,6 +185,7 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	p->nsites = s->nsites;
 	p->sites_total = s->sites_total;
 	p->hidden_bytes = s->hidden_bytes;
+	p->heap_growth = growth_of(in->watched->growth, GROWTH_HEAP);
 	fill_cuts(p, s);
 }
 

@@ -310,6 +310,20 @@ void inspection_baseline(struct inspection *i, const struct modules *modules)
 		log_debug("%d: what is there before the attach is not known", i->pid);
 }
 
+bool inspection_heap(const struct inspection *i, uint64_t *bytes)
+{
+	const struct explain *e = &i->explain;
+
+	if (i->done && e->has_own) {
+		*bytes = e->own.in_use;
+		return true;
+	}
+	if (!i->done || !e->has_glibc || e->state.confidence == GLIBC_UNKNOWN)
+		return false;
+	*bytes = e->state.sum.in_use - e->state.sum.tcache + e->state.mmapped_bytes;
+	return true;
+}
+
 bool inspection_is_cheap(const struct inspection *i)
 {
 	return i->explain.took_ns < 200000000u;

@@ -60,10 +60,13 @@ void inspection_free(struct inspection *i);
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      bool now);
 
-/* Another one would hardly be noticed: under a fifth of a second. */
 /* Before the first probe: what is there now is older than all that will be seen. */
 void inspection_baseline(struct inspection *i, const struct modules *modules);
 
+/* What malloc's blocks hold, as the allocator counted at the last look: false where it did not. */
+bool inspection_heap(const struct inspection *i, uint64_t *bytes);
+
+/* Another one would hardly be noticed: under a fifth of a second. */
 bool inspection_is_cheap(const struct inspection *i);
 
 #endif

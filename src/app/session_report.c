@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "model/codes.h"
 #include "model/growth.h"
+#include "model/growth_note.h"
 #include "model/ledger.h"
 #include "model/modules.h"
 #include "model/processes.h"
@@ -26,9 +27,6 @@
 /* Memory is read no more often than this: 20 us for each process. */
 #define SAMPLE_NS      10000000ull
 #define SAMPLE_EACH_NS 1000000ull
-
-/* Callsites of a process whose growth is followed. */
-#define GROWTH_SITES 200
 
 /* A pidfd stays readable: it is taken out once that was seen. */
 static void reap(struct session *s, struct watched *w)
@@ -215,16 +213,17 @@ static void learn_codes(struct session *s)
 	codes__free(c);
 }
 
-/* Where not every call was seen, what was is not the truth, and not the order of the largest. */
+/* Where not every call was seen, what was is not the truth, and not the order of the largest; and
+ * which callsites grow is not told by those that hold most. */
 static struct snapshot *take_snapshot(struct session *s, struct watched *w,
 				      struct drain_state *state)
 {
 	const struct sampling *sampling = &w->inspection.sampling;
-	const size_t top = s->config.top, min_size = s->config.min_size;
+	const size_t top = s->config.top > GROWTH_SERIES ? s->config.top : GROWTH_SERIES;
 	struct snapshot *snap = NULL;
 
 	if (!sampling->told)
-		snap = drain__snapshot(s->drain, w->id, top, min_size, state);
+		snap = drain__snapshot(s->drain, w->id, s->config.top ? top : 0, 0, state);
 	if (!sampling->told && (!snap || !snap->partly))
 		return snap;
 	snapshot__free(snap);
@@ -233,28 +232,24 @@ static struct snapshot *take_snapshot(struct session *s, struct watched *w,
 		return NULL;
 	code_apply(w, snap);
 	if (sampling->told)
-		estimates_apply(&sampling->estimates, snap, top, min_size);
-	else
-		snapshot__cut(snap, top, min_size);
+		estimates_apply(&sampling->estimates, snap, 0, 0);
 	return snap;
 }
 
-/* The largest are enough: what grows becomes one of them. */
-static void note_growth(struct watched *w, const struct snapshot *snap)
+/* Estimates are of the last look at the heap. */
+static void note_growth(struct watched *w, const struct snapshot *snap, uint32_t execs)
 {
-	uint64_t now = clock_now_ns();
+	const struct inspection *i = &w->inspection;
+	struct growth_look look = {.time_ns = i->sampling.told ? i->when_ns : clock_now_ns(),
+				   .snapshot = snap,
+				   .sampling = &i->sampling,
+				   .program = execs};
 
+	look.has_heap = inspection_heap(i, &look.heap_bytes);
 	if (!w->growth)
 		w->growth = growth__new();
-	for (size_t i = 0; w->growth && i < snap->nsites && i < GROWTH_SITES; i++) {
-		const struct snapshot_site *site = &snap->sites[i];
-		/* 90 % of a normal distribution are within 1.645 deviations. */
-		double spread = site->estimated ? (double)(site->high - site->low) / 3.29 : 0;
-
-		if (growth__add(w->growth, now, site->stack + site->kind, (double)site->bytes,
-				spread))
-			return;
-	}
+	if (w->growth)
+		growth__note(w->growth, &look);
 }
 
 static int make_built(struct session *s, struct watched *w, bool last, struct built **out)
@@ -269,13 +264,16 @@ static int make_built(struct session *s, struct watched *w, bool last, struct bu
 	snap = take_snapshot(s, w, &state);
 	if (!snap)
 		return -ENOMEM;
-	note_growth(w, snap);
+	if (!state.exited)
+		note_growth(w, snap, state.execs);
+	if (w->growth)
+		growth_cut(w->growth, snap, s->config.top, s->config.min_size);
+	else
+		snapshot__cut(snap, s->config.top, s->config.min_size);
 	governor__state(s->governor, w->pid, &governor);
 	learn_codes(s);
-	if (state.exited) {
-		snapshot__cut(snap, s->config.top, s->config.min_size);
+	if (state.exited)
 		counters = state.counters;
-	}
 	if (!counters.produced)
 		probes__counters(s->probes, w->pid, &counters);
 	if (last || state.exited)

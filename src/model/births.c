@@ -11,7 +11,7 @@ struct table {
 	size_t n, room; /* room is a power of two */
 	struct slot {
 		uint64_t key; /* 0: free */
-		double blocks;
+		double blocks, freed;
 		uint32_t fresh; /* in the window that is open */
 	} slots[];
 };
@@ -157,10 +157,12 @@ int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weigh
 
 	if (!s)
 		return -ENOMEM;
-	if (fresh && s->fresh)
+	if (fresh && s->fresh) {
 		s->fresh--;
-	else
-		s->blocks = s->blocks > weight ? s->blocks - weight : 0;
+		return 0;
+	}
+	s->blocks = s->blocks > weight ? s->blocks - weight : 0;
+	s->freed += weight;
 	return 0;
 }
 
@@ -190,7 +192,8 @@ void births__list(const struct births *b, struct birth *out)
 		if (s->key)
 			*out++ = (struct birth){.site = (uint32_t)(s->key >> 16),
 						.class = (uint32_t)(s->key & 0xffff),
-						.blocks = s->blocks};
+						.blocks = s->blocks,
+						.freed = s->freed};
 	}
 }
 

@@ -8,6 +8,7 @@
 void estimates_free(struct estimates *e)
 {
 	free(e->sites);
+	free(e->parts);
 	*e = (struct estimates){0};
 }
 

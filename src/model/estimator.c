@@ -223,7 +223,7 @@ int estimator__finish(struct estimator *e, struct estimates *out)
 	parts = calloc(e->n + 1, sizeof(*parts));
 	out->sites = calloc(e->n + 1, sizeof(*out->sites));
 	n = parts && out->sites ? estimator_parts(e, parts) : -ENOMEM;
-	if (n < 0) {
+	if (n < 0 || estimator_sizes(e, parts, (size_t)n, out)) {
 		free(parts);
 		estimates_free(out);
 		return -ENOMEM;

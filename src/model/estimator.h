@@ -62,7 +62,19 @@ struct estimate {
 	double low, high; /* bytes; the truth is between them nine times in ten */
 	bool exact;	  /* no sample is in it */
 };
+/* What a site's samples of a size came to, before they were made to sum to the heap. */
+struct estimate_part {
+	uint32_t site, class;
+	double chunks;	/* chunk bytes that they stand for, blocks that stand for themselves too */
+	double squares; /* of what units of them stand for */
+	double blocks;
+	double gone;  /* chunk bytes of births that are known to be gone: see estimates_births */
+	double worth; /* bytes asked for, of a chunk's */
+};
 struct estimates {
+	size_t nparts;
+	struct estimate_part *parts;	       /* by class and site */
+	double class_bytes[ESTIMATOR_CLASSES]; /* the heap's */
 	size_t n;
 	struct estimate *sites; /* by site */
 	double bytes, blocks;	/* of all sites */
@@ -71,6 +83,8 @@ struct estimates {
 /* After the last chunk.  0 or -ENOMEM; estimates_free. */
 int estimator__finish(struct estimator *e, struct estimates *out);
 void estimates_free(struct estimates *e);
+/* What there was in windows (births.h), by class and site. */
+void estimates_births(struct estimates *e, const struct birth *births, size_t n);
 
 /* The heap sites of a whole snapshot hold what was estimated, and are sorted and cut anew, as
  * ledger__snapshot does (ledger.h). */

@@ -8,7 +8,7 @@
 #include "model/seen.h"
 #include "model/strata.h"
 
-static unsigned int class_of(const struct estimator *e, uint32_t stratum)
+unsigned int estimator_size_class(const struct estimator *e, uint32_t stratum)
 {
 	return e->strata ? strata__class(e->strata, stratum) : stratum;
 }
@@ -19,7 +19,7 @@ uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum)
 
 	return t->samples >= ESTIMATOR_SAMPLES_MIN || t->changed >= ESTIMATOR_SAMPLES_MIN
 		   ? stratum
-		   : class_of(e, stratum);
+		   : estimator_size_class(e, stratum);
 }
 
 static void merge_totals(struct estimator *e)
@@ -60,7 +60,8 @@ static void merge_births(struct estimator *e)
 
 	for (size_t i = 0; i < e->nbirths; i++) {
 		b[i].class = estimator_stands_in(e, b[i].class);
-		if (class_of(e, b[i].class) < ESTIMATOR_SMALL && !e->total[b[i].class].by_changed)
+		if (estimator_size_class(e, b[i].class) < ESTIMATOR_SMALL &&
+		    !e->total[b[i].class].by_changed)
 			e->total[b[i].class].all.births += b[i].blocks / SEEN_ALL;
 	}
 	if (!e->nbirths)

@@ -19,6 +19,7 @@
 #define ESTIMATOR_SAMPLES_MIN 4
 
 struct birth;
+struct estimates;
 struct strata;
 
 /* What one site's samples of one stratum and one moment come to. */
@@ -51,6 +52,10 @@ void estimator_compact(struct estimator *e);
 void estimator_merge(struct estimator *e);
 /* Where a stratum's are counted then. */
 uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum);
+unsigned int estimator_size_class(const struct estimator *e, uint32_t stratum);
+/* Parts before they are shared out, and totals, by size: to the estimates.  0 or -ENOMEM. */
+int estimator_sizes(const struct estimator *e, const struct share_part *parts, size_t n,
+		    struct estimates *out);
 /* By stratum in place of class, then by site. */
 int estimator_birth_order(const void *a, const void *b);
 /* Units to parts, by stratum and site; out has room for as many as there are units.  How many, or

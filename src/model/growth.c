@@ -6,50 +6,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POINTS	 60u
-#define SITES	 4096u
-#define EVERY_NS 1000000000ull /* points are at least this apart: a minute at once */
-#define SPAN_S	 2.0
-#define NINETY	 1.645
+#include "model/growth_parts.h"
 
-struct site {
-	uint64_t key;
-	unsigned int n, next; /* points; where the next one goes */
-	struct point {
-		uint64_t time_ns;
-		double bytes, spread;
-	} point[POINTS];
-};
-
-struct growth {
-	struct site **sites; /* by key */
-	size_t n, room;
-};
+#define EVERY_NS    1000000000ull
+#define EVERY_MAX   (8 * EVERY_NS)
+#define SPAN_S	    2.0
+#define LEAST	    1024.0 /* bytes a minute: less is not worth a word */
+#define STILL	    0.25   /* of its growth, in the last third */
+#define TIMES_ERROR 2.0
 
 struct growth *growth__new(void)
 {
-	return calloc(1, sizeof(struct growth));
+	struct growth *g = calloc(1, sizeof(*g));
+
+	if (g)
+		g->every_ns = EVERY_NS;
+	return g;
 }
 
 void growth__free(struct growth *g)
 {
 	if (!g)
 		return;
-	for (size_t i = 0; i < g->n; i++)
-		free(g->sites[i]);
-	free(g->sites);
+	growth_restart(g);
+	free(g->series);
 	free(g);
 }
 
-/* The first site whose key is not below. */
-static size_t search(const struct growth *g, uint64_t key)
+void growth_restart(struct growth *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		free(g->series[i]);
+	g->n = g->points = 0;
+	g->every_ns = EVERY_NS;
+}
+
+/* The first one that is not before this. */
+static size_t search(const struct growth *g, uint64_t key, uint32_t class)
 {
 	size_t low = 0, high = g->n;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
+		const struct series *s = g->series[mid];
 
-		if (g->sites[mid]->key < key)
+		if (s->key < key || (s->key == key && s->class < class))
 			low = mid + 1;
 		else
 			high = mid;
@@ -57,84 +58,171 @@ static size_t search(const struct growth *g, uint64_t key)
 	return low;
 }
 
-static struct site *insert(struct growth *g, size_t i, uint64_t key)
+static struct series *insert(struct growth *g, size_t i, uint64_t key, uint32_t class)
 {
-	struct site *s;
+	struct series *s;
 
 	if (g->n == g->room) {
 		size_t room = g->room ? 2 * g->room : 64;
-		struct site **sites = reallocarray(g->sites, room, sizeof(struct site *));
+		struct series **series = reallocarray(g->series, room, sizeof(struct series *));
 
-		if (!sites)
+		if (!series)
 			return NULL;
-		g->sites = sites;
+		g->series = series;
 		g->room = room;
 	}
+	/* Before it was known it held nothing. */
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
 	s->key = key;
-	memmove(&g->sites[i + 1], &g->sites[i], (g->n - i) * sizeof(struct site *));
-	g->sites[i] = s;
+	s->class = class;
+	memmove(&g->series[i + 1], &g->series[i], (g->n - i) * sizeof(struct series *));
+	g->series[i] = s;
 	g->n++;
 	return s;
 }
 
-int growth__add(struct growth *g, uint64_t time_ns, uint64_t key, double bytes, double spread)
+/* Without every other point, or without the oldest. */
+static void thin(struct growth *g, bool halve)
 {
-	size_t i = search(g, key);
-	struct site *s = i < g->n && g->sites[i]->key == key ? g->sites[i] : NULL;
+	unsigned int kept = 0;
 
-	if (!s && g->n == SITES)
+	for (unsigned int from = halve ? 0 : 1; from < g->points; from += halve ? 2 : 1, kept++) {
+		g->time_ns[kept] = g->time_ns[from];
+		for (size_t i = 0; i < g->n; i++) {
+			g->series[i]->bytes[kept] = g->series[i]->bytes[from];
+			g->series[i]->gone[kept] = g->series[i]->gone[from];
+		}
+	}
+	g->points = kept;
+}
+
+static bool held_any(const struct growth *g, const struct series *s)
+{
+	for (unsigned int i = 0; i < g->points; i++)
+		if (s->bytes[i] != 0)
+			return true;
+	return false;
+}
+
+/* The heap is not always read: then it is what it was. */
+static bool stays(const struct series *s)
+{
+	return s->key == GROWTH_HEAP;
+}
+
+/* For one more point, at which nobody holds anything as yet. */
+static void make_room(struct growth *g)
+{
+	size_t kept = 0;
+
+	if (g->points == GROWTH_POINTS) {
+		bool halve = g->every_ns < EVERY_MAX;
+
+		thin(g, halve);
+		g->every_ns *= halve ? 2 : 1;
+	}
+	for (size_t i = 0; i < g->n; i++) {
+		struct series *s = g->series[i];
+
+		if (!held_any(g, s)) {
+			free(s);
+			continue;
+		}
+		s->bytes[g->points] = stays(s) && g->points ? s->bytes[g->points - 1] : 0;
+		s->gone[g->points] = g->points ? s->gone[g->points - 1] : 0;
+		g->series[kept++] = s;
+	}
+	g->n = kept;
+}
+
+static int put(struct growth *g, const struct growth_site *site)
+{
+	size_t i = search(g, site->key, site->class);
+	struct series *s =
+	    i < g->n && g->series[i]->key == site->key && g->series[i]->class == site->class
+		? g->series[i]
+		: NULL;
+
+	if (!s && g->n == GROWTH_SERIES)
 		return 0;
-	if (!s)
-		s = insert(g, i, key);
-	if (!s)
-		return -ENOMEM;
-	if (s->n && time_ns - s->point[(s->next + POINTS - 1) % POINTS].time_ns < EVERY_NS)
-		return 0;
-	s->point[s->next] = (struct point){time_ns, bytes, spread};
-	s->next = (s->next + 1) % POINTS;
-	if (s->n < POINTS)
-		s->n++;
+	if (!s) {
+		s = insert(g, i, site->key, site->class);
+		if (!s)
+			return -ENOMEM;
+		for (unsigned int k = 0; k < g->points; k++) {
+			s->gone[k] = site->gone;
+			s->bytes[k] = stays(s) ? site->bytes : 0;
+		}
+	}
+	s->bytes[g->points] = site->bytes;
+	s->gone[g->points] = site->gone;
+	if (site->sample > 0)
+		s->sample = site->sample;
+	s->worth = site->worth > 0 ? site->worth : 1;
 	return 0;
 }
 
-/* Least squares; the error is of what the points are off the line, and of what each is unsure. */
-bool growth__of(const struct growth *g, uint64_t key, double *per_minute, double *error)
+int growth__add(struct growth *g, uint64_t time_ns, const struct growth_site *sites, size_t n)
 {
-	size_t i = search(g, key);
-	const struct site *s = i < g->n && g->sites[i]->key == key ? g->sites[i] : NULL;
-	double t = 0, b = 0, tt = 0, tb = 0, off = 0, unsure = 0, slope, span;
-	uint64_t first;
+	/* A report comes a little early or late. */
+	const uint64_t slack = EVERY_NS / 8;
+	int err = 0;
 
-	if (!s || s->n < 3)
+	if (g->points && time_ns - g->time_ns[g->points - 1] + slack < g->every_ns)
+		return 0;
+	make_room(g);
+	for (size_t i = 0; i < n && !err; i++)
+		err = put(g, &sites[i]);
+	g->time_ns[g->points++] = time_ns;
+	growth_settle(g);
+	return err;
+}
+
+static double seconds(const struct growth *g, unsigned int i)
+{
+	return (double)(g->time_ns[i] - g->time_ns[0]) / 1e9;
+}
+
+/* Of one that holds exact figures; NULL: there is none. */
+static const struct series *exact(const struct growth *g, uint64_t key)
+{
+	size_t i = search(g, key, GROWTH_EXACT);
+
+	return i < g->n && g->series[i]->key == key ? g->series[i] : NULL;
+}
+
+static bool replaces(const struct growth *g, double slope)
+{
+	const struct series *heap = exact(g, GROWTH_HEAP), *seen = exact(g, GROWTH_SEEN);
+
+	return heap && seen && heap->slope + heap->error < slope / 2 &&
+	       seen->slope - heap->slope > slope / 2;
+}
+
+bool growth__of(const struct growth *g, uint64_t key, struct growth_rate *rate)
+{
+	unsigned int last = g->points - 1, late = g->points * 2 / 3 - 1;
+	double slope = 0, squares = 0, recent = 0;
+	size_t i = search(g, key, 0);
+
+	if (g->points < 3 || seconds(g, last) < SPAN_S || i == g->n || g->series[i]->key != key)
 		return false;
-	first = s->point[s->n < POINTS ? 0 : s->next].time_ns;
-	span = (double)(s->point[(s->next + POINTS - 1) % POINTS].time_ns - first) / 1e9;
-	if (span < SPAN_S)
-		return false;
-	for (unsigned int k = 0; k < s->n; k++) {
-		t += (double)(s->point[k].time_ns - first) / 1e9;
-		b += s->point[k].bytes;
-	}
-	t /= s->n;
-	b /= s->n;
-	for (unsigned int k = 0; k < s->n; k++) {
-		double dt = (double)(s->point[k].time_ns - first) / 1e9 - t;
+	for (; i < g->n && g->series[i]->key == key; i++) {
+		const struct series *s = g->series[i];
 
-		tt += dt * dt;
-		tb += dt * (s->point[k].bytes - b);
+		slope += s->worth * s->slope;
+		squares += s->worth * s->worth * s->error * s->error;
+		recent += s->worth * (s->bytes[last] - s->bytes[late]);
 	}
-	slope = tb / tt;
-	for (unsigned int k = 0; k < s->n; k++) {
-		double dt = (double)(s->point[k].time_ns - first) / 1e9 - t;
-		double d = s->point[k].bytes - b - slope * dt;
-
-		off += d * d;
-		unsure += dt * dt * s->point[k].spread * s->point[k].spread;
-	}
-	*per_minute = 60 * slope;
-	*error = 60 * NINETY * sqrt(off / (s->n - 2) / tt + unsure / (tt * tt));
+	recent /= seconds(g, last) - seconds(g, late);
+	*rate = (struct growth_rate){
+	    .per_minute = 60 * slope, .error = 60 * sqrt(squares), .seconds = seconds(g, last)};
+	rate->growing = rate->per_minute >= LEAST && rate->per_minute > TIMES_ERROR * rate->error &&
+			recent >= STILL * slope;
+	/* Mappings, whose keys are odd, are not the heap's. */
+	rate->replacing = rate->growing && !(key & 1) && replaces(g, slope);
+	rate->growing &= !rate->replacing;
 	return true;
 }

@@ -28,6 +28,14 @@ struct report_frame {
 	uint64_t pc;	    /* as it was on the stack; 0 for a Python function */
 };
 
+/* How fast something has grown lately: growth.h, from which the meanings are. */
+struct report_growth {
+	bool known;
+	double per_minute, error; /* bytes, and within how much the truth is nine times in ten */
+	double seconds;		  /* over so long */
+	bool growing, replacing;
+};
+
 struct report_site {
 	enum report_kind kind;
 	uint64_t stack;		  /* its key; equal ones of one process have equal frames */
@@ -44,10 +52,7 @@ struct report_site {
 	 * else both are bytes. */
 	bool estimated;
 	uint64_t low, high;
-	/* How fast it has grown lately, bytes a minute, and within how much of that the truth is,
-	 * nine times in ten. */
-	bool has_growth;
-	double growth, growth_error;
+	struct report_growth growth;
 };
 
 /* One arena of glibc's malloc; bytes. */
@@ -200,6 +205,8 @@ struct report_process {
 	double overhead_percent, overhead_worst_percent;
 	uint64_t probe_ns; /* that they took in all: an estimate */
 	uint64_t windows;  /* in which every call was seen, of mode "sampled" */
+
+	struct report_growth heap_growth; /* of what malloc's blocks hold, as the allocator says */
 };
 
 /* Who held how much at the tree's peak. */

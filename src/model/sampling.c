@@ -209,6 +209,7 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 	estimator__births(l->estimator, l->by_stratum, n);
 	if (estimator__finish(l->estimator, &fresh))
 		return;
+	estimates_births(&fresh, l->births, l->nbirths);
 	estimates_free(&s->estimates);
 	s->estimates = fresh;
 	s->told = true;

@@ -55,22 +55,40 @@ json_t *json_text(const char *s)
 	return text(s);
 }
 
+static json_t *real(const struct report_growth *g, double figure)
+{
+	return g->known ? json_real(figure) : json_null();
+}
+
+static void set_growth(json_t *o, const char *of, const struct report_growth *g)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s_bytes_per_minute", of);
+	json_object_set_new(o, key, real(g, g->per_minute));
+	snprintf(key, sizeof(key), "%s_error_bytes_per_minute", of);
+	json_object_set_new(o, key, real(g, g->error));
+}
+
 static json_t *site(const struct report_site *s)
 {
 	json_t *frames = json_array();
 
 	for (size_t i = 0; i < s->nframes; i++)
 		json_array_append_new(frames, frame(&s->frames[i]));
-	return json_pack(
-	    "{ss so so so so sb so so sb so so so so}", "kind",
-	    s->kind == REPORT_HEAP ? "heap" : "map", "bytes", count(s->bytes), "blocks",
-	    count(s->blocks), "allocated_bytes", count(s->allocated_bytes), "allocated_blocks",
-	    count(s->allocated_blocks), "truncated", s->truncated, "truncated_reason",
-	    text(s->truncated ? s->reason : NULL), "frames", frames, "estimated", s->estimated,
-	    "bytes_low", count(s->estimated ? s->low : s->bytes), "bytes_high",
-	    count(s->estimated ? s->high : s->bytes), "growth_bytes_per_minute",
-	    s->has_growth ? json_real(s->growth) : json_null(), "growth_error_bytes_per_minute",
-	    s->has_growth ? json_real(s->growth_error) : json_null());
+	json_t *o = json_pack(
+	    "{ss so so so so sb so so sb so so}", "kind", s->kind == REPORT_HEAP ? "heap" : "map",
+	    "bytes", count(s->bytes), "blocks", count(s->blocks), "allocated_bytes",
+	    count(s->allocated_bytes), "allocated_blocks", count(s->allocated_blocks), "truncated",
+	    s->truncated, "truncated_reason", text(s->truncated ? s->reason : NULL), "frames",
+	    frames, "estimated", s->estimated, "bytes_low", count(s->estimated ? s->low : s->bytes),
+	    "bytes_high", count(s->estimated ? s->high : s->bytes));
+
+	set_growth(o, "growth", &s->growth);
+	json_object_set_new(o, "growth_seconds", real(&s->growth, s->growth.seconds));
+	json_object_set_new(o, "growing", json_boolean(s->growth.growing));
+	json_object_set_new(o, "replacing", json_boolean(s->growth.replacing));
+	return o;
 }
 
 struct field {
@@ -285,6 +303,7 @@ static json_t *process(const struct report_process *p)
 	json_object_set_new(o, "overhead_percent", json_real(p->overhead_percent));
 	json_object_set_new(o, "overhead_worst_percent", json_real(p->overhead_worst_percent));
 	json_object_set_new(o, "windows", count(p->windows));
+	set_growth(o, "heap_growth", &p->heap_growth);
 	json_object_set_new(o, "seen_from", json_string(p->seen_from));
 	json_object_set_new(o, "late_seconds", json_real((double)p->late_ns / 1e9));
 	json_object_set_new(o, "began_seconds", json_real((double)p->began_ns / 1e9));

@@ -297,28 +297,6 @@ static void advice(const struct text *t, const struct report_process *p)
 	}
 }
 
-/* Only those that surely do. */
-static void growing(const struct text *t, const struct report_process *p)
-{
-	char rate[SIZE_TEXT], error[SIZE_TEXT], line[512], clean[256];
-	size_t shown = 0;
-
-	for (size_t i = 0; i < p->nsites && shown < 5; i++) {
-		const struct report_site *s = &p->sites[i];
-		const char *name = s->nframes ? s->frames[0].function : NULL;
-
-		if (!s->has_growth || s->growth <= s->growth_error || s->growth < 1024)
-			continue;
-		if (!shown++)
-			text_put(t, TEXT_BOLD, "growing, a minute (in nine of ten cases within)");
-		snprintf(line, sizeof(line), "  %10s  +- %-10s  %s",
-			 size_format(rate, (uint64_t)s->growth),
-			 size_format(error, (uint64_t)s->growth_error),
-			 utf8_clean(clean, sizeof(clean), name ? name : "?"));
-		text_put(t, NULL, line);
-	}
-}
-
 static void process(const struct text *t, const struct report_process *p)
 {
 	text_header(t, p);
@@ -329,8 +307,8 @@ static void process(const struct text *t, const struct report_process *p)
 		ledger(t, p);
 		cuts(t, p);
 		sites(t, p);
-		growing(t, p);
 	}
+	text_growth(t, p);
 	fragmentation(t, p);
 	advice(t, p);
 }

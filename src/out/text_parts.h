@@ -31,6 +31,8 @@ const char *text_grouped(char buf[32], uint64_t n);
 bool text_has_probes(const struct report_process *p);
 /* The head of a process's part. */
 void text_header(const struct text *t, const struct report_process *p);
+/* What grows, and what can be said of it. */
+void text_growth(const struct text *t, const struct report_process *p);
 /* All processes of a report as a tree, and their totals; nothing for a single one. */
 void text_tree(const struct text *t, const struct report *r);
 

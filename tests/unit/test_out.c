@@ -32,6 +32,7 @@ static const struct report_site sites[] = {
      .blocks = 1009,
      .allocated_bytes = 10210657,
      .allocated_blocks = 1010,
+     .growth = {true, 6060.5, 101.25, 59, true, false},
      .nframes = 4,
      .frames = frames},
     {.kind = REPORT_MAP,
@@ -39,9 +40,10 @@ static const struct report_site sites[] = {
      .blocks = 1,
      .truncated = true,
      .reason = "no frame pointer",
+     .growth = {true, 7070.5, 101.25, 59, true, false},
      .nframes = 1,
      .frames = frames + 1},
-    {.kind = REPORT_HEAP, .bytes = 0, .blocks = 3},
+    {.kind = REPORT_HEAP, .blocks = 3, .growth = {true, 2048, 1, 59, false, true}},
 };
 
 static const struct report_arena arenas[] = {
@@ -135,6 +137,7 @@ static const struct report_process process = {
     .sites = sites,
     .sites_total = 10,
     .hidden_bytes = 2048,
+    .heap_growth = {true, -8192, 1024, 60.5, false, false},
 };
 
 static const struct report_share shares[] = {
@@ -196,15 +199,20 @@ static void test_json(void **state)
 	free(want);
 }
 
-static char *as_text(const struct text_style *style)
+static char *text_of(const struct report *r, const struct text_style *style)
 {
 	char *got = NULL;
 	size_t len;
 	FILE *f = open_memstream(&got, &len);
 
-	assert_int_equal(text_write(f, &report, style), 0);
+	assert_int_equal(text_write(f, r, style), 0);
 	fclose(f);
 	return got;
+}
+
+static char *as_text(const struct text_style *style)
+{
+	return text_of(&report, style);
 }
 
 static void test_text(void **state)
@@ -246,13 +254,30 @@ static void test_colour(void **state)
 	free(got);
 }
 
+/* Without probes on malloc it is told what can be: of mappings, and the allocator's sum. */
+static void test_passive(void **state)
+{
+	struct report_process passive = process;
+	struct report one = report;
+	char *got;
+
+	(void)state;
+	passive.mode = "passive";
+	passive.nsites = 0;
+	one.processes = &passive;
+	got = text_of(&one, &(struct text_style){0});
+	assert_non_null(strstr(got, "\ngrowing, by the last 60 s: no callsite for sure\n"
+				    "  of mappings alone: malloc is not watched; what its blocks "
+				    "hold grew by -8.00 KiB +- 1.00 KiB a minute\n"));
+	free(got);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_json),
-	    cmocka_unit_test(test_text),
-	    cmocka_unit_test(test_narrow),
-	    cmocka_unit_test(test_colour),
+	    cmocka_unit_test(test_json),    cmocka_unit_test(test_text),
+	    cmocka_unit_test(test_narrow),  cmocka_unit_test(test_colour),
+	    cmocka_unit_test(test_passive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
