@@ -11,6 +11,22 @@ struct {
 	__type(value, struct hw_gone);
 } hw_gone __weak SEC(".maps");
 
+static __always_inline void hw_tell_fork(struct hw_proc *p, __u32 owner, struct task_struct *child,
+					 __u32 flags)
+{
+	struct hw_proc_fork *e;
+	void *ring;
+
+	e = hw_reserve(p, owner, HW_PROC_FORK, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->start = child->start_boottime;
+	e->child = child->tgid;
+	e->flags = flags;
+	/* Rare, and the daemon has to act: a wake-up for each record here. */
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+}
+
 /*
  * Called in the parent, before the child has run (kernel_clone() wakes it up after the trace
  * point): who is watched from here on has not done anything yet.
@@ -20,12 +36,15 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 tgid, tid, owner, pid = child->tgid;
 	struct hw_proc *self = hw_self(&tgid, &tid), *p, fresh = {};
-	struct hw_proc_fork *e;
 	struct hw_space *space;
-	void *ring;
 
-	if (!self || pid == tgid || !(self->flags & HW_PROC_FOLLOW))
+	if (!self || pid == tgid)
 		return 0;
+	if (!(self->flags & HW_PROC_FOLLOW)) {
+		if (child->mm != parent->mm && self->seen != HW_SEEN_NONE)
+			hw_tell_fork(self, tgid, child, HW_FORK_ALONE);
+		return 0;
+	}
 	p = self;
 	owner = tgid;
 	if (self->owner) {
@@ -50,14 +69,7 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 	space = fresh.owner ? NULL : bpf_map_lookup_elem(&hw_spaces, &owner);
 	if (space)
 		bpf_map_update_elem(&hw_spaces, &pid, space, BPF_ANY);
-	e = hw_reserve(p, owner, HW_PROC_FORK, sizeof(*e), &ring);
-	if (!e)
-		return 0;
-	e->start = fresh.start;
-	e->child = pid;
-	e->flags = fresh.owner ? HW_FORK_SHARES : 0;
-	/* Rare, and the daemon has to act: a wake-up for each record here. */
-	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	hw_tell_fork(p, owner, child, fresh.owner ? HW_FORK_SHARES : 0);
 	return 0;
 }
 
@@ -155,3 +167,9 @@ SEC("tp_btf/sched_process_exit") int BPF_PROG(hw_exit, struct task_struct *task)
 }
 
 char LICENSE[] SEC("license") = "GPL";
+
+/* For a link that comes and goes: src/probe/sweeper.h. */
+SEC("?uprobe") int hw_pass(struct pt_regs *ctx)
+{
+	return 0;
+}

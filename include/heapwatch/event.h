@@ -207,6 +207,7 @@ struct hw_proc_exit {
 
 /* Flags of struct hw_proc_fork. */
 #define HW_FORK_SHARES (1 << 0) /* CLONE_VM: it runs in its parent's memory until it execs */
+#define HW_FORK_ALONE  (1 << 1) /* it is not watched, but has its parent's breakpoints */
 
 struct hw_proc_fork {
 	struct hw_hdr hdr; /* the parent, or whose memory it runs in */

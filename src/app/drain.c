@@ -38,6 +38,12 @@ struct drain {
 	uint64_t until; /* drain__sync: stop at records later than this; 0: no limit */
 };
 
+static void on_fork(struct drain *d, const struct hw_proc_fork *e)
+{
+	if (!(e->flags & HW_FORK_SHARES))
+		probes__forked(d->probes, (pid_t)e->hdr.tgid, (pid_t)e->child);
+}
+
 static int on_record(void *arg, const void *data, size_t len)
 {
 	struct drain *d = arg;
@@ -45,6 +51,8 @@ static int on_record(void *arg, const void *data, size_t len)
 
 	if (processes__apply(d->processes, data, len) == -EBADMSG)
 		return 0;
+	if (h->kind == HW_PROC_FORK)
+		on_fork(d, data);
 	if (h->kind == HW_PROC_EXEC || h->kind == HW_PROC_EXIT || h->kind == HW_PROC_FORK ||
 	    (h->kind == HW_VM_MAP && (((const struct hw_vm_map *)data)->flags & HW_VM_EXEC)))
 		d->notify = true;

@@ -224,6 +224,8 @@ static int on_fork(struct processes *ps, struct process *parent, const struct hw
 	struct process *old = processes__find(ps, e->child), *p;
 	struct ledger *l;
 
+	if (e->flags & HW_FORK_ALONE)
+		return 0;
 	if (old)
 		processes__end(old, e->hdr.time);
 	l = e->flags & HW_FORK_SHARES || !parent->ledger ? ledger__new(e->hdr.time)
@@ -284,6 +286,9 @@ static struct process *process_of(struct processes *ps, const struct hw_hdr *h)
 
 	if ((p && !p->exited) || (slot->tgid && !p))
 		return p;
+	/* But for the daemon, whose change of level the end of the process may come before. */
+	if (h->kind == HW_LEVEL)
+		return NULL;
 	l = ledger__new(h->time);
 	p = l ? make(ps, h->tgid, l) : NULL;
 	if (!p) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "heapwatch.skel.h"
 #include "probe/behind.h"
 #include "probe/links.h"
 #include "probe/put.h"
@@ -301,6 +302,44 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 		links__move(a->large, pid, gone);
 	pthread_mutex_unlock(&a->lock);
 	links__free(gone);
+	return err;
+}
+
+/* All places that sets may have probes on. */
+static int pass(const struct attach *a, const struct file *f, pid_t pid, struct links *links)
+{
+	struct places *at = calloc(1, sizeof(*at));
+	const struct put_file where = {a->skel, a->kind, pid, f->path};
+	const struct behind *behind = behind_of(a, f);
+	int err;
+
+	if (!at)
+		return -ENOMEM;
+	for (size_t i = 0; i < f->target->nfns; i++)
+		gather(at, f->target->fns[i].place.offset, 0);
+	for (size_t i = 0; behind && i < behind->n; i++)
+		gather(at, behind->places[i].offset, 0);
+	err = put_program(&where, links, a->skel->progs.hw_pass, PUT_ENTRY,
+			  &(struct put_at){at->n, at->offset, at->cookie});
+	free(at);
+	return err;
+}
+
+/* As uprobe_unregister() goes: it looks at all who map the file, and who no consumer's filter is
+ * for loses the breakpoint. */
+int attach__clean(struct attach *a, pid_t pid, pid_t child)
+{
+	struct links *passing = links__new();
+	int err = passing ? 0 : -ENOMEM;
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; sets_of(a, pid) && i < a->nfiles && !err; i++)
+		if (a->files[i].pid == pid)
+			err = pass(a, &a->files[i], child, passing);
+	pthread_mutex_unlock(&a->lock);
+	links__free(passing);
 	return err;
 }
 

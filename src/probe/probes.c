@@ -19,6 +19,7 @@
 #include "probe/multi.h"
 #include "probe/rings.h"
 #include "probe/seccomp.h"
+#include "probe/sweeper.h"
 #include "probe/syscalls.h"
 
 /* Of 512 rows each: 16 MiB, room for 70 libraries as large as glibc. */
@@ -29,7 +30,8 @@ struct probes {
 	struct rings *rings;
 	struct links *links; /* kernel-side */
 	struct attach *attach;
-	struct links *trials; /* of finding out what works; closer detaches them */
+	struct sweeper *sweeper; /* NULL where links leave nothing in forks */
+	struct links *trials;	 /* of finding out what works; closer detaches them */
 	pthread_t closer;
 	bool closing;
 	int returns; /* of the trial of seccomp.h */
@@ -139,6 +141,8 @@ static int load(struct probes *p, const struct probes_config *c)
 	want(p, "hw_frees", multi);
 	if (c->large)
 		want(p, "hw_large", multi);
+	if (p->user != USER_PERF)
+		want(p, "hw_pass", multi);
 	want(p, "hw_set_level", 0);
 	syscalls_want(p->skel->obj, p->kernel);
 	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
@@ -180,6 +184,12 @@ int probes__new(const struct probes_config *config, struct probes **out)
 		p->attach = attach__new(p->skel, p->user);
 		err = p->attach ? 0 : -ENOMEM;
 	}
+	/* A perf event's consumer says of a process other than its own that its breakpoint may go.
+	 */
+	if (!err && p->user != USER_PERF) {
+		p->sweeper = sweeper__new(p->attach);
+		err = p->sweeper ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = rings__open(p->rings);
 	for (size_t i = 0; i < sizeof(life) / sizeof(*life) && !err; i++)
@@ -212,6 +222,7 @@ void probes__free(struct probes *p)
 	if (!p)
 		return;
 	probes__settle(p);
+	sweeper__free(p->sweeper);
 	attach__free(p->attach);
 	links__free(p->links);
 	rings__free(p->rings);
@@ -330,6 +341,12 @@ int probes__gone(const struct probes *p, struct hw_gone *out)
 int probes__switch(struct probes *p, pid_t pid, unsigned int sets)
 {
 	return attach__switch(p->attach, pid, sets);
+}
+
+void probes__forked(struct probes *p, pid_t pid, pid_t child)
+{
+	if (p->sweeper)
+		sweeper__forked(p->sweeper, pid, child);
 }
 
 bool probes__has_large(struct probes *p, pid_t pid)

@@ -274,6 +274,32 @@ static void test_orphan(void **state)
 	processes__free(ps);
 }
 
+/* The daemon changes what is seen of a process that ends at that moment: no new one comes of it. */
+static void test_level_after_end(void **state)
+{
+	struct processes *ps = family();
+
+	(void)state;
+	FEED(ps, PARENT, hw_proc_exit, HW_PROC_EXIT, .status = 0);
+	assert_int_equal(FEED(ps, PARENT, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE), -ESRCH);
+	assert_int_equal(processes__last(ps), 1);
+	assert_int_equal(FEED(ps, OTHER, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE), -ESRCH);
+	assert_int_equal(processes__last(ps), 1);
+	processes__free(ps);
+}
+
+/* A child that is to be left alone is told of for its breakpoints' sake only. */
+static void test_fork_alone(void **state)
+{
+	struct processes *ps = family();
+
+	(void)state;
+	assert_int_equal(feed_fork(ps, PARENT, CHILD, HW_FORK_ALONE), 0);
+	assert_int_equal(processes__last(ps), 1);
+	assert_null(processes__find(ps, CHILD));
+	processes__free(ps);
+}
+
 static void test_drop(void **state)
 {
 	struct processes *ps = family();
@@ -318,7 +344,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(fork),		 TEST(fork_of_part), TEST(stacks_shared), TEST(fork_in_realloc),
 	    TEST(shared_memory), TEST(32_bit),	     TEST(exit),	  TEST(pid_again),
-	    TEST(orphan),	 TEST(drop),	     TEST(many_children),
+	    TEST(orphan),	 TEST(drop),	     TEST(many_children), TEST(level_after_end),
+	    TEST(fork_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
