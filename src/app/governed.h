@@ -27,6 +27,8 @@ struct governed {
 	bool busy; /* something is done to it without the lock */
 	bool gone; /* it ended */
 	bool all, large, changed;
+	bool child; /* of one that is watched, forked since */
+	uint64_t since_ns;
 	uint64_t windows;
 	uint64_t first_run_ns, run_ns, cost_ns;
 	uint32_t turn; /* struct probes_level */

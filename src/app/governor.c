@@ -14,6 +14,7 @@
 #include "app/prover.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/purse.h"
 #include "probe/attach.h"
 #include "probe/levels.h"
 #include "probe/probes.h"
@@ -28,11 +29,11 @@
 
 struct governor {
 	struct governing common;
-	double share;
-	bool together;
-	int notify_fd;
+	struct governor_config config;
 
-	struct prover *prover; /* NULL: nothing is to be seen, or all */
+	struct purse *purse;		  /* what children may take; NULL: anything */
+	uint64_t recorded_ns, earlier_ns; /* earlier: what all ran before they were watched */
+	struct prover *prover;		  /* NULL: nothing is to be seen, or all */
 	pthread_t thread;
 	bool running, stop;
 	pthread_mutex_t lock;
@@ -46,7 +47,7 @@ static void notify(struct governor *g)
 	uint64_t one = 1;
 
 	/* A full eventfd is readable already. */
-	if (write(g->notify_fd, &one, sizeof(one)) < 0)
+	if (write(g->config.notify_fd, &one, sizeof(one)) < 0)
 		log_debug("eventfd is full");
 }
 
@@ -63,7 +64,7 @@ static void step(struct governor *g, struct governed *p)
 		return;
 	}
 	budget__step(p->budget, &in, &order);
-	if (g->share < 0)
+	if (g->config.share < 0)
 		return;
 	p->busy = true;
 	pthread_mutex_unlock(&g->lock);
@@ -77,9 +78,21 @@ static void step(struct governor *g, struct governed *p)
 static void wait_tick(struct governor *g)
 {
 	struct timespec ts =
-	    clock_timespec(clock_now_ns() + (g->share < 0 ? SLOW_TICK_NS : TICK_NS));
+	    clock_timespec(clock_now_ns() + (g->config.share < 0 ? SLOW_TICK_NS : TICK_NS));
 
 	pthread_cond_timedwait(&g->idle, &g->lock, &ts);
+}
+
+/* With the lock held. */
+static void record(struct governor *g)
+{
+	struct meter_reading all;
+
+	if (!g->purse || meter__read_all(g->common.meter, &all))
+		return;
+	g->recorded_ns = all.now_ns;
+	purse_record(g->purse, all.now_ns,
+		     all.run_ns > g->earlier_ns ? all.run_ns - g->earlier_ns : 0, all.cost_ns);
 }
 
 static void *govern(void *arg)
@@ -94,6 +107,8 @@ static void *govern(void *arg)
 		log_debug("the governor has no priority over others");
 	pthread_mutex_lock(&g->lock);
 	while (!g->stop) {
+		if (clock_now_ns() - g->recorded_ns >= SLOW_TICK_NS)
+			record(g);
 		/* Others may come and go while one is worked on. */
 		for (size_t i = 0; i < g->n && !g->stop; i++)
 			step(g, g->all[i]);
@@ -106,7 +121,7 @@ static void *govern(void *arg)
 
 /* ---- from outside ---- */
 
-int governor__new(struct probes *probes, double share, bool together, int notify_fd,
+int governor__new(struct probes *probes, const struct governor_config *config,
 		  struct governor **out)
 {
 	struct governor *g = calloc(1, sizeof(*g));
@@ -116,9 +131,7 @@ int governor__new(struct probes *probes, double share, bool together, int notify
 	if (!g)
 		return -ENOMEM;
 	g->common.probes = probes;
-	g->share = share;
-	g->together = together;
-	g->notify_fd = notify_fd;
+	g->config = *config;
 	pthread_mutex_init(&g->lock, NULL);
 	g->common.lock = &g->lock;
 	pthread_condattr_init(&attr);
@@ -126,7 +139,11 @@ int governor__new(struct probes *probes, double share, bool together, int notify
 	pthread_cond_init(&g->idle, &attr);
 	pthread_condattr_destroy(&attr);
 	err = meter__new(probes, &g->common.meter);
-	if (!err && share > 0)
+	if (!err && config->share > 0 && !config->together) {
+		g->purse = purse__new(config->share);
+		err = g->purse ? 0 : -ENOMEM;
+	}
+	if (!err && config->share > 0)
 		err = prover__new(probes, &g->prover);
 	if (!err) {
 		err = -pthread_create(&g->thread, NULL, govern, g);
@@ -160,6 +177,7 @@ void governor__free(struct governor *g)
 		pthread_join(g->thread, NULL);
 	}
 	prover__free(g->prover);
+	purse__free(g->purse);
 	meter__free(g->common.meter);
 	for (size_t i = 0; i < g->n; i++)
 		free_governed(g->all[i]);
@@ -169,9 +187,27 @@ void governor__free(struct governor *g)
 	free(g);
 }
 
+/* A budget for one that begins now. */
+static struct budget_config config_of(const struct governor *g, bool poor)
+{
+	return (struct budget_config){.share = g->config.share,
+				      .grace_ns = g->config.together ? GRACE_NS : 0,
+				      .most = g->config.most,
+				      .poor = poor};
+}
+
+static int prepare(struct governor *g, pid_t pid, const struct budget_config *config)
+{
+	return budget_begins_whole(config)
+		   ? 0
+		   : probes__switch(g->common.probes, g->config.together ? 0 : pid, 0);
+}
+
 int governor__prepare(struct governor *g, pid_t pid)
 {
-	return g->share == 0 ? probes__switch(g->common.probes, g->together ? 0 : pid, 0) : 0;
+	struct budget_config config = config_of(g, false);
+
+	return prepare(g, pid, &config);
 }
 
 static int add(struct governor *g, struct governed *p)
@@ -189,7 +225,7 @@ static int add(struct governor *g, struct governed *p)
 	return 0;
 }
 
-int governor__add(struct governor *g, pid_t pid)
+static int begin(struct governor *g, pid_t pid, const struct budget_config *config, bool child)
 {
 	struct probes_level level = {.seen = HW_SEEN_ALL, .turn = 1};
 	struct governed *p;
@@ -197,23 +233,25 @@ int governor__add(struct governor *g, pid_t pid)
 	int err = 0;
 
 	/* Whoever comes later has the level of who forked it. */
-	if (g->together && g->n)
+	if (g->config.together && g->n)
 		return 0;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	p->pid = g->together ? 0 : pid;
+	p->pid = g->config.together ? 0 : pid;
 	p->turn = level.turn;
-	p->all = g->share != 0;
+	p->all = budget_begins_whole(config);
 	p->changed = !p->all;
-	p->budget = budget__new(g->share, g->together ? GRACE_NS : 0);
+	p->child = child;
+	p->since_ns = clock_now_ns();
+	p->budget = budget__new(config);
 	if (!p->budget)
 		err = -ENOMEM;
 	if (!p->all)
 		level.seen = HW_SEEN_NONE;
 	/* Where each has a budget of its own a fork's child begins with that, not with its parent's
 	 * level. */
-	if (!err && (!p->all || (g->share > 0 && !g->together)))
+	if (!err && (!p->all || (g->config.share > 0 && !g->config.together)))
 		err = levels_set(g->common.probes, p->pid, &level);
 	if (err == -ENOENT && p->all)
 		err = 0; /* it has ended */
@@ -221,12 +259,49 @@ int governor__add(struct governor *g, pid_t pid)
 		p->gone = meter__read(g->common.meter, pid, &now) != 0;
 		p->first_run_ns = p->gone ? 0 : now.run_ns;
 		pthread_mutex_lock(&g->lock);
+		/* A child's is the tree's. */
+		if (!child)
+			g->earlier_ns += p->first_run_ns;
 		err = add(g, p);
 		pthread_mutex_unlock(&g->lock);
 	}
 	if (err)
 		free_governed(p);
 	return err;
+}
+
+int governor__add(struct governor *g, pid_t pid)
+{
+	struct budget_config config = config_of(g, false);
+
+	return begin(g, pid, &config, false);
+}
+
+static bool is_poor(struct governor *g)
+{
+	uint64_t now_ns = clock_now_ns();
+	unsigned int young = 0;
+	bool poor;
+
+	if (!g->purse)
+		return false;
+	pthread_mutex_lock(&g->lock);
+	record(g);
+	for (size_t i = 0; i < g->n; i++)
+		young += g->all[i]->child && g->all[i]->all && !g->all[i]->gone &&
+			 now_ns - g->all[i]->since_ns < PURSE_YOUNG_NS;
+	poor = !purse_affords(g->purse, young);
+	pthread_mutex_unlock(&g->lock);
+	return poor;
+}
+
+void governor__adopt(struct governor *g, pid_t pid)
+{
+	struct budget_config config = config_of(g, is_poor(g));
+
+	/* One that ends is told by its level that it is not exact. */
+	if (!prepare(g, pid, &config))
+		begin(g, pid, &config, true);
 }
 
 static size_t find(const struct governor *g, pid_t pid)
@@ -242,7 +317,7 @@ void governor__drop(struct governor *g, pid_t pid)
 {
 	size_t i;
 
-	if (g->together)
+	if (g->config.together)
 		return;
 	pthread_mutex_lock(&g->lock);
 	while ((i = find(g, pid)) < g->n && g->all[i]->busy)

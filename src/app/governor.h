@@ -16,14 +16,18 @@ struct governor;
 struct hw_proc;
 struct probes;
 
-/*
- * share: of the process's run time that the probes may take, 0.01 for one percent; 0: none is put
- * on malloc; below 0: no limit, it only measures.  notify_fd: an eventfd that is written to when
- * what is seen of a process has changed, or a window was open.  together: all that are armed have
- * one budget, as a command's tree has, whose probes are on files that all of it maps: a level, a
- * window, a share are the tree's.
- */
-int governor__new(struct probes *probes, double share, bool together, int notify_fd,
+struct governor_config {
+	/* Of the process's run time that the probes may take, 0.01 for one percent; 0: none is put
+	 * on malloc; below 0: no limit, it only measures. */
+	double share;
+	enum budget_level most; /* no more is seen than at this level */
+	/* All that are armed have one budget, as a command's tree has, whose probes are on files
+	 * that all of it maps: a level, a window, a share are the tree's. */
+	bool together;
+	int notify_fd; /* written to when what is seen of a process has changed, or a window was
+			* open */
+};
+int governor__new(struct probes *probes, const struct governor_config *config,
 		  struct governor **out);
 /* Stops the thread.  Before the probes and the drain go. */
 void governor__free(struct governor *g);
@@ -31,6 +35,9 @@ void governor__free(struct governor *g);
 /* To be called before a process gets its first probe, and once it is armed. */
 int governor__prepare(struct governor *g, pid_t pid);
 int governor__add(struct governor *g, pid_t pid);
+/* Both, of a child that was armed at its fork: its beginning is seen in whole where all that are
+ * watched leave room for it (model/purse.h). */
+void governor__adopt(struct governor *g, pid_t pid);
 /* Waits until nothing is done to it any more.  One that was not added is no error. */
 void governor__drop(struct governor *g, pid_t pid);
 

@@ -237,6 +237,7 @@ static int start_session(struct loop *l)
 						   .threads = o->threads,
 						   .processes = o->processes},
 					.share = o->share,
+					.most = o->most,
 					.together = o->command != NULL,
 					.top = o->top,
 					.min_size = o->min_size,

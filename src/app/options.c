@@ -50,6 +50,8 @@ static const char help[] =
     "      --max-threads N, --max-processes N   followed at once (16384, 4096)\n"
     "      --max-overhead PCT    of its run time, or its tree's, for the probes (1); 0: none\n"
     "      --exact               no limit: every call is seen\n"
+    "      --level LEVEL         no more than: exact, large (every block that the thread cache\n"
+    "                            does not take), sampled (these, and windows), passive\n"
     "  -h, --help             this;  -V, --version\n";
 
 enum {
@@ -64,6 +66,7 @@ enum {
 	OPT_THREADS,
 	OPT_OVERHEAD,
 	OPT_EXACT,
+	OPT_LEVEL,
 	OPT_PROCESSES,
 	OPT_COMM,
 	OPT_CGROUP,
@@ -89,6 +92,7 @@ static const struct option long_options[] = {
     {"max-threads", required_argument, NULL, OPT_THREADS},
     {"max-overhead", required_argument, NULL, OPT_OVERHEAD},
     {"exact", no_argument, NULL, OPT_EXACT},
+    {"level", required_argument, NULL, OPT_LEVEL},
     {"max-processes", required_argument, NULL, OPT_PROCESSES},
     {"comm", required_argument, NULL, OPT_COMM},
     {"cgroup", required_argument, NULL, OPT_CGROUP},
@@ -252,6 +256,11 @@ static int parse_one(int c, struct options *o)
 	case OPT_EXACT:
 		o->share = 0;
 		return 0;
+	case OPT_LEVEL:
+		if (budget_level_parse(optarg, &o->most))
+			return 0;
+		log_error("--level takes exact, large, sampled or passive, not '%s'", optarg);
+		return -EINVAL;
 	case OPT_THREADS:
 		err = parse_count("--max-threads", optarg, 1, 1 << 22, &n);
 		o->threads = (unsigned int)n;
@@ -346,6 +355,12 @@ int options_parse(int argc, char **argv, struct options *out)
 		log_error("a command's whole tree is watched: --no-follow goes with -p");
 		return -EINVAL;
 	}
+	if (!o.share && o.most != BUDGET_EXACT) {
+		log_error("either every call is seen (--exact), or no more than --level says");
+		return -EINVAL;
+	}
+	if (o.most == BUDGET_PASSIVE)
+		o.share = -1;
 	if (!o.rings)
 		o.rings = o.npids < 1 ? 1 : o.npids > 4 ? 4 : (unsigned int)o.npids;
 	if (o.command && !interval_given)

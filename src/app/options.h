@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "model/budget.h"
 #include "probe/kinds.h"
 
 #define OPTIONS_MAX_PIDS 256
@@ -35,6 +36,7 @@ struct options {
 	unsigned int rings;
 	unsigned int threads;
 	double share; /* of a process's run time, as session.h has it */
+	enum budget_level most;
 	enum user_kind user;
 	enum kernel_kind kernel;
 	bool help, version;

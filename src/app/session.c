@@ -100,6 +100,18 @@ const char *session_user_probes(const struct session *s)
 				     : user_kind_name(probes__user(s->probes));
 }
 
+static int start_governor(struct session *s)
+{
+	const struct governor_config config = {.share = s->config.share > 0   ? s->config.share
+							: s->config.share < 0 ? 0
+									      : -1,
+					       .most = s->config.most,
+					       .together = s->config.together,
+					       .notify_fd = s->notify_fd};
+
+	return governor__new(s->probes, &config, &s->governor);
+}
+
 static int load(struct session *s)
 {
 	struct probes_unwind maps;
@@ -113,11 +125,7 @@ static int load(struct session *s)
 	if (!err)
 		err = drain__new(s->probes, s->notify_fd, &s->drain);
 	if (!err)
-		err = governor__new(s->probes,
-				    s->config.share > 0	  ? s->config.share
-				    : s->config.share < 0 ? 0
-							  : -1,
-				    s->config.together, s->notify_fd, &s->governor);
+		err = start_governor(s);
 	if (err)
 		return err;
 	maps = probes__unwind(s->probes);

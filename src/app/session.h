@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "model/budget.h"
 #include "probe/probes.h"
 
 struct report;
@@ -29,9 +30,10 @@ struct session_config {
 	/* Of a process's run time, the part that its probes may take: 0.01 for one percent; 0: no
 	 * limit; below 0: no probe on malloc at all. */
 	double share;
-	bool together; /* share is of all that are watched, for session__launch */
-	bool follow;   /* children too */
-	bool quiet;    /* no line on stderr for each process that is watched */
+	enum budget_level most; /* no more is seen than at this level */
+	bool together;		/* share is of all that are watched, for session__launch */
+	bool follow;		/* children too */
+	bool quiet;		/* no line on stderr for each process that is watched */
 };
 
 /* Check what the kernel permits, load the programs, start the drain; nobody is watched yet.

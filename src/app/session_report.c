@@ -62,8 +62,7 @@ static int adopt(struct session *s)
 		err = watched__child(id, &life, of_id(s, life.parent), &w);
 		if (!err && w->pidfd >= 0) {
 			err = session_poll(s, w->pidfd);
-			governor__prepare(s->governor, w->pid);
-			governor__add(s->governor, w->pid);
+			governor__adopt(s->governor, w->pid);
 		}
 		if (!err)
 			err = session_keep(s, w);

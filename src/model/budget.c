@@ -37,6 +37,8 @@
 
 struct budget {
 	double share;
+	enum budget_level most;
+	bool poor;
 	struct spending spent;
 
 	enum budget_level level;
@@ -65,25 +67,17 @@ struct budget {
 	uint64_t began_ns;
 };
 
-const char *budget_level_name(enum budget_level level)
-{
-	static const char *const names[] = {[BUDGET_EXACT] = "exact",
-					    [BUDGET_LARGE] = "large",
-					    [BUDGET_SAMPLED] = "sampled",
-					    [BUDGET_PASSIVE] = "passive"};
-
-	return names[level];
-}
-
-struct budget *budget__new(double share, uint64_t grace_ns)
+struct budget *budget__new(const struct budget_config *config)
 {
 	struct budget *b = calloc(1, sizeof(*b));
 
 	if (!b)
 		return NULL;
-	b->share = share;
-	b->grace_ns = grace_ns;
-	b->all = share != 0;
+	b->share = config->share;
+	b->most = config->most;
+	b->poor = config->poor;
+	b->all = budget_begins_whole(config);
+	b->grace_ns = b->all ? config->grace_ns : 0;
 	b->level = b->all ? BUDGET_EXACT : BUDGET_PASSIVE;
 	b->quiet_ns = b->large_wait_ns = QUIET_NS;
 	b->intensity = 1;
@@ -121,7 +115,7 @@ static double allowance(const struct budget *b)
 {
 	double age = (double)b->spent.now.time_ns - (double)b->began_ns;
 	double left = 1 - age / (double)SPENDING_SPAN_NS;
-	double credit = left > 0 ? left * (double)CREDIT_NS : 0;
+	double credit = left > 0 && !b->poor ? left * (double)CREDIT_NS : 0;
 
 	return b->share * MARGIN * (ran(b) + credit) - spent(b);
 }
@@ -241,6 +235,11 @@ static void watch_large(struct budget *b, bool has_large)
 	/* One more allocator came, or the places of this one are not known. */
 	if (b->large && !has_large)
 		switch_to(b, false, false);
+	/* Where it is the most that is to be seen it is where one begins. */
+	if (!b->large_after_ns && has_large && b->most != BUDGET_EXACT && !b->poor) {
+		b->large_after_ns = b->spent.now.time_ns;
+		switch_to(b, false, true);
+	}
 	if (b->large && large_is_dear(b)) {
 		switch_to(b, false, false);
 		b->large_after_ns = b->spent.now.time_ns + b->large_wait_ns;
@@ -266,7 +265,7 @@ static bool affordable(const struct budget *b)
 
 static void consider_exact(struct budget *b)
 {
-	if (!affordable(b)) {
+	if (b->most != BUDGET_EXACT || !affordable(b)) {
 		b->affordable_ns = 0;
 		return;
 	}
@@ -283,8 +282,7 @@ static uint64_t window(struct budget *b)
 	double cores = load(b) > 0.05 ? load(b) : 0.05, dear = b->intensity * cores;
 	double room, pace = b->share * MARGIN * cores, hold;
 
-	/* Of processes that are soon gone the scheduler counts too little: they keep more cores
-	 * busy than they seem to, which is no more to spend, but is what a window takes. */
+	/* As most() has it: that is what a window takes. */
 	if (dear < b->taken)
 		dear = b->taken;
 	if (b->edge < 0)
@@ -309,6 +307,18 @@ static uint64_t window(struct budget *b)
 		b->next_window_ns = b->spent.now.time_ns + WINDOW_EVERY_NS;
 	b->hold_ns = (uint64_t)hold;
 	return b->hold_ns;
+}
+
+static enum budget_level level_now(const struct budget *b)
+{
+	uint64_t now = b->spent.now.time_ns;
+
+	if (b->all)
+		return BUDGET_EXACT;
+	if (b->most != BUDGET_LARGE &&
+	    (now - b->last_window_ns < 5 * SECOND || now - b->since_ns < 5 * SECOND))
+		return BUDGET_SAMPLED;
+	return b->large ? BUDGET_LARGE : BUDGET_PASSIVE;
 }
 
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out)
@@ -340,16 +350,11 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 		watch_large(b, in->has_large);
 	if (!b->all) {
 		consider_exact(b);
-		out->window_ns = b->all ? 0 : window(b);
+		out->window_ns = b->all || b->most == BUDGET_LARGE ? 0 : window(b);
 	}
 	if (out->window_ns)
 		b->last_window_ns = in->now_ns;
-	b->level =
-	    b->all ? BUDGET_EXACT
-	    : in->now_ns - b->last_window_ns < 5 * SECOND || in->now_ns - b->since_ns < 5 * SECOND
-		? BUDGET_SAMPLED
-	    : b->large ? BUDGET_LARGE
-		       : BUDGET_PASSIVE;
+	b->level = level_now(b);
 	out->all = b->all;
 	out->large = b->large;
 }

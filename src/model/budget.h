@@ -33,14 +33,23 @@ enum budget_level {
 };
 /* "exact", "large", "sampled", "passive" */
 const char *budget_level_name(enum budget_level level);
+/* false: word is none of these. */
+bool budget_level_parse(const char *word, enum budget_level *out);
 
 struct budget;
 
-/*
- * share: 0.01 for one percent; 0: passive only; below 0: no limit.  grace_ns, well under a second:
- * for so long it is all seen, whatever it takes, which is not paid back.  NULL where memory is out.
- */
-struct budget *budget__new(double share, uint64_t grace_ns);
+struct budget_config {
+	double share;	   /* 0.01 for one percent; 0: passive only; below 0: no limit */
+	uint64_t grace_ns; /* well under a second: for so long it is all seen, whatever it takes,
+			    * which is not paid back */
+	enum budget_level most; /* no more is seen than at this level; exact where there is no
+				 * limit */
+	bool poor; /* it begins without probes on malloc: others have spent what it could */
+};
+/* NULL where memory is out. */
+struct budget *budget__new(const struct budget_config *config);
+/* What it begins with: is every call seen? */
+bool budget_begins_whole(const struct budget_config *config);
 void budget__free(struct budget *b);
 
 /* What is known of the process now; all grow only. */

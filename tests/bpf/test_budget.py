@@ -139,6 +139,39 @@ def test_child():
     w.end()
 
 
+def test_jobs():
+    """Children that are storms, each over soon after that is noticed, are seen for as little together
+    as one that stays: of 30 that ran for 100 ms each, less than of three."""
+    f = Fixture("storm")
+    w = Watch(f.pid, "--max-overhead", "1", "--interval", "500ms")
+    pairs = f.run("jobs 30 100")["pairs"]
+    last = w.settled()
+    w.end()
+    jobs = [p for p in last["processes"] if p["pid"] != f.pid]
+    equal(len(jobs), 30, "children")
+    hits = sum(p["probe_hits"] for p in jobs)
+    check(hits <= 0.1 * 3 * pairs, "%d hits of the %d that every call would be" % (hits, 3 * pairs))
+    check(sum(p["probe_hits"] == 0 for p in jobs) >= 10, "nearly each of them has had probes")
+
+
+def test_levels():
+    """No more is seen than --level says."""
+    f = Fixture("large")
+    w = Watch(f.pid, "--level", "large", "--max-overhead", "1000")
+    equal(w.process()["mode"], "large", "mode")
+    w.end()
+    for level, mode in (("passive", "passive"), ("exact", "exact")):
+        w = Watch(f.pid, "--level", level, "--max-overhead", "1000")
+        equal(w.process()["mode"], mode, "mode")
+        w.end()
+    for options, word in ((["--level", "most"], "exact, large, sampled or passive"),
+                          (["--level", "large", "--exact"], "--exact")):
+        r = subprocess.run([heapwatch(), "-p", str(f.pid), *options], stderr=subprocess.PIPE,
+                           text=True, check=False)
+        equal(r.returncode, 2, "exit code of %s" % options)
+        check(word in r.stderr, "no remedy: " + r.stderr)
+
+
 def command(lines, *options):
     """The reports of a storm that heapwatch starts, and of all it forks."""
     out = os.path.join(harness.scratch(), "reports")
@@ -201,7 +234,8 @@ TESTS = {"test_storm[%d]" % n: lambda n=n: within("pairs %d 5000" % n) for n in 
 TESTS.update({"test_forks": lambda: within("forks 5000"),
               "test_turns": lambda: within("turns 5000")})
 TESTS.update({fn.__name__: fn for fn in (test_meter, test_meter_of_little, test_passive,
-                                         test_child, test_tree, test_tree_order, test_tree_forks, test_tree_passive,
+                                         test_child, test_jobs, test_levels, test_tree,
+                                         test_tree_order, test_tree_forks, test_tree_passive,
                                          test_estimates, test_no_leak_from_a_change)})
 
 if __name__ == "__main__":

@@ -60,12 +60,12 @@ static void go(struct plant *m, double ns, int all, int large)
 	}
 }
 
-static void simulate_grace(struct plant *m, const struct program *p, double share, double seconds,
-			   int has_large, uint64_t grace_ns)
+static void simulate_as(struct plant *m, const struct program *p,
+			const struct budget_config *config, double seconds, int has_large)
 {
-	*m = (struct plant){.p = p, .b = budget__new(share, grace_ns)};
+	*m = (struct plant){.p = p, .b = budget__new(config)};
 	assert_non_null(m->b);
-	m->order.all = share != 0;
+	m->order.all = budget_begins_whole(config);
 	while (m->now < seconds * 1e9) {
 		struct budget_order before = m->order;
 
@@ -97,6 +97,13 @@ static void simulate_grace(struct plant *m, const struct program *p, double shar
 		m->unseen_s += (!m->order.all && !m->order.large) * 0.01;
 	}
 	m->level = budget__level(m->b);
+}
+
+static void simulate_grace(struct plant *m, const struct program *p, double share, double seconds,
+			   int has_large, uint64_t grace_ns)
+{
+	simulate_as(m, p, &(struct budget_config){.share = share, .grace_ns = grace_ns}, seconds,
+		    has_large);
 }
 
 /* The largest share over any ten seconds that begin at `from` or later. */

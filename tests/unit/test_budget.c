@@ -3,6 +3,7 @@
 #include "budget_plant.h"
 
 #include "heapwatch/event.h"
+#include "model/purse.h"
 
 static void simulate(struct plant *m, const struct program *p, double share, double seconds,
 		     int has_large)
@@ -237,11 +238,90 @@ static void test_cost(void **state)
 {
 	static const struct budget_costs k = {.emulated = 700, .stepped = 10000, .returned = 400};
 	static const struct hw_proc c = {.hits = 107, .stepped = 3, .returns = 50, .run_ns = 11};
+	enum budget_level level;
 
 	(void)state;
 	assert_int_equal(budget_cost_ns(&k, &c), 54 * 700 + 3 * 10000 + 50 * 400 + 11);
 	assert_string_equal(budget_level_name(BUDGET_EXACT), "exact");
 	assert_string_equal(budget_level_name(BUDGET_PASSIVE), "passive");
+	assert_true(budget_level_parse("large", &level));
+	assert_int_equal(level, BUDGET_LARGE);
+	assert_false(budget_level_parse("larger", &level));
+}
+
+/* Others have spent what it could: it begins without probes, and has no advance for windows. */
+static void test_poor(void **state)
+{
+	static const struct program p = {storm, 0.1, one, 0, 2}, quiet = {gentle, 0.1, one, 0, 0};
+	static const struct budget_config config = {.share = 0.01, .poor = true};
+	struct plant m;
+
+	(void)state;
+	assert_false(budget_begins_whole(&config));
+	simulate_as(&m, &p, &config, 0.3, 0);
+	assert_int_equal(m.level, BUDGET_SAMPLED);
+	assert_true(m.cost == 0);
+	budget__free(m.b);
+	simulate_as(&m, &p, &config, 60, 0);
+	assert_true(m.window_s > 0 && m.all_s == 0 && worst(&m, 0) <= 0.01);
+	budget__free(m.b);
+	simulate_as(&m, &quiet, &config, 60, 0);
+	assert_int_equal(m.level, BUDGET_EXACT);
+	budget__free(m.b);
+}
+
+/* No more is seen than was asked for, however little it would take. */
+static void test_most(void **state)
+{
+	static const struct program p = {gentle, 0.1, one, 0, 0};
+	struct budget_config config = {.share = 0.01, .most = BUDGET_LARGE, .grace_ns = 300000000};
+	struct plant m;
+
+	(void)state;
+	assert_false(budget_begins_whole(&config));
+	simulate_as(&m, &p, &config, 60, 1);
+	assert_int_equal(m.level, BUDGET_LARGE);
+	assert_true(m.all_s == 0 && m.window_s == 0 && m.unseen_s < 0.1);
+	budget__free(m.b);
+	simulate_as(&m, &p, &config, 60, 0);
+	assert_int_equal(m.level, BUDGET_PASSIVE);
+	assert_true(m.cost == 0);
+	budget__free(m.b);
+	config.most = BUDGET_SAMPLED;
+	simulate_as(&m, &p, &config, 60, 1);
+	assert_int_equal(m.level, BUDGET_SAMPLED);
+	assert_true(m.all_s == 0 && m.window_s > 1 && m.unseen_s < 0.1);
+	budget__free(m.b);
+}
+
+/* Beginnings of 60 ms each, of which 78 ms of ten seconds of a core are planned with. */
+static void test_purse(void **state)
+{
+	struct purse *p = purse__new(0.01);
+	uint64_t now = 7000000000u;
+
+	(void)state;
+	assert_non_null(p);
+	assert_true(purse_affords(p, 0));
+	assert_false(purse_affords(p, 1));
+	purse_record(p, now, 0, 0);
+	purse_record(p, now += 100000000, 50000000, 17000000);
+	assert_true(purse_affords(p, 0));
+	purse_record(p, now += 100000000, 50000000, 19000000);
+	assert_false(purse_affords(p, 0));
+	/* Who ends at this moment is missing: nothing is given back for that. */
+	purse_record(p, now += 100000000, 0, 0);
+	assert_false(purse_affords(p, 0));
+	/* It is over ten seconds ago. */
+	for (int i = 0; i < 101; i++)
+		purse_record(p, now += 100000000, 50000000, 19000000);
+	assert_true(purse_affords(p, 0));
+	/* Sixteen cores that are busy have room for more. */
+	for (int i = 1; i < 101; i++)
+		purse_record(p, now += 100000000, 50000000 + (uint64_t)i * 1600000000, 19000000);
+	assert_true(purse_affords(p, 19));
+	assert_false(purse_affords(p, 21));
+	purse__free(p);
 }
 
 int main(void)
@@ -254,6 +334,8 @@ int main(void)
 	    cmocka_unit_test(test_small_budget), cmocka_unit_test(test_edges),
 	    cmocka_unit_test(test_large_stays),	 cmocka_unit_test(test_few_large),
 	    cmocka_unit_test(test_grace),	 cmocka_unit_test(test_no_large_any_more),
+	    cmocka_unit_test(test_poor),	 cmocka_unit_test(test_most),
+	    cmocka_unit_test(test_purse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
