@@ -51,7 +51,7 @@ SKELS    := $(BUILD)/skel/heapwatch.skel.h $(BUILD)/skel/feature.skel.h $(BUILD)
 TESTS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
-BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain $(BUILD)/bench/crowd $(BUILD)/bench/syscalls
+BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain $(BUILD)/bench/crowd $(BUILD)/bench/syscalls $(BUILD)/bench/linger.so
 
 .PHONY: all deb demo test test-unit test-bpf test-vm fuzz fuzz-run check bench install clean help deps fixtures
 all: $(BUILD)/heapwatch
@@ -216,6 +216,10 @@ $(BUILD)/bench/%: tests/bench/%.c $(PURE:%.c=$(BUILD)/obj/%.o) $(GEN).o | $(SKEL
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) $(CFLAGS) -Wall -Wextra $(INCLUDE) -o $@ $(filter-out %.bpf.o,$^) $(LIBS)
 
+$(BUILD)/bench/linger.so: tests/bench/linger.c
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CSTD) -O2 -Wall -Wextra -fPIC -shared -o $@ $<
 $(BUILD)/bench/tracer.so: tests/bench/tracer.c src/model/signature.c tests/bench/trace.h src/model/signature.h
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)

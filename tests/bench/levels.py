@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""levels.py BUILD [PROGRAM ...]: what each way to look at a program costs it, in one run: bare, passive, within one
-percent, every call, and heaptrack; on a storm of pairs, on a random mix, and on sqlite3, clang and
-python3.  Slowdown is CPU time over that of the bare run; error is that of the ten largest callsites'
+"""levels.py BUILD [PROGRAM ...]: what each way to look at a program costs it, in one run: bare, each
+level (large without a limit, sampled within one percent), one percent, and heaptrack; on a storm of
+pairs, on a random mix, and on sqlite3, clang and python3.  Slowdown is CPU time over that of the bare run; error is that of the ten largest callsites'
 bytes against the run that saw every call; daemon is heapwatch's own CPU time, of one core.  Needs
 root."""
 import json
@@ -22,11 +22,15 @@ REPORT, TRACE = os.path.join(WHERE, "report"), os.path.join(WHERE, "trace")
 WAYS = {
     "bare": [],
     "passive": [HW, "--max-overhead", "0"],
+    "large": [HW, "--level", "large", "--max-overhead", "1000"],
+    "sampled": [HW, "--level", "sampled", "--max-overhead", "1"],
     "1 %": [HW, "--max-overhead", "1"],
     "exact": [HW, "--exact"],
     "heaptrack": ["heaptrack", "-o", TRACE],
 }
-# Both keep what they made for three seconds, so that there is something to compare.
+ESTIMATED = ("sampled", "1 %")
+# Each keeps what it made for three seconds, so that there is something to compare.
+LINGER = {"LD_PRELOAD": os.path.join(BUILD, "bench/linger.so")}
 SQL = """
 CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c TEXT);
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000)
@@ -61,7 +65,7 @@ def programs():
     yield "pairs", [STORM], "pairs 1 8000\n", {}
     yield "mix", [STORM], "mix 8000\n", {}
     yield "sqlite3", ["sqlite3", ":memory:"], SQL, {}
-    yield "clang", ["clang", "-O2", "-c", "-x", "c++", source, "-o", os.path.join(WHERE, "a.o")], "", {}
+    yield "clang", ["clang", "-O2", "-c", "-x", "c++", source, "-o", os.path.join(WHERE, "a.o")], "", LINGER
     yield "python3", ["/usr/bin/python3", script], "", {"PYTHONMALLOC": "malloc"}
 
 
@@ -138,17 +142,17 @@ def main():
             cost = float(m[1]) if m else cpu
             bare = bare or cost
             mode = ""
-            if way in ("1 %", "exact"):
+            if prefix[:1] == [HW]:
                 p = last_alive()
                 mode = "%s, %.2f %% over ten seconds" % (p["mode"], p["overhead_percent"]) if p else ""
                 told[way] = callsites(p)
             rows.append((way, cost / bare, daemon / wall, mode))
         truth = told.get("exact", {})
-        off = error(told.get("1 %", {}), truth) if name not in ("pairs", "clang") else None
         for way, ratio, daemon, mode in rows:
+            off = error(told[way], truth) if way in ESTIMATED and name != "pairs" else None
             print("%-9s %-10s %9s %8s %8.1f%%  %s" % (
                 name, way, "%.2f" % ratio if ratio else "-",
-                "%.0f %%" % off if way == "1 %" and off is not None else "-", 100 * daemon, mode))
+                "-" if off is None else "%.0f %%" % off, 100 * daemon, mode))
     shutil.rmtree(WHERE)
 
 
