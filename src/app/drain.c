@@ -16,6 +16,7 @@
 #include "model/blocks.h"
 #include "model/processes.h"
 #include "probe/probes.h"
+#include "probe/sweeper.h"
 
 /* Records that wait for no wake-up wait this long. */
 #define DRAIN_TIMEOUT_MS 20
@@ -41,7 +42,7 @@ struct drain {
 static void on_fork(struct drain *d, const struct hw_proc_fork *e)
 {
 	if (!(e->flags & HW_FORK_SHARES))
-		probes__forked(d->probes, (pid_t)e->hdr.tgid, (pid_t)e->child);
+		sweeper__forked(probes__sweeper(d->probes), (pid_t)e->hdr.tgid, (pid_t)e->child);
 }
 
 static int on_record(void *arg, const void *data, size_t len)
@@ -53,6 +54,8 @@ static int on_record(void *arg, const void *data, size_t len)
 		return 0;
 	if (h->kind == HW_PROC_FORK)
 		on_fork(d, data);
+	if (h->kind == HW_PROC_EXEC)
+		sweeper__execd(probes__sweeper(d->probes), (pid_t)h->tgid);
 	if (h->kind == HW_PROC_EXEC || h->kind == HW_PROC_EXIT || h->kind == HW_PROC_FORK ||
 	    (h->kind == HW_VM_MAP && (((const struct hw_vm_map *)data)->flags & HW_VM_EXEC)))
 		d->notify = true;

@@ -18,6 +18,7 @@
 #include "probe/attach.h"
 #include "probe/levels.h"
 #include "probe/probes.h"
+#include "probe/sweeper.h"
 
 /* Between two looks.  Where nothing may be switched there is no hurry. */
 #define TICK_NS	     10000000u
@@ -31,7 +32,8 @@ struct governor {
 	struct governing common;
 	struct governor_config config;
 
-	struct purse *purse;		  /* what children may take; NULL: anything */
+	struct purse *purse; /* what children may take; NULL: anything */
+	bool forks_dear;
 	uint64_t recorded_ns, earlier_ns; /* earlier: what all ran before they were watched */
 	struct prover *prover;		  /* NULL: nothing is to be seen, or all */
 	pthread_t thread;
@@ -63,6 +65,8 @@ static void step(struct governor *g, struct governed *p)
 		p->gone = true;
 		return;
 	}
+	/* Who forks is not asked: children seldom do, and lose nothing that they had. */
+	in.forks_dear = g->forks_dear && !p->child;
 	budget__step(p->budget, &in, &order);
 	if (g->config.share < 0)
 		return;
@@ -93,6 +97,9 @@ static void record(struct governor *g)
 	g->recorded_ns = all.now_ns;
 	purse_record(g->purse, all.now_ns,
 		     all.run_ns > g->earlier_ns ? all.run_ns - g->earlier_ns : 0, all.cost_ns);
+	purse_record_forks(g->purse, all.now_ns,
+			   sweeper__paid_ns(probes__sweeper(g->common.probes)));
+	g->forks_dear = !purse_affords_forks(g->purse);
 }
 
 static void *govern(void *arg)

@@ -78,22 +78,6 @@ void meter__free(struct meter *m)
 	free(m);
 }
 
-/* As the kernel's make_process_cpuclock() has it: of all threads, to the ns. */
-static clockid_t clock_of(pid_t pid)
-{
-	return (clockid_t)(~(unsigned int)pid << 3 | 2);
-}
-
-static int run_of(pid_t pid, uint64_t *run_ns)
-{
-	struct timespec ts;
-
-	if (clock_gettime(clock_of(pid), &ts))
-		return -errno;
-	*run_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-	return 0;
-}
-
 uint64_t meter__cost_ns(struct meter *m, const struct hw_proc *counters)
 {
 	uint64_t cost;
@@ -107,7 +91,7 @@ uint64_t meter__cost_ns(struct meter *m, const struct hw_proc *counters)
 int meter__read(struct meter *m, pid_t pid, struct meter_reading *out)
 {
 	struct hw_proc counters;
-	int err = run_of(pid, &out->run_ns);
+	int err = clock_process_ns(pid, &out->run_ns);
 
 	if (!err)
 		err = probes__counters(m->probes, pid, &counters);
@@ -129,7 +113,7 @@ static int add(void *arg, pid_t pid, const struct hw_proc *c)
 	uint64_t run_ns = 0;
 
 	/* It ends now: both or none. */
-	if (run_of(pid, &run_ns))
+	if (clock_process_ns(pid, &run_ns))
 		return 0;
 	sum->run_ns += run_ns;
 	sum->counters.hits += c->hits;

@@ -263,9 +263,9 @@ static bool affordable(const struct budget *b)
 	return all < b->share * 0.6 && allowance(b) > 0;
 }
 
-static void consider_exact(struct budget *b)
+static void consider_exact(struct budget *b, bool forks_dear)
 {
-	if (b->most != BUDGET_EXACT || !affordable(b)) {
+	if (b->most != BUDGET_EXACT || forks_dear || !affordable(b)) {
 		b->affordable_ns = 0;
 		return;
 	}
@@ -344,12 +344,12 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	}
 	if (b->share == 0)
 		return;
-	if (b->all && !grace && allowance(b) < reserve(b))
+	if (b->all && !grace && (in->forks_dear || allowance(b) < reserve(b)))
 		leave_exact(b, in->has_large);
 	else if (!b->all)
 		watch_large(b, in->has_large);
 	if (!b->all) {
-		consider_exact(b);
+		consider_exact(b, in->forks_dear);
 		out->window_ns = b->all || b->most == BUDGET_LARGE ? 0 : window(b);
 	}
 	if (out->window_ns)

@@ -58,6 +58,7 @@ struct budget_input {
 	uint64_t run_ns;  /* CPU time of all its threads */
 	uint64_t cost_ns; /* of this, what the probes took */
 	bool has_large;	  /* there are places behind the thread cache */
+	bool forks_dear;  /* its forks pay too much for the probes that it has (purse.h) */
 };
 
 /* What is to be done. */

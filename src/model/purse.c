@@ -13,7 +13,7 @@
 
 struct purse {
 	double share;
-	struct spending spent;
+	struct spending spent, forks;
 };
 
 struct purse *purse__new(double share)
@@ -42,13 +42,32 @@ void purse_record(struct purse *p, uint64_t now_ns, uint64_t run_ns, uint64_t co
 	spending_record(&p->spent, &now);
 }
 
+/* What the share is of. */
+static double ran(const struct purse *p)
+{
+	const struct spending *s = &p->spent;
+	double ran = (double)spending_bare(&s->now) - (double)spending_bare(spending_oldest(s));
+
+	return ran > (double)SPENDING_SPAN_NS ? ran : (double)SPENDING_SPAN_NS;
+}
+
+static double spent(const struct spending *s)
+{
+	return (double)(s->now.cost_ns - spending_oldest(s)->cost_ns);
+}
+
 bool purse_affords(const struct purse *p, unsigned int young)
 {
-	const struct spending_slot *then = spending_oldest(&p->spent), *now = &p->spent.now;
-	double ran = (double)spending_bare(now) - (double)spending_bare(then);
-	double spent = (double)(now->cost_ns - then->cost_ns);
+	return spent(&p->spent) + spent(&p->forks) + BEGINNING_NS * ((double)young + 1) <
+	       p->share * MARGIN * ran(p);
+}
 
-	if (ran < (double)SPENDING_SPAN_NS)
-		ran = (double)SPENDING_SPAN_NS;
-	return spent + BEGINNING_NS * ((double)young + 1) < p->share * MARGIN * ran;
+void purse_record_forks(struct purse *p, uint64_t now_ns, uint64_t paid_ns)
+{
+	spending_record(&p->forks, &(struct spending_slot){.time_ns = now_ns, .cost_ns = paid_ns});
+}
+
+bool purse_affords_forks(const struct purse *p)
+{
+	return spent(&p->forks) < p->share * MARGIN * ran(p);
 }

@@ -29,5 +29,9 @@ void purse_record(struct purse *p, uint64_t now_ns, uint64_t run_ns, uint64_t co
  * less: a child now and then is seen, however little the others do.
  */
 bool purse_affords(const struct purse *p, unsigned int young);
+/* Forks of processes that have probes pay for the breakpoints that they inherit, until these are
+ * out; paid_ns: in all so far.  Is it within the share, by the same measure? */
+void purse_record_forks(struct purse *p, uint64_t now_ns, uint64_t paid_ns);
+bool purse_affords_forks(const struct purse *p);
 
 #endif

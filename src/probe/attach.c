@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "heapwatch.skel.h"
 #include "probe/behind.h"
 #include "probe/links.h"
@@ -327,18 +328,23 @@ static int pass(const struct attach *a, const struct file *f, pid_t pid, struct 
 
 /* As uprobe_unregister() goes: it looks at all who map the file, and who no consumer's filter is
  * for loses the breakpoint. */
-int attach__clean(struct attach *a, pid_t pid, pid_t child)
+int attach__clean(struct attach *a, pid_t pid, pid_t child, uint64_t *run_ns)
 {
 	struct links *passing = links__new();
 	int err = passing ? 0 : -ENOMEM;
+	bool any;
 
+	*run_ns = 0;
 	if (err)
 		return err;
 	pthread_mutex_lock(&a->lock);
-	for (size_t i = 0; sets_of(a, pid) && i < a->nfiles && !err; i++)
+	any = sets_of(a, pid) != 0;
+	for (size_t i = 0; any && i < a->nfiles && !err; i++)
 		if (a->files[i].pid == pid)
 			err = pass(a, &a->files[i], child, passing);
 	pthread_mutex_unlock(&a->lock);
+	if (any && !err)
+		err = clock_process_ns(child, run_ns);
 	links__free(passing);
 	return err;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "probe/kinds.h"
@@ -49,10 +50,11 @@ bool attach__has_large(struct attach *a, pid_t pid);
 int attach__switch(struct attach *a, pid_t pid, unsigned int sets);
 /*
  * child was forked by pid: its memory has pid's breakpoints, at which it traps for nothing, as long
- * as pid has probes.  Take them out of it, and of all others that nobody has probes on.  Takes as
- * long as a switch; 0, or -errno of an attach: child has ended, most likely.
+ * as pid has probes.  Take them out of it, and of all others that nobody has probes on.  *run_ns:
+ * its CPU time until then, 0 where there was nothing to do.  Takes as long as a switch; 0, or
+ * -errno of an attach: child has ended, most likely.
  */
-int attach__clean(struct attach *a, pid_t pid, pid_t child);
+int attach__clean(struct attach *a, pid_t pid, pid_t child, uint64_t *run_ns);
 void attach__drop(struct attach *a, pid_t pid);
 /* Nobody is left who meets them: all go in the background, perhaps after our own end. */
 void attach__leave(struct attach *a);

@@ -343,10 +343,9 @@ int probes__switch(struct probes *p, pid_t pid, unsigned int sets)
 	return attach__switch(p->attach, pid, sets);
 }
 
-void probes__forked(struct probes *p, pid_t pid, pid_t child)
+struct sweeper *probes__sweeper(struct probes *p)
 {
-	if (p->sweeper)
-		sweeper__forked(p->sweeper, pid, child);
+	return p->sweeper;
 }
 
 bool probes__has_large(struct probes *p, pid_t pid)

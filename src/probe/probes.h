@@ -74,8 +74,9 @@ int probes__gone(const struct probes *p, struct hw_gone *out);
  * -errno. */
 int probes__switch(struct probes *p, pid_t pid, unsigned int sets);
 bool probes__has_large(struct probes *p, pid_t pid);
-/* pid has forked a child with a memory of its own: probe/sweeper.h.  Does not block. */
-void probes__forked(struct probes *p, pid_t pid, pid_t child);
+/* For whom forks are to be told to; NULL where links leave nothing in forks. */
+struct sweeper;
+struct sweeper *probes__sweeper(struct probes *p);
 /* attach.h; from any thread. */
 struct behind;
 int probes__prove(struct probes *p, const struct behind *behind);

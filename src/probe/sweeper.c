@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "probe/attach.h"
 
@@ -24,21 +25,48 @@ struct sweeper {
 	pthread_mutex_t lock;
 	pthread_cond_t told;
 	bool stop;
-	struct fork forks[WAITING];
-	size_t n;
+	struct fork forks[WAITING], now[WAITING]; /* now: with the thread */
+	size_t n, nnow;
+	uint64_t paid_ns;
 };
 
-/* By way of the newest child of each parent that has not ended. */
-static void sweep(struct sweeper *s, struct fork *forks, size_t n)
+/* One of those that the thread has; false: it has exec'd meanwhile. */
+static bool take(struct sweeper *s, size_t i, struct fork *out)
 {
-	while (n--) {
-		pid_t parent = forks[n].parent;
+	pthread_mutex_lock(&s->lock);
+	*out = s->now[i];
+	pthread_mutex_unlock(&s->lock);
+	return out->child;
+}
 
-		if (!parent || attach__clean(s->attach, parent, forks[n].child))
+static void pay(struct sweeper *s, size_t i, uint64_t ns)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->now[i].child)
+		s->paid_ns += ns;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* By way of the newest child of each parent that has not ended. */
+static void sweep(struct sweeper *s)
+{
+	pid_t served[WAITING];
+	size_t nserved = 0;
+
+	for (size_t i = s->nnow; i-- > 0;) {
+		uint64_t ns = 0;
+		struct fork f;
+		size_t k = 0;
+
+		if (!take(s, i, &f))
 			continue;
-		for (size_t i = 0; i < n; i++)
-			if (forks[i].parent == parent)
-				forks[i].parent = 0;
+		while (k < nserved && served[k] != f.parent)
+			k++;
+		if (k < nserved)
+			clock_process_ns(f.child, &ns);
+		else if (!attach__clean(s->attach, f.parent, f.child, &ns))
+			served[nserved++] = f.parent;
+		pay(s, i, ns);
 	}
 }
 
@@ -46,8 +74,6 @@ static void *run(void *arg)
 {
 	const struct sched_param param = {.sched_priority = 1};
 	struct sweeper *s = arg;
-	struct fork forks[WAITING];
-	size_t n;
 
 	/* Before the child, which traps until this was done. */
 	if (pthread_setschedparam(pthread_self(), SCHED_RR, &param))
@@ -56,11 +82,11 @@ static void *run(void *arg)
 	while (!s->stop) {
 		while (!s->n && !s->stop)
 			pthread_cond_wait(&s->told, &s->lock);
-		n = s->n;
-		memcpy(forks, s->forks, n * sizeof(forks[0]));
+		memcpy(s->now, s->forks, s->n * sizeof(s->now[0]));
+		s->nnow = s->n;
 		s->n = 0;
 		pthread_mutex_unlock(&s->lock);
-		sweep(s, forks, n);
+		sweep(s);
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -100,10 +126,41 @@ void sweeper__free(struct sweeper *s)
 
 void sweeper__forked(struct sweeper *s, pid_t pid, pid_t child)
 {
+	if (!s)
+		return;
 	pthread_mutex_lock(&s->lock);
 	if (s->n == WAITING)
 		memmove(&s->forks[0], &s->forks[1], (--s->n) * sizeof(s->forks[0]));
 	s->forks[s->n++] = (struct fork){pid, child};
 	pthread_cond_signal(&s->told);
 	pthread_mutex_unlock(&s->lock);
+}
+
+static void forget(struct fork *forks, size_t n, pid_t child)
+{
+	for (size_t i = 0; i < n; i++)
+		if (forks[i].child == child)
+			forks[i].child = 0;
+}
+
+void sweeper__execd(struct sweeper *s, pid_t child)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	forget(s->forks, s->n, child);
+	forget(s->now, s->nnow, child);
+	pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t sweeper__paid_ns(struct sweeper *s)
+{
+	uint64_t ns;
+
+	if (!s)
+		return 0;
+	pthread_mutex_lock(&s->lock);
+	ns = s->paid_ns;
+	pthread_mutex_unlock(&s->lock);
+	return ns;
 }

@@ -9,6 +9,7 @@
 #ifndef PROBE_SWEEPER_H
 #define PROBE_SWEEPER_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 struct attach;
@@ -18,7 +19,13 @@ struct sweeper;
 struct sweeper *sweeper__new(struct attach *attach);
 /* Stops the thread; what was told and not done is left. */
 void sweeper__free(struct sweeper *s);
-/* child was forked by pid, which may have no probes.  From any thread, does not block. */
+/* child was forked by pid, which may have no probes.  From any thread, does not block; s may be
+ * NULL, here and below: then there is nothing to do. */
 void sweeper__forked(struct sweeper *s, pid_t pid, pid_t child);
+/* It has a new memory, without breakpoints.  Likewise. */
+void sweeper__execd(struct sweeper *s, pid_t child);
+/* CPU time that forks have run with their parents' breakpoints, ns: what they may have taken at
+ * most.  Grows only. */
+uint64_t sweeper__paid_ns(struct sweeper *s);
 
 #endif

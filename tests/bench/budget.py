@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """budget.py BUILD: the overhead under --max-overhead 1, of storms of malloc and free by 1, 2 and 8
 threads, by forks, and in turns with idleness: the most over any ten seconds after the first, as the
-meter tells it; the same of a command's tree; needs root."""
+meter tells it; the same of a command's tree; and what children that are storms of 100 ms really lose
+to it, one after the other.  Needs root."""
 import json
 import os
 import subprocess
@@ -12,6 +13,19 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bpf"))
 import harness  # noqa: E402
 from harness import Fixture, Watch, equal, heapwatch  # noqa: E402
+
+
+def jobs():
+    """CPU time of a pair of all children, with and without."""
+    cost = []
+    for watched in (False, True):
+        f = Fixture("storm")
+        w = Watch(f.pid, "--interval", "500ms", "--max-overhead", "1") if watched else None
+        cost.append(f.run("jobs 100 100")["cpu_ns"])
+        if w:
+            w.end()
+        harness.kill_children()
+    print("budget of 1 %%, -p, 100 children of 100 ms: really %5.2f %%" % (100 * (1 - cost[0] / cost[1])))
 
 
 def main():
@@ -36,6 +50,7 @@ def main():
             first = json.loads(f.readlines()[-1])["processes"][0]
         print("budget of 1 %%, -- %-11s worst %5.2f %%  %d windows" % (
             line, first["overhead_worst_percent"], first["windows"]))
+    jobs()
 
 
 if __name__ == "__main__":

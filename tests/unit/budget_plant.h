@@ -70,7 +70,7 @@ static void simulate_as(struct plant *m, const struct program *p,
 		struct budget_order before = m->order;
 
 		m->in = (struct budget_input){(uint64_t)m->now + 5000000000u, (uint64_t)m->run,
-					      (uint64_t)m->cost, has_large};
+					      (uint64_t)m->cost, has_large, false};
 		budget__step(m->b, &m->in, &m->order);
 		if (before.all != m->order.all || before.large != m->order.large) {
 			m->switches++;

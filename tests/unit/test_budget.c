@@ -294,6 +294,32 @@ static void test_most(void **state)
 	budget__free(m.b);
 }
 
+/* Who is seen in whole for little is not any more when its forks pay too much for it. */
+static void test_forks(void **state)
+{
+	struct budget *b = budget__new(&(struct budget_config){.share = 0.01});
+	struct budget_input in = {.now_ns = 1000000000};
+	struct budget_order order;
+
+	(void)state;
+	assert_non_null(b);
+	budget__step(b, &in, &order);
+	assert_true(order.all);
+	for (int i = 0; i < 4000; i++) {
+		in.now_ns += 10000000;
+		in.run_ns += 1000000;
+		in.forks_dear = i >= 100 && i < 2000;
+		budget__step(b, &in, &order);
+		if (i == 99 || i == 3999)
+			assert_true(order.all);
+		if (i == 100 || i == 1999 || i == 2900)
+			assert_false(order.all);
+		if (order.window_ns)
+			budget__window(b, order.window_ns / 10, 10, 20);
+	}
+	budget__free(b);
+}
+
 /* Beginnings of 60 ms each, of which 78 ms of ten seconds of a core are planned with. */
 static void test_purse(void **state)
 {
@@ -321,6 +347,14 @@ static void test_purse(void **state)
 		purse_record(p, now += 100000000, 50000000 + (uint64_t)i * 1600000000, 19000000);
 	assert_true(purse_affords(p, 19));
 	assert_false(purse_affords(p, 21));
+	/* What forks pay counts too, for themselves and for beginnings. */
+	assert_true(purse_affords_forks(p));
+	purse_record_forks(p, now - 1000000000, 1000000);
+	purse_record_forks(p, now, 1201000000);
+	assert_true(purse_affords_forks(p));
+	assert_false(purse_affords(p, 0));
+	purse_record_forks(p, now, 1301000000);
+	assert_false(purse_affords_forks(p));
 	purse__free(p);
 }
 
@@ -335,7 +369,7 @@ int main(void)
 	    cmocka_unit_test(test_large_stays),	 cmocka_unit_test(test_few_large),
 	    cmocka_unit_test(test_grace),	 cmocka_unit_test(test_no_large_any_more),
 	    cmocka_unit_test(test_poor),	 cmocka_unit_test(test_most),
-	    cmocka_unit_test(test_purse),
+	    cmocka_unit_test(test_purse),	 cmocka_unit_test(test_forks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
