@@ -38,7 +38,7 @@ def main():
         harness.kill_children()
         print("budget of 1 %%, %-14s worst %5.2f %%  %d windows" % (
             line, last["overhead_worst_percent"], last["windows"]))
-    for line in ("pairs 2 13000", "forks 13000"):
+    for line in ("pairs 2 13000", "forks 13000", "turns 13000"):
         out = os.path.join(harness.scratch(), "reports")
         r = subprocess.run([heapwatch(), "--json", "--interval", "500ms", "-o", out,
                             "--max-overhead", "1", "--",
