@@ -142,9 +142,15 @@ static void test_fork_of_part(void **state)
 	assert_int_equal(feed_fork(ps, PARENT, CHILD, 0), 0);
 	assert_int_equal(ledger__spans(ledger_of(ps, CHILD), &spans, &n, &partly), 0);
 	assert_true(partly);
-	assert_int_equal(n, 1);
+	/* Each with a moment of its own, though all in one second. */
+	assert_int_equal(n, 3);
 	assert_int_equal(spans[0].weight, 256);
-	assert_true(spans[0].large);
+	assert_false(spans[0].large);
+	assert_int_equal(spans[1].weight, 7919);
+	assert_false(spans[1].large);
+	assert_int_equal(spans[2].weight, 256);
+	assert_true(spans[2].large);
+	assert_true(spans[0].moment < spans[1].moment && spans[1].moment < spans[2].moment);
 	free(spans);
 	processes__free(ps);
 }
