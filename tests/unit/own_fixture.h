@@ -101,6 +101,20 @@ static inline struct modules *own_modules(const struct own *o)
 	return m;
 }
 
+/* Start one, or skip the test; its mappings. */
+static inline struct modules *own_begin(struct own *o, const char *program, const char *preload)
+{
+	if (!own_start(o, program, preload))
+		skip();
+	return own_modules(o);
+}
+
+static inline void own_finish(struct own *o, struct modules *m)
+{
+	modules__free(m);
+	own_end(o);
+}
+
 /* Of ranges that are apart; more: they touch or overlap. */
 static inline uint64_t own_sum(const struct allocator_ranges *r)
 {
@@ -116,12 +130,16 @@ static inline uint64_t own_sum(const struct allocator_ranges *r)
 }
 
 /* One that is in the program is looked for once its glibc is found to hold nothing. */
-static inline void own_inside(const struct own *o, const char *name)
+static inline void own_inside(const char *program, const char *name)
 {
-	struct glibc_cache *cache = glibc_cache__new();
+	struct glibc_cache *cache;
 	struct machine_heap_reader h;
 	struct machine_heap told;
+	struct own own, *o = &own;
 
+	if (!own_start(o, program, NULL))
+		skip();
+	cache = glibc_cache__new();
 	machine_heap_reset(&h);
 	machine_heap_locate(&h, o->pid, 1u << 30, cache, 1000);
 	machine_heap_poll(&h, 1000);
@@ -139,6 +157,7 @@ static inline void own_inside(const struct own *o, const char *name)
 	machine_heap_tell(&h, 7000001000, &told);
 	assert_int_equal(told.held, MACHINE_EXACT);
 	glibc_cache__free(cache);
+	own_end(o);
 }
 
 /* The view of the whole machine has these figures of it. */
@@ -200,6 +219,23 @@ static inline int damage_read(const struct memory *m, uint64_t addr, void *buf, 
 		memcpy((char *)buf + i, &word, 8);
 	}
 	return err;
+}
+
+/* The ends that reading a damaged one may come to, and how often it did. */
+struct damage_ends {
+	const int *ends;
+	size_t n;
+	unsigned int seen[8];
+};
+
+static inline void damage_ended(struct damage_ends *e, int err)
+{
+	size_t i = 0;
+
+	while (i < e->n && e->ends[i] != err)
+		i++;
+	assert_true(i < e->n);
+	e->seen[i]++;
 }
 
 #endif

@@ -23,9 +23,7 @@ static void same(const char *program, const char *preload)
 	struct jemalloc j;
 	struct own o;
 
-	if (!own_start(&o, program, preload))
-		skip();
-	m = own_modules(&o);
+	m = own_begin(&o, program, preload);
 	assert_int_equal(jemalloc_locate(o.pid, m, &j), 0);
 	assert_int_equal(jemalloc_read(&j, &s), 0);
 	assert_true(s.steady);
@@ -43,8 +41,7 @@ static void same(const char *program, const char *preload)
 	assert_int_equal(own_sum(&ranges), s.system + own_says(&o, "stats.retained"));
 	allocator_ranges_free(&ranges);
 	pagemap__free(pages);
-	modules__free(m);
-	own_end(&o);
+	own_finish(&o, m);
 }
 
 static void test_preloaded(void **state)
@@ -87,13 +84,8 @@ static void test_machine(void **state)
 
 static void test_inside(void **state)
 {
-	struct own o;
-
 	(void)state;
-	if (!own_start(&o, "own-jemalloc", NULL))
-		skip();
-	own_inside(&o, "jemalloc");
-	own_end(&o);
+	own_inside("own-jemalloc", "jemalloc");
 }
 
 static void test_none(void **state)
@@ -118,22 +110,19 @@ static void test_damaged(void **state)
 {
 	static const int ends[] = {0, -ENODATA, -EAGAIN, -EFAULT};
 	struct allocator_ranges ranges = {0};
-	unsigned int seen[4] = {0};
+	struct damage_ends came = {.ends = ends, .n = 4};
 	struct pagemap *pages;
 	struct modules *m;
 	struct jemalloc j;
 	struct own o;
 
 	(void)state;
-	if (!own_start(&o, "own", "libjemalloc.so.2"))
-		skip();
-	m = own_modules(&o);
+	m = own_begin(&o, "own", "libjemalloc.so.2");
 	assert_int_equal(jemalloc_locate(o.pid, m, &j), 0);
 	assert_int_equal(pagemap__new(o.pid, &pages), 0);
 	for (uint64_t i = 0; i < 3000; i++) {
 		struct damage d = {.real = memory_of(o.pid), .seed = i, .odds = 8000};
 		struct jemalloc_state s;
-		uint32_t end;
 		int err;
 
 		j.mem = (struct memory){.read = damage_read, .pid = o.pid, .arg = &d};
@@ -144,19 +133,15 @@ static void test_damaged(void **state)
 			allocator_ranges_free(&ranges);
 		}
 		err = jemalloc_read(&j, &s);
-		for (end = 0; end < 4 && ends[end] != err; end++)
-			;
-		assert_true(end < 4);
-		seen[end]++;
+		damage_ended(&came, err);
 		if (!err)
 			assert_true(s.in_use <= s.active && s.active <= s.system &&
 				    !(s.system >> 47));
 	}
 	/* Each of its ends was come to: the damage was neither too little nor too much. */
-	assert_true(seen[0] && seen[1] && seen[2] && seen[3]);
+	assert_true(came.seen[0] && came.seen[1] && came.seen[2] && came.seen[3]);
 	pagemap__free(pages);
-	modules__free(m);
-	own_end(&o);
+	own_finish(&o, m);
 }
 
 int main(void)

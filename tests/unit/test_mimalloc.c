@@ -27,9 +27,7 @@ static void same(const char *program, const char *preload)
 	struct mimalloc mi;
 	struct own o;
 
-	if (!own_start(&o, program, preload))
-		skip();
-	m = own_modules(&o);
+	m = own_begin(&o, program, preload);
 	assert_int_equal(mimalloc_locate(o.pid, m, &mi), 0);
 	assert_int_equal(mimalloc_survey(&mi, m), 0);
 	assert_int_equal(mimalloc_read(&mi, &s), 0);
@@ -45,8 +43,7 @@ static void same(const char *program, const char *preload)
 	assert_int_equal(own_sum(&ranges), s.reserved);
 	allocator_ranges_free(&ranges);
 	mimalloc_release(&mi);
-	modules__free(m);
-	own_end(&o);
+	own_finish(&o, m);
 }
 
 static void test_preloaded(void **state)
@@ -139,36 +136,29 @@ static void test_place(void **state)
 static void test_damaged(void **state)
 {
 	static const int ends[] = {0, -ENODATA, -EAGAIN, -E2BIG, -EFAULT};
-	unsigned int seen[5] = {0};
+	struct damage_ends came = {.ends = ends, .n = 5};
 	struct modules *m;
 	struct mimalloc mi;
 	struct own o;
 
 	(void)state;
-	if (!own_start(&o, "own", "libmimalloc.so.2"))
-		skip();
-	m = own_modules(&o);
+	m = own_begin(&o, "own", "libmimalloc.so.2");
 	assert_int_equal(mimalloc_locate(o.pid, m, &mi), 0);
 	assert_int_equal(mimalloc_survey(&mi, m), 0);
 	for (uint64_t i = 0; i < 1000; i++) {
-		uint32_t end;
 		struct damage d = {.real = memory_of(o.pid), .seed = i, .odds = 20000};
 		struct mimalloc_state s;
 		int err;
 
 		mi.mem = (struct memory){.read = damage_read, .pid = o.pid, .arg = &d};
 		err = mimalloc_read(&mi, &s);
-		for (end = 0; end < 5 && ends[end] != err; end++)
-			;
-		assert_true(end < 5);
-		seen[end]++;
+		damage_ended(&came, err);
 		if (!err)
 			assert_true(s.in_use <= s.reserved && s.system <= s.reserved);
 	}
-	assert_true(seen[0] && seen[1] && seen[2]);
+	assert_true(came.seen[0] && came.seen[1] && came.seen[2]);
 	mimalloc_release(&mi);
-	modules__free(m);
-	own_end(&o);
+	own_finish(&o, m);
 }
 
 int main(void)

@@ -23,9 +23,7 @@ static void same(const char *program, const char *preload)
 	struct tcmalloc t;
 	struct own o;
 
-	if (!own_start(&o, program, preload))
-		skip();
-	m = own_modules(&o);
+	m = own_begin(&o, program, preload);
 	assert_int_equal(tcmalloc_locate(o.pid, m, &t), 0);
 	assert_int_equal(tcmalloc_read(&t, &s), 0);
 	assert_true(s.steady);
@@ -45,8 +43,7 @@ static void same(const char *program, const char *preload)
 	assert_int_equal(own_sum(&ranges), s.system);
 	allocator_ranges_free(&ranges);
 	pagemap__free(pages);
-	modules__free(m);
-	own_end(&o);
+	own_finish(&o, m);
 }
 
 static void test_minimal(void **state)
@@ -81,13 +78,8 @@ static void test_machine(void **state)
 
 static void test_inside(void **state)
 {
-	struct own o;
-
 	(void)state;
-	if (!own_start(&o, "own-tcmalloc", NULL))
-		skip();
-	own_inside(&o, "tcmalloc");
-	own_end(&o);
+	own_inside("own-tcmalloc", "tcmalloc");
 }
 
 static void test_none(void **state)
@@ -108,20 +100,17 @@ static void test_damaged(void **state)
 {
 	static const int ends[] = {0, -ENODATA, -EAGAIN, -EFAULT};
 	struct allocator_ranges ranges = {0};
-	unsigned int seen[4] = {0};
+	struct damage_ends came = {.ends = ends, .n = 4};
 	struct pagemap *pages;
 	struct modules *m;
 	struct tcmalloc t;
 	struct own o;
 
 	(void)state;
-	if (!own_start(&o, "own", "libtcmalloc_minimal.so.4"))
-		skip();
-	m = own_modules(&o);
+	m = own_begin(&o, "own", "libtcmalloc_minimal.so.4");
 	assert_int_equal(tcmalloc_locate(o.pid, m, &t), 0);
 	assert_int_equal(pagemap__new(o.pid, &pages), 0);
 	for (uint64_t i = 0; i < 3000; i++) {
-		uint32_t end;
 		struct damage d = {.real = memory_of(o.pid), .seed = i, .odds = 8000};
 		struct tcmalloc_state s;
 		int err;
@@ -134,19 +123,15 @@ static void test_damaged(void **state)
 			allocator_ranges_free(&ranges);
 		}
 		err = tcmalloc_read(&t, &s);
-		for (end = 0; end < 4 && ends[end] != err; end++)
-			;
-		assert_true(end < 4);
-		seen[end]++;
+		damage_ended(&came, err);
 		if (!err)
 			assert_true(s.in_use <= s.system && !(s.system >> 48));
 	}
 	/* Each of its ends but the last was come to: the damage was neither too little nor too
 	 * much. */
-	assert_true(seen[0] && seen[1] && seen[2]);
+	assert_true(came.seen[0] && came.seen[1] && came.seen[2]);
 	pagemap__free(pages);
-	modules__free(m);
-	own_end(&o);
+	own_finish(&o, m);
 }
 
 int main(void)
