@@ -125,9 +125,11 @@ def test_child():
     f.tell("child 4000")
     while True:
         children = [p for p in w.next_report()["processes"] if p["pid"] != f.pid]
-        if children and children[0]["user_probes"] != "none":
+        if children:
             break
-    # At once, when its level can only be that which it began with.
+    # Its probes are there; its level can only be that which it began with.
+    while "%d: code in " % children[0]["pid"] not in (w.err.next("the child's code") or "?"):
+        check(w.p.poll() is None, "heapwatch ended: " + w.complaint())
     os.kill(children[0]["pid"], signal.SIGUSR1)
     check(f.lines.next("end of the storm"), "the fixture ended")
     r = w.settled()
