@@ -51,17 +51,22 @@ int growth__note(struct growth *g, const struct growth_look *look)
 	const struct estimates *e = &look->sampling->estimates;
 	const struct snapshot *s = look->snapshot;
 	bool sampled = look->sampling->told;
-	struct growth_site *sites =
-	    calloc(s->nsites + (sampled ? ESTIMATOR_CLASSES + e->nparts : 0) + 2, sizeof(*sites));
+	struct growth_site *sites;
 	size_t n = 0;
 	int err;
 
+	/* A heap that changed under the look tells nothing new. */
+	if (g->points && sampled && g->sampled && g->looks == look->sampling->looks)
+		return 0;
+	sites =
+	    calloc(s->nsites + (sampled ? ESTIMATOR_CLASSES + e->nparts : 0) + 2, sizeof(*sites));
 	if (!sites)
 		return -ENOMEM;
 	if (g->points && (g->sampled != sampled || g->program != look->program))
 		growth_restart(g);
 	g->sampled = sampled;
 	g->program = look->program;
+	g->looks = look->sampling->looks;
 	if (look->has_heap)
 		sites[n++] = (struct growth_site){
 		    .key = GROWTH_HEAP, .class = GROWTH_EXACT, .bytes = (double)look->heap_bytes};

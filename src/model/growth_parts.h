@@ -27,7 +27,7 @@ struct growth {
 
 	/* growth_note.c: how and of which program it was known. */
 	bool sampled;
-	uint32_t program;
+	uint32_t program, looks;
 };
 
 /* Nothing is known any more. */

@@ -7,8 +7,8 @@
  * has of a class in all is, so the slopes of its callsites have to sum to that one's.  A leak's
  * samples never go; of busy callsites some are found to be gone, and the more are, the more may be
  * that were not found.  So the difference is first taken off from each in proportion to those
- * found, which makes it as unsure as it is large, and what is left of it from all in proportion to
- * their slopes, which does so too.
+ * found, which makes it as unsure as it is large; then from each as it varies, up to its error; and
+ * what is left of it from all in proportion to their slopes, which makes those unsure too.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -79,6 +79,26 @@ static double stale(const struct growth *g, struct series **s, size_t n, double 
 	return excess;
 }
 
+/* Chance takes and gives as each varies; what it cannot be, of one, is more than its error. Returns
+ * what is left. */
+static double by_chance(struct series **s, size_t n, const struct series *total, double excess)
+{
+	double all = total->error * total->error, taken = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += s[i]->sample > 0 ? s[i]->error * s[i]->error : 0;
+	for (size_t i = 0; i < n && excess > 0 && all > 0; i++) {
+		double part = excess * s[i]->error * s[i]->error / all;
+
+		if (s[i]->sample <= 0 || s[i]->slope <= 0)
+			continue;
+		part = fmin(fmin(part, s[i]->error), s[i]->slope);
+		s[i]->slope -= part;
+		taken += part;
+	}
+	return excess - taken;
+}
+
 /* All samples stood for too much: what is left to them is to sum to what the heap has. */
 static void scale(struct series **s, size_t n, double excess)
 {
@@ -126,6 +146,7 @@ static void share(const struct growth *g, struct series **s, size_t n, const str
 	excess = stale(g, s, n, span, excess, take);
 	for (size_t i = 0; i < n; i++)
 		s[i]->slope -= take[i];
+	excess = by_chance(s, n, total, excess);
 	scale(s, n, excess);
 	for (size_t i = 0; i < n; i++) {
 		s[i]->error = sqrt(s[i]->error * s[i]->error + take[i] * take[i]);

@@ -213,4 +213,5 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 	estimates_free(&s->estimates);
 	s->estimates = fresh;
 	s->told = true;
+	s->looks++;
 }

@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""test_growth.py: which callsite grows is told, and nothing where none does.  Where calls are seen in
+windows, time decides what is known: tests/unit/test_leak.c has that in simulated time."""
+import sys
+
+sys.dont_write_bytecode = True
+import harness  # noqa: E402
+from harness import Fixture, Watch, check, equal  # noqa: E402
+
+SIZE = 57
+
+
+def growing(process):
+    """Those that are said to grow, what they surely do first."""
+    return sorted((s for s in process["sites"] if s["growing"]),
+                  key=lambda s: s["growth_error_bytes_per_minute"] - s["growth_bytes_per_minute"])
+
+
+def leaf(site):
+    return site["frames"][0]["function"]
+
+
+def test_exact():
+    """1,009 blocks a second are lost, and so it is told; in the end their number is exact."""
+    harness.real_time("bytes a second are compared")
+    f = Fixture("leak")
+    w = Watch(f.pid, "--interval", "500ms")
+    lost = f.run("1009 15000")["lost"]
+    equal(lost, 15 * 1009, "lost blocks")
+    p = w.process()
+    w.end()
+    equal([leaf(s) for s in growing(p)], ["lose"], "what grows")
+    s, all_of_it = growing(p)[0], harness.of_site(p, "lose")
+    equal((all_of_it["blocks"], all_of_it["bytes"]), (lost, lost * SIZE), "blocks and bytes")
+    equal((s["kind"], s["estimated"]), ("heap", False), "kind, estimated")
+    want = 60 * 1009 * SIZE
+    got, error = s["growth_bytes_per_minute"], s["growth_error_bytes_per_minute"]
+    check(abs(got - want) <= 0.05 * want and 0 <= error <= 0.1 * want,
+          "grows by %.0f +- %.0f, really %d a minute" % (got, error, want))
+    check(p["heap_growth_bytes_per_minute"] >= 0.9 * want, "the heap grows by %s a minute" %
+          p["heap_growth_bytes_per_minute"])
+
+
+def test_steady():
+    """Callsites that give and take, and lose nothing."""
+    f = Fixture("leak")
+    w = Watch(f.pid, "--interval", "500ms")
+    f.run("0 15000")
+    p = w.process()
+    w.end()
+    known = [leaf(s) for s in p["sites"] if s["growth_bytes_per_minute"] is not None]
+    equal(sorted(known), ["larger", "largest", "same_size"], "callsites whose growth is told")
+    equal([leaf(s) for s in growing(p)], [], "what grows")
+
+
+def test_passive():
+    """No callsite is known, but what the heap grows by."""
+    harness.real_time("bytes a second are compared")
+    f = Fixture("leak")
+    w = Watch(f.pid, "--max-overhead", "0", "--interval", "500ms")
+    f.run("1009 15000")
+    p = w.process()
+    w.end()
+    equal((p["mode"], growing(p)), ("passive", []), "mode and callsites that grow")
+    # A block of 57 bytes takes 80.
+    want, got = 60 * 1009 * 80, p["heap_growth_bytes_per_minute"]
+    check(abs(got - want) <= 0.1 * want, "the heap grows by %.0f, really %d a minute" % (got, want))
+
+
+TESTS = {fn.__name__: fn for fn in (test_exact, test_steady, test_passive)}
+
+if __name__ == "__main__":
+    harness.main(TESTS)
