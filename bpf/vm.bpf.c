@@ -45,7 +45,7 @@ static __always_inline __u64 hw_vm_stack(struct hw_vm *v, __u32 *flags)
 			    .bp = PT_REGS_FP(v->regs),
 			    .lr = HW_LINK(v->regs)};
 
-	if (v->t->sp && r.sp < v->t->sp) {
+	if (hw_has_call(v->p, v->t) && r.sp < v->t->sp) {
 		*flags |= HW_VM_IN_ALLOC;
 		return v->t->stack;
 	}
