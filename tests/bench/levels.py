@@ -29,7 +29,8 @@ WAYS = {
     "heaptrack": ["heaptrack", "-o", TRACE],
 }
 ESTIMATED = ("sampled", "1 %")
-# Each keeps what it made for three seconds, so that there is something to compare.
+# Each keeps what it made for three seconds, so that there is something to compare, and frees nothing
+# of it: where every call is seen that would be most of the reports.
 LINGER = {"LD_PRELOAD": os.path.join(BUILD, "bench/linger.so")}
 SQL = """
 CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c TEXT);
@@ -38,10 +39,10 @@ INSERT INTO t SELECT i, hex(randomblob(20)), 'row ' || i FROM n;
 CREATE INDEX x ON t(b);
 SELECT count(*) FROM t AS u JOIN t AS v ON u.b = v.b;
 SELECT count(DISTINCT substr(c, 5, 3)) FROM t;
-.shell sleep 3
+.shell sleep 3; kill -KILL $PPID
 """
 PYTHON = """
-import json, time
+import json, os, time
 class Node:
     def __init__(self, i):
         self.name, self.tags, self.next = 'node %d' % i, [i, i + 1], {'i': i}
@@ -51,6 +52,7 @@ for turn in range(3):
     text = json.dumps([{'a': i, 'b': str(i)} for i in range(40000)])
     keep.append(json.loads(text)[:2000])
 time.sleep(3)
+os._exit(0)
 """
 CXX = "#include <regex>\n#include <map>\n#include <iostream>\n" \
       "int main() { std::regex r(\"a+b\"); std::map<int, std::regex> m; m[1] = r; " \

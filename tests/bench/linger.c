@@ -6,4 +6,5 @@
 static __attribute__((destructor)) void linger(void)
 {
 	sleep(3);
+	_exit(0);
 }
