@@ -34,6 +34,7 @@ struct governor {
 
 	struct purse *purse; /* what children may take; NULL: anything */
 	bool forks_dear;
+	uint64_t dropped_cost_ns;	  /* of who was no child and is not watched any more */
 	uint64_t recorded_ns, earlier_ns; /* earlier: what all ran before they were watched */
 	struct prover *prover;		  /* NULL: nothing is to be seen, or all */
 	pthread_t thread;
@@ -87,16 +88,33 @@ static void wait_tick(struct governor *g)
 	pthread_cond_timedwait(&g->idle, &g->lock, &ts);
 }
 
+/* What the probes took of who is no child, which has a budget for it. */
+static uint64_t own_cost(const struct governor *g)
+{
+	uint64_t sum = g->dropped_cost_ns;
+	struct meter_reading now;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (!g->all[i]->child)
+			sum += meter__read(g->common.meter, g->all[i]->pid, &now)
+				   ? g->all[i]->cost_ns
+				   : now.cost_ns;
+	return sum;
+}
+
 /* With the lock held. */
 static void record(struct governor *g)
 {
 	struct meter_reading all;
+	uint64_t own;
 
 	if (!g->purse || meter__read_all(g->common.meter, &all))
 		return;
+	own = own_cost(g);
 	g->recorded_ns = all.now_ns;
 	purse_record(g->purse, all.now_ns,
-		     all.run_ns > g->earlier_ns ? all.run_ns - g->earlier_ns : 0, all.cost_ns);
+		     all.run_ns > g->earlier_ns ? all.run_ns - g->earlier_ns : 0,
+		     all.cost_ns > own ? all.cost_ns - own : 0);
 	purse_record_forks(g->purse, all.now_ns,
 			   sweeper__paid_ns(probes__sweeper(g->common.probes)));
 	g->forks_dear = !purse_affords_forks(g->purse);
@@ -330,6 +348,7 @@ void governor__drop(struct governor *g, pid_t pid)
 	while ((i = find(g, pid)) < g->n && g->all[i]->busy)
 		pthread_cond_wait(&g->idle, &g->lock);
 	if (i < g->n) {
+		g->dropped_cost_ns += g->all[i]->child ? 0 : g->all[i]->cost_ns;
 		free_governed(g->all[i]);
 		g->all[i] = g->all[--g->n];
 	}

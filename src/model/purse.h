@@ -21,7 +21,7 @@ struct purse *purse__new(double share);
 void purse__free(struct purse *p);
 
 /* What all processes, also those that have ended, ran since they are watched, and what the probes
- * took of it. */
+ * took of the children among them. */
 void purse_record(struct purse *p, uint64_t now_ns, uint64_t run_ns, uint64_t cost_ns);
 /*
  * May one more child be seen in whole from its beginning, beside young ones that are?  Over any ten
