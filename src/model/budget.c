@@ -8,15 +8,11 @@
 #define MS     1000000ull
 #define SECOND 1000000000ull
 
-/* Until a storm is noticed and the kernel has taken the probes away. */
-#define REACTION_NS (60 * MS)
 /* A process starts as if it had run this long already: programs allocate most when they start.
  * Less and less so: what is on is not to be taken away because ten seconds are over. */
 #define CREDIT_NS (2 * SECOND)
-/* Of the budget, what is planned with: the rest is for what was not foreseen, such as a process
- * that runs less in the next seconds than it did when this was spent. */
-#define MARGIN 0.78
-/* ... and what large blocks alone may take of it; a burst of them may take this time's besides. */
+/* Of what is planned with, what large blocks alone may take; a burst of them may take this time's
+ * besides. */
 #define LARGE_PART     0.6
 #define LARGE_BURST_NS (SECOND / 2)
 
@@ -117,7 +113,7 @@ static double allowance(const struct budget *b)
 	double left = 1 - age / (double)SPENDING_SPAN_NS;
 	double credit = left > 0 && !b->poor ? left * (double)CREDIT_NS : 0;
 
-	return b->share * MARGIN * (ran(b) + credit) - spent(b);
+	return b->share * SPENDING_MARGIN * (ran(b) + credit) - spent(b);
 }
 
 /* Is it in its grace?  What that took ends when the probes that it began with are gone, or after a
@@ -183,7 +179,7 @@ static double reserve(const struct budget *b)
 
 	if (time < 1)
 		return 0;
-	return spending_steady(&b->spent, s) / time * (double)REACTION_NS;
+	return spending_steady(&b->spent, s) / time * (double)SPENDING_REACTION_NS;
 }
 
 static void switch_to(struct budget *b, bool all, bool large)
@@ -207,7 +203,7 @@ static void leave_exact(struct budget *b, bool has_large)
 	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
 	b->window_bare_ns = 0;
 	b->intensity = 1;
-	b->taken = reserve(b) / (double)REACTION_NS;
+	b->taken = reserve(b) / (double)SPENDING_REACTION_NS;
 }
 
 /* Cores that it keeps busy, over the last ten seconds. */
@@ -230,7 +226,7 @@ static double most(const struct budget *b)
  * again, what the trial may cost is saved up first, without windows. */
 static void watch_large(struct budget *b, bool has_large)
 {
-	double trial = most(b) * (double)REACTION_NS;
+	double trial = most(b) * (double)SPENDING_REACTION_NS;
 
 	/* One more allocator came, or the places of this one are not known. */
 	if (b->large && !has_large)
@@ -248,7 +244,7 @@ static void watch_large(struct budget *b, bool has_large)
 	}
 	/* ... unless it is more than can be saved up. */
 	b->saving = !b->large && has_large && b->spent.now.time_ns >= b->large_after_ns &&
-		    trial < 0.9 * b->share * MARGIN * ran(b);
+		    trial < 0.9 * b->share * SPENDING_MARGIN * ran(b);
 	if (b->saving && allowance(b) > trial) {
 		b->saving = false;
 		switch_to(b, false, true);
@@ -280,7 +276,7 @@ static void consider_exact(struct budget *b, bool forks_dear)
 static uint64_t window(struct budget *b)
 {
 	double cores = load(b) > 0.05 ? load(b) : 0.05, dear = b->intensity * cores;
-	double room, pace = b->share * MARGIN * cores, hold;
+	double room, pace = b->share * SPENDING_MARGIN * cores, hold;
 
 	/* As most() has it: that is what a window takes. */
 	if (dear < b->taken)

@@ -5,12 +5,6 @@
 
 #include "model/spending.h"
 
-/* What a child may take until it is noticed that it allocates all the time and the kernel has taken
- * the probes away; budget.c's REACTION_NS, on one core. */
-#define BEGINNING_NS 60000000.0
-/* Of the share, what is planned with, as in budget.c. */
-#define MARGIN 0.78
-
 struct purse {
 	double share;
 	struct spending spent, forks;
@@ -58,8 +52,9 @@ static double spent(const struct spending *s)
 
 bool purse_affords(const struct purse *p, unsigned int young)
 {
-	return spent(&p->spent) + spent(&p->forks) + BEGINNING_NS * ((double)young + 1) <
-	       p->share * MARGIN * ran(p);
+	return spent(&p->spent) + spent(&p->forks) +
+		   (double)SPENDING_REACTION_NS * ((double)young + 1) <
+	       p->share * SPENDING_MARGIN * ran(p);
 }
 
 void purse_record_forks(struct purse *p, uint64_t now_ns, uint64_t paid_ns)
@@ -69,5 +64,5 @@ void purse_record_forks(struct purse *p, uint64_t now_ns, uint64_t paid_ns)
 
 bool purse_affords_forks(const struct purse *p)
 {
-	return spent(&p->forks) < p->share * MARGIN * ran(p);
+	return spent(&p->forks) < p->share * SPENDING_MARGIN * ran(p);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * spending.h: what a process ran and what the probes took of it over the last ten seconds.  Private
- * to budget.c.  Pure.
+ * to budget.c and purse.c.  Pure.
  */
 #ifndef MODEL_SPENDING_H
 #define MODEL_SPENDING_H
@@ -9,6 +9,11 @@
 #include <stdint.h>
 
 #define SPENDING_SPAN_NS 10000000000ull
+/* Until a storm is noticed and the kernel has taken the probes away: what it takes till then. */
+#define SPENDING_REACTION_NS 60000000ull
+/* Of the budget, what is planned with: the rest is for what was not foreseen, such as a process
+ * that runs less in the next seconds than it did when this was spent. */
+#define SPENDING_MARGIN 0.78
 /* One each 100 ms. */
 #define SPENDING_SLOTS 101
 

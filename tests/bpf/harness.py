@@ -296,6 +296,24 @@ def real_time(why):
         skip("this machine is emulated: " + why)
 
 
+def each_kind(tests):
+    """A decorator: has tests have the function once for each kind of user probe that works."""
+    def decorate(fn):
+        for kind in KINDS:
+            def run(kind=kind):
+                kind_works(kind)
+                fn(kind)
+            tests["%s[%s]" % (fn.__name__, kind)] = run
+        return fn
+    return decorate
+
+
+def children_of(pid):
+    """Those of its main thread."""
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return [int(w) for w in f.read().split()]
+
+
 def scratch():
     path = tempfile.mkdtemp(prefix="heapwatch-test-")
     atexit.register(shutil.rmtree, path, True)

@@ -16,19 +16,11 @@ import harness  # noqa: E402
 from harness import FIELDS, Fixture, Watch, check, compare, equal, of_site  # noqa: E402
 
 TESTS = {}
+each_kind = harness.each_kind(TESTS)
 
 
 def test(fn):
     TESTS[fn.__name__] = fn
-    return fn
-
-
-def each_kind(fn):
-    for kind in harness.KINDS:
-        def run(kind=kind):
-            harness.kind_works(kind)
-            fn(kind)
-        TESTS["%s[%s]" % (fn.__name__, kind)] = run
     return fn
 
 

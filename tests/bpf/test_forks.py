@@ -8,12 +8,7 @@ import time
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
-from harness import Fixture, Watch, check, equal  # noqa: E402
-
-
-def children_of(pid):
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-        return [int(w) for w in f.read().split()]
+from harness import Fixture, Watch, check, children_of, equal  # noqa: E402
 
 
 def unwatched(kind):

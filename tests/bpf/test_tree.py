@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
-from harness import Fixture, check, equal, heapwatch, skip  # noqa: E402
+from harness import Fixture, check, children_of, equal, heapwatch, skip  # noqa: E402
 
 TESTS = {}
 SIZES = {"site_parent": 101, "site_child": 103, "site_leaf": 107, "site_thread": 109,
@@ -170,11 +170,6 @@ def test_nobody_else_pays():
     with open("/proc/self/mounts") as m:
         check("heapwatch" not in m.read(), "a mount outside of the tree")
     os.kill(child, signal.SIGTERM)
-
-
-def children_of(pid):
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-        return [int(w) for w in f.read().split()]
 
 
 def mapped(pid, base):

@@ -24,19 +24,11 @@ SCENARIOS = {
     "brk": ("maps",),
 }
 TESTS = {}
+each_kind = harness.each_kind(TESTS)
 
 
 def test(fn):
     TESTS[fn.__name__] = fn
-    return fn
-
-
-def each_kind(fn):
-    for kind in harness.KINDS:
-        def run(kind=kind):
-            harness.kind_works(kind)
-            fn(kind)
-        TESTS["%s[%s]" % (fn.__name__, kind)] = run
     return fn
 
 
