@@ -57,8 +57,8 @@ size_t drain__modules(struct drain *d, uint32_t id, struct hw_module *maps, size
 /* Its end, or an exec, was not told (see processes.h). */
 void drain__end(struct drain *d, uint32_t id);
 void drain__renew(struct drain *d, uint32_t id);
-/* The state with a snapshot (ledger.h), owned by the caller; of an ended process it is given out
- * once.  NULL where memory is out. */
+/* The state with a snapshot (ledger.h), owned by the caller; of an ended process it is that of
+ * its end, each time.  NULL where memory is out. */
 struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint64_t min_bytes,
 				 struct drain_state *out);
 
