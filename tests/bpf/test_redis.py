@@ -19,6 +19,8 @@ KEYS, SIZE, CLIENTS = 20011, 1009, 50
 # What a connection may have for itself at one moment and not have at the next: its query buffer
 # (PROTO_IOBUF_LEN is 16 KiB, and it grows by halves), its reply buffer of 16 KiB, a new value.
 PER_CLIENT = 40 << 10
+# In this time the server lets go of a client that has gone, and then counts anew.
+TICKS = 0.3
 
 
 def test(fn):
@@ -54,9 +56,12 @@ class Redis:
         return {k: int(v) if v.strip().isdigit() else v.strip() for k, v in pairs}
 
     def figures(self):
-        """What changes only with its heap; mapped is on jemalloc's own page of statistics."""
+        """What changes only with its heap; mapped is on jemalloc's own page of statistics.  INFO says
+        what was so at the server's last tick, ten a second: of a moment without a client."""
         mapped = re.search(r"mapped: (\d+)", self.say("memory", "malloc-stats"))[1]
+        time.sleep(TICKS)
         said = self.info()
+        time.sleep(TICKS)
         return {"mapped": int(mapped),
                 **{k: said[k] for k in ("used_memory", "allocator_allocated", "allocator_active",
                                         "allocator_resident")}}
