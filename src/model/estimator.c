@@ -193,7 +193,7 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 
 	for (size_t i = 0; i < n;) {
 		struct estimate *s = &out->sites[out->n++];
-		double variance = 0, least = 0, more;
+		double variance = 0, least = 0, most = unseen, more;
 
 		*s = (struct estimate){.site = parts[i].site, .exact = true};
 		for (; i < n && parts[i].site == s->site; i++) {
@@ -202,12 +202,16 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 			s->exact &= parts[i].variance <= 0;
 			variance += parts[i].variance;
 			least += parts[i].exact.bytes;
+			most += parts[i].exact.bytes + parts[i].most;
 		}
 		s->low = s->bytes - NINETY * sqrt(variance);
 		more = NINETY * NINETY * variance + unseen * unseen;
 		s->high = s->bytes + sqrt(more);
 		if (s->low < least)
 			s->low = least;
+		/* Nobody has more than there is. */
+		if (s->high > most)
+			s->high = most;
 		out->bytes += s->bytes;
 		out->blocks += s->blocks;
 	}

@@ -13,6 +13,9 @@
 #define UNSEEN	2
 #define DIFFERS 0.5
 #define UNSURE	0.05
+/* Of what seems to be there, the part that really is differs from site to site: by so many times
+ * what it is on average, where a site's own samples tell nothing of it. */
+#define UNLIKE 2
 /* Of samples that are not there any more, at most so many seem to be. */
 #define STALE_MAX      0.9
 #define BALANCE_ROUNDS 64
@@ -25,6 +28,8 @@ struct share {
 	double doubt;	/* of that: its standard deviation */
 	double gone;	/* of all parts, chunk bytes */
 	double differs; /* of all parts: variance */
+	double unlike;	/* so is this */
+	double usual;	/* of what seems to be there, the part that is */
 	double scale;
 };
 
@@ -80,6 +85,7 @@ static void take_off(struct share_part *p, size_t n, double ratio)
 		x->exact = (struct sum){0};
 		seem = x->samples.blocks;
 		x->real = (seem - ratio * x->births) / (1 - ratio) / seem;
+		x->seem_noise = x->noise;
 		if (x->births > seem)
 			x->noise += ratio / (1 - ratio) * ratio / (1 - ratio) * x->noise *
 				    (x->births - seem) / seem;
@@ -92,6 +98,32 @@ static double gone_of(const struct share_part *p)
 	       gone = p->births - real - p->exact.blocks;
 
 	return gone > 0 && p->samples.blocks > 0 ? gone * p->samples.chunks / p->samples.blocks : 0;
+}
+
+/*
+ * Where nearly all that was seen is gone, what is left of a site is a small difference of large
+ * numbers, and says nothing.  That as much of it is left as of all others is the better guess then:
+ * between the two each counts by its variance.
+ */
+static void temper(struct share_part *p, size_t n, double ratio, double usual)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct share_part *x = &p[i];
+		double seem = x->samples.chunks, gone, differs, known, guess, noise = x->seem_noise;
+
+		gone = x->births / x->samples.blocks * seem - usual * seem;
+		differs = gone > 0 ? DIFFERS * ratio / (1 - ratio) * gone : 0;
+		known = x->noise + differs * differs;
+		guess = UNLIKE * usual * seem;
+		guess = guess * guess + usual * usual * noise;
+		if (known <= guess)
+			continue;
+		x->told = guess / known;
+		x->real = x->told * x->real + (1 - x->told) * usual;
+		x->noise = x->told * x->told * x->noise +
+			   (1 - x->told) * (1 - x->told) * usual * usual * noise;
+		x->unlike = (1 - x->told) * UNLIKE * usual * seem;
+	}
 }
 
 /*
@@ -140,7 +172,7 @@ static double shared(double portion, double own, double all)
 /* Its stale ones are not as many as others': a standard deviation of its chunk bytes. */
 static double differs_of(const struct share_part *p, const struct share *s)
 {
-	return DIFFERS * s->stale / (1 - s->stale) * p->gone;
+	return p->told * DIFFERS * s->stale / (1 - s->stale) * p->gone;
 }
 
 static double variance_of(const struct share_part *p, const struct share *s)
@@ -152,7 +184,7 @@ static double variance_of(const struct share_part *p, const struct share *s)
 	portion = chunks / s->samples.chunks;
 	own = shared(portion, p->noise, s->noise);
 	if (s->units > 0)
-		own += UNSEEN * (1 - portion) * s->squares / s->units;
+		own += UNSEEN * (1 - portion) * s->usual * s->usual * s->squares / s->units;
 	/* One or two units say little of how units differ: as Student's distribution is wider. */
 	few = chunks > 0 ? 1 + p->squares / (p->samples.chunks * p->samples.chunks) : 1;
 	all = own * few * few;
@@ -160,33 +192,41 @@ static double variance_of(const struct share_part *p, const struct share *s)
 	own = chunks / (s->units + 1);
 	all += own * own;
 	/* Where more is stale, who has more that is gone loses to who has less. */
-	own = s->doubt / (1 - s->stale) * (p->gone - portion * s->gone);
+	own = p->told * s->doubt / (1 - s->stale) * (p->gone - portion * s->gone);
 	all += own * own;
 	all += shared(portion, differs * differs, s->differs);
+	all += shared(portion, p->unlike * p->unlike, s->unlike);
 	return worth * worth * all;
 }
 
 double share_out(const struct share_class *t, struct share_part *p, size_t n)
 {
-	double ratio, doubt, rest, older;
+	double ratio, doubt, rest, older, usual = 1;
 	struct share s;
 
 	s = share_of(p, n);
 	ratio = stale(t, &s);
 	doubt = s.doubt;
+	for (size_t i = 0; i < n; i++)
+		p[i].told = 1;
 	if (ratio > 0) {
+		double real = (s.samples.blocks + s.exact.blocks - ratio * t->births) / (1 - ratio);
+
+		usual = real / (s.samples.blocks + s.exact.blocks);
 		take_off(p, n, ratio);
-		balance(p, n,
-			(s.samples.blocks + s.exact.blocks - ratio * t->births) / (1 - ratio) *
-			    t->bytes / t->blocks);
+		temper(p, n, ratio, usual);
+		balance(p, n, real * t->bytes / t->blocks);
 	}
 	for (size_t i = 0; i < n; i++)
 		p[i].gone = gone_of(&p[i]);
 	s = share_of(p, n);
 	s.stale = ratio;
 	s.doubt = doubt;
-	for (size_t i = 0; i < n; i++)
+	s.usual = usual;
+	for (size_t i = 0; i < n; i++) {
 		s.differs += differs_of(&p[i], &s) * differs_of(&p[i], &s);
+		s.unlike += p[i].unlike * p[i].unlike;
+	}
 	rest = t->bytes - s.exact.chunks;
 	older = t->older < rest ? t->older : rest;
 	if (s.samples.chunks <= 0)
@@ -196,6 +236,7 @@ double share_out(const struct share_class *t, struct share_part *p, size_t n)
 		if (p[i].samples.blocks <= 0)
 			continue;
 		p[i].variance = variance_of(&p[i], &s);
+		p[i].most = (rest - older) * p[i].samples.bytes / p[i].samples.chunks;
 		p[i].samples.bytes *= s.scale * p[i].real;
 		p[i].samples.blocks *= s.scale * p[i].real;
 	}

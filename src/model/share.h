@@ -26,11 +26,14 @@ struct share_part {
 	double units;	  /* windows */
 	double births;	  /* of the samples, those that are gone too */
 	double real;	  /* of the samples, those that are not stale */
-	double noise;  /* variance of the chunks by chance alone: of the samples', then of what is
-			  real */
+	/* Variance of the chunks by chance alone: of the samples', and of what is real. */
+	double seem_noise, noise;
+	double told;   /* how much its own samples count of what is real, 0 to 1 */
+	double unlike; /* of the rest, a standard deviation: chunk bytes */
 	double gone;   /* of the births, chunk bytes */
 	double unsure; /* a standard deviation of what is real of the chunks */
 	double variance;
+	double most; /* bytes of all that is shared out, were it the site's alone */
 };
 
 /* All parts of one stratum: from what the samples stand for to what they come to, with a variance,

@@ -132,6 +132,100 @@ static void test_all_seen(void **state)
 	replay_end(&r);
 }
 
+/*
+ * Blocks that live for less than it is from one window to the next, of two callsites of a size
+ * each: when the heap is looked at, all addresses that were seen have other blocks.
+ */
+#define SLOTS	300 /* of each callsite */
+#define BRIEF	8
+#define BETWEEN 20000 /* calls, from one window to the next */
+
+static const uint32_t brief[BRIEF] = {24, 40, 40, 104, 104, 264, 264, 520};
+
+struct churn {
+	struct replay r;
+	uint64_t random, n;
+	uint64_t slot[BRIEF][2 * SLOTS];  /* address, or 0 */
+	uint64_t freed[BRIEF][4 * SLOTS]; /* of a size: what malloc gives again, the last first */
+	size_t nfreed[BRIEF];
+};
+
+static uint64_t draw(struct churn *c, uint64_t below)
+{
+	c->random ^= c->random << 13;
+	c->random ^= c->random >> 7;
+	c->random ^= c->random << 17;
+	return (c->random >> 20) % below;
+}
+
+/* The first callsite of its size. */
+static unsigned int size_of(unsigned int site)
+{
+	return site && brief[site] == brief[site - 1] ? site - 1 : site;
+}
+
+static void churn_once(struct churn *c)
+{
+	unsigned int site = (unsigned int)draw(c, BRIEF), size = size_of(site);
+	uint64_t *slot = &c->slot[site][draw(c, 2 * SLOTS)];
+	struct trace_record call = {.addr = *slot};
+
+	if (*slot) {
+		replay_call(&c->r, &call, 0);
+		c->freed[size][c->nfreed[size]++] = *slot;
+		*slot = 0;
+		/* Of later callsites fewer stay empty. */
+		if (draw(c, 16) > site + 6)
+			return;
+	}
+	*slot = c->nfreed[size] ? c->freed[size][--c->nfreed[size]] : BASE + c->n++ * 4096;
+	call = (struct trace_record){.addr = *slot, .size = brief[site], .site = site + 1};
+	replay_call(&c->r, &call, 0);
+}
+
+static double held_by(const struct churn *c, unsigned int site)
+{
+	double sum = 0;
+
+	for (unsigned int i = 0; i < 2 * SLOTS; i++)
+		sum += c->slot[site][i] ? brief[site] : 0;
+	return sum;
+}
+
+static void test_brief_lives(void **state)
+{
+	double inside = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		const struct replay_plan plan = {.seen = 800,
+						 .every = BETWEEN,
+						 .look = 4 * BETWEEN,
+						 .large = true,
+						 .seed = seed};
+		struct replay_score score = {0};
+		struct churn *c = calloc(1, sizeof(*c));
+
+		assert_non_null(c);
+		c->random = seed * 88172645463325252ull;
+		replay_start(&c->r, &plan);
+		while (c->r.calls < 60 * BETWEEN)
+			churn_once(c);
+		replay_judge(&c->r, &score);
+		for (unsigned int s = 0; s < BRIEF; s++) {
+			double holds = held_by(c, s), is = (double)told(&c->r, s + 1).bytes;
+
+			assert_true(fabs(is - holds) <= 0.15 * holds);
+			/* At most all of its size is its. */
+			assert_true(told(&c->r, s + 1).high <= 3 * holds);
+		}
+		inside += score.inside;
+		replay_end(&c->r);
+		free(c);
+	}
+	assert_true(inside >= 0.9 * 5 * BRIEF);
+}
+
 /* ---- real ---- */
 
 static const char query[] =
@@ -291,8 +385,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_proportions), cmocka_unit_test(test_large),
-	    cmocka_unit_test(test_all_seen),	cmocka_unit_test(test_sqlite),
-	    cmocka_unit_test(test_python),
+	    cmocka_unit_test(test_all_seen),	cmocka_unit_test(test_brief_lives),
+	    cmocka_unit_test(test_sqlite),	cmocka_unit_test(test_python),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
