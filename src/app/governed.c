@@ -89,7 +89,8 @@ static int open_window(const struct governing *g, struct governed *p,
 	if (!err)
 		err = governed_look(g, p, &closed);
 	if (!err)
-		err = probes__switch(g->probes, p->pid, sets_of(true, order->large));
+		err =
+		    probes__switch(g->probes, p->pid, ATTACH_WINDOW | sets_of(true, order->large));
 	if (!err)
 		err = governed_look(g, p, &before);
 	if (!err) {

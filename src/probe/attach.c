@@ -8,18 +8,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "heapwatch.skel.h"
+#include "probe/attach_file.h"
 #include "probe/behind.h"
 #include "probe/links.h"
-#include "probe/put.h"
-
-/* One file's functions in one process. */
-struct file {
-	pid_t pid;
-	char *path;
-	struct target *target;
-	bool mapped; /* by pid, or by anybody */
-};
 
 struct who {
 	pid_t pid;
@@ -27,10 +18,9 @@ struct who {
 };
 
 struct attach {
-	const struct heapwatch_bpf *skel;
-	enum user_kind kind;
+	struct attach_with with;
 	pthread_mutex_t lock; /* of all that follows; not held while the kernel detaches */
-	struct file *files;
+	struct attach_file *files;
 	size_t nfiles;
 	struct who *who; /* who does not have ATTACH_ALL */
 	size_t nwho;
@@ -47,8 +37,7 @@ struct attach *attach__new(const struct heapwatch_bpf *skel, enum user_kind kind
 
 	if (!a)
 		return NULL;
-	a->skel = skel;
-	a->kind = kind;
+	a->with = (struct attach_with){skel, kind};
 	pthread_mutex_init(&a->lock, NULL);
 	a->all = links__new();
 	a->large = links__new();
@@ -59,12 +48,6 @@ struct attach *attach__new(const struct heapwatch_bpf *skel, enum user_kind kind
 	return a;
 }
 
-static void free_file(struct file *f)
-{
-	free(f->path);
-	free(f->target);
-}
-
 void attach__free(struct attach *a)
 {
 	if (!a)
@@ -72,7 +55,7 @@ void attach__free(struct attach *a)
 	links__free(a->all);
 	links__free(a->large);
 	for (size_t i = 0; i < a->nfiles; i++)
-		free_file(&a->files[i]);
+		attach_file_free(&a->files[i]);
 	free(a->files);
 	free(a->who);
 	free(a->proven);
@@ -81,32 +64,8 @@ void attach__free(struct attach *a)
 	free(a);
 }
 
-/* ---- putting probes on ---- */
-
-/* Places of one program, gathered. */
-struct places {
-	size_t n;
-	uint64_t offset[TARGET_MAX_FNS + BEHIND_MAX], cookie[TARGET_MAX_FNS + BEHIND_MAX];
-};
-
-static uint64_t cookie_of(const struct target_fn *fn)
-{
-	return fn->fn | (fn->place.cost == PLACE_STEPPED ? HW_COOKIE_STEPPED : 0);
-}
-
-static void gather(struct places *to, uint64_t offset, uint64_t cookie)
-{
-	to->offset[to->n] = offset;
-	to->cookie[to->n++] = cookie;
-}
-
-static bool is_resizer(enum hw_fn fn)
-{
-	return fn != HW_FN_FREE && fn != HW_FN_MALLOC && fn != HW_FN_CALLOC;
-}
-
 /* The places that are proven for this file, or NULL. */
-static const struct behind *behind_of(const struct attach *a, const struct file *f)
+static const struct behind *behind_of(const struct attach *a, const struct attach_file *f)
 {
 	for (size_t i = 0; f->target->build_id[0] && i < a->nproven; i++)
 		if (!strcmp(a->proven[i].build_id, f->target->build_id))
@@ -114,34 +73,10 @@ static const struct behind *behind_of(const struct attach *a, const struct file 
 	return NULL;
 }
 
-static int put_set(const struct attach *a, const struct file *f, enum attach_set set,
+static int put_set(const struct attach *a, const struct attach_file *f, enum attach_set set,
 		   struct links *links)
 {
-	struct places *at = calloc(3, sizeof(*at));
-	const struct put_file where = {a->skel, a->kind, f->pid, f->path};
-	const struct behind *behind = behind_of(a, f);
-	const struct target *t = f->target;
-	struct put_at views[3];
-	int err;
-
-	if (!at)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->nfns; i++) {
-		enum hw_fn fn = t->fns[i].fn;
-
-		/* A session serves both: one link comes and goes in half the time of two. */
-		bool apart = fn == HW_FN_FREE && a->kind != USER_SESSION;
-
-		if (set == ATTACH_ALL || (behind && is_resizer(fn)))
-			gather(&at[apart], t->fns[i].place.offset, cookie_of(&t->fns[i]));
-	}
-	for (size_t i = 0; set == ATTACH_LARGE && behind && i < behind->n; i++)
-		gather(&at[2], behind->places[i].offset, behind->places[i].cookie);
-	for (size_t i = 0; i < 3; i++)
-		views[i] = (struct put_at){at[i].n, at[i].offset, at[i].cookie};
-	err = put(&where, links, &views[0], &views[1], &views[2]);
-	free(at);
-	return err;
+	return attach_file_put(f, &a->with, behind_of(a, f), set, links);
 }
 
 /* ---- who has what ---- */
@@ -171,9 +106,9 @@ static int set_sets(struct attach *a, pid_t pid, unsigned int sets)
 	return 0;
 }
 
-static int add_file(struct attach *a, struct file *f)
+static int add_file(struct attach *a, struct attach_file *f)
 {
-	struct file *files = reallocarray(a->files, a->nfiles + 1, sizeof(*files));
+	struct attach_file *files = reallocarray(a->files, a->nfiles + 1, sizeof(*files));
 	unsigned int sets = sets_of(a, f->pid);
 	int err = 0;
 
@@ -191,10 +126,10 @@ static int add_file(struct attach *a, struct file *f)
 
 int attach__add(struct attach *a, pid_t pid, const char *path, const struct target *target)
 {
-	struct file f = {.pid = pid,
-			 .path = strdup(path),
-			 .target = malloc(sizeof(*target)),
-			 .mapped = pid != 0};
+	struct attach_file f = {.pid = pid,
+				.path = strdup(path),
+				.target = malloc(sizeof(*target)),
+				.mapped = pid != 0};
 	int err = -ENOMEM;
 
 	if (!f.path || !f.target)
@@ -205,7 +140,7 @@ int attach__add(struct attach *a, pid_t pid, const char *path, const struct targ
 	pthread_mutex_unlock(&a->lock);
 fail:
 	if (err)
-		free_file(&f);
+		attach_file_free(&f);
 	return err;
 }
 
@@ -269,12 +204,14 @@ bool attach__has_large(struct attach *a, pid_t pid)
 	return all && proven == all && !spoiled;
 }
 
-static int put_all(struct attach *a, pid_t pid, enum attach_set set, struct links *links)
+/* mapped: on these files alone. */
+static int put_all(struct attach *a, pid_t pid, enum attach_set set, bool mapped,
+		   struct links *links)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < a->nfiles && !err; i++)
-		if (!pid || a->files[i].pid == pid)
+		if ((!pid || a->files[i].pid == pid) && (!mapped || a->files[i].mapped))
 			err = put_set(a, &a->files[i], set, links);
 	return err;
 }
@@ -290,9 +227,9 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 	pthread_mutex_lock(&a->lock);
 	had = sets_of(a, pid);
 	if (sets & ~had & ATTACH_ALL)
-		err = put_all(a, pid, ATTACH_ALL, a->all);
+		err = put_all(a, pid, ATTACH_ALL, sets & ATTACH_WINDOW, a->all);
 	if (!err && sets & ~had & ATTACH_LARGE)
-		err = put_all(a, pid, ATTACH_LARGE, a->large);
+		err = put_all(a, pid, ATTACH_LARGE, false, a->large);
 	if (!err)
 		err = set_sets(a, pid, sets);
 	if (err)
@@ -303,26 +240,6 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 		links__move(a->large, pid, gone);
 	pthread_mutex_unlock(&a->lock);
 	links__free(gone);
-	return err;
-}
-
-/* All places that sets may have probes on. */
-static int pass(const struct attach *a, const struct file *f, pid_t pid, struct links *links)
-{
-	struct places *at = calloc(1, sizeof(*at));
-	const struct put_file where = {a->skel, a->kind, pid, f->path};
-	const struct behind *behind = behind_of(a, f);
-	int err;
-
-	if (!at)
-		return -ENOMEM;
-	for (size_t i = 0; i < f->target->nfns; i++)
-		gather(at, f->target->fns[i].place.offset, 0);
-	for (size_t i = 0; behind && i < behind->n; i++)
-		gather(at, behind->places[i].offset, 0);
-	err = put_program(&where, links, a->skel->progs.hw_pass, PUT_ENTRY,
-			  &(struct put_at){at->n, at->offset, at->cookie});
-	free(at);
 	return err;
 }
 
@@ -341,7 +258,8 @@ int attach__clean(struct attach *a, pid_t pid, pid_t child, uint64_t *run_ns)
 	any = sets_of(a, pid) != 0;
 	for (size_t i = 0; any && i < a->nfiles && !err; i++)
 		if (a->files[i].pid == pid)
-			err = pass(a, &a->files[i], child, passing);
+			err = attach_file_pass(&a->files[i], &a->with, behind_of(a, &a->files[i]),
+					       child, passing);
 	pthread_mutex_unlock(&a->lock);
 	if (any && !err)
 		err = clock_process_ns(child, run_ns);
@@ -359,7 +277,7 @@ void attach__drop(struct attach *a, pid_t pid)
 	pthread_mutex_lock(&a->lock);
 	for (size_t i = 0; i < a->nfiles; i++)
 		if (a->files[i].pid == pid)
-			free_file(&a->files[i]);
+			attach_file_free(&a->files[i]);
 		else
 			a->files[kept++] = a->files[i];
 	a->nfiles = kept;

@@ -21,6 +21,9 @@ struct heapwatch_bpf;
 enum attach_set {
 	ATTACH_ALL = 1 << 0,   /* each function that allocates or frees */
 	ATTACH_LARGE = 1 << 1, /* the places behind the thread cache, and realloc and its like */
+	/* With ATTACH_ALL: for a moment, so that files that nobody maps are left out.  Each takes
+	 * the kernel 0.1 ms, in which the others trap already. */
+	ATTACH_WINDOW = 1 << 2,
 };
 
 /* skel: loaded, with the programs for this kind; not owned.  NULL where memory is out. */
