@@ -13,20 +13,30 @@
 
 /* ---- what a process is at ---- */
 
+static int read_meter(const struct governing *g, const struct governed *p, struct meter_reading *r)
+{
+	return p->pid ? meter__read(g->meter, p->pid, r) : meter__read_all(g->meter, r);
+}
+
+/* With the lock held.  Of a tree, who ends at this moment is missing, until the next look. */
+static void note(struct governed *p, const struct meter_reading *r)
+{
+	uint64_t run_ns = r->run_ns > p->first_run_ns ? r->run_ns - p->first_run_ns : 0;
+
+	if (run_ns > p->run_ns)
+		p->run_ns = run_ns;
+	if (r->cost_ns > p->cost_ns)
+		p->cost_ns = r->cost_ns;
+}
+
 int governed_look(const struct governing *g, struct governed *p, struct budget_input *in)
 {
 	struct meter_reading r;
-	uint64_t run_ns;
-	int err = p->pid ? meter__read(g->meter, p->pid, &r) : meter__read_all(g->meter, &r);
+	int err = read_meter(g, p, &r);
 
 	if (err)
 		return err;
-	run_ns = r.run_ns > p->first_run_ns ? r.run_ns - p->first_run_ns : 0;
-	/* Of a tree, who ends at this moment is missing, until the next look. */
-	if (run_ns > p->run_ns)
-		p->run_ns = run_ns;
-	if (r.cost_ns > p->cost_ns)
-		p->cost_ns = r.cost_ns;
+	note(p, &r);
 	*in = (struct budget_input){.now_ns = r.now_ns,
 				    .run_ns = p->run_ns,
 				    .cost_ns = p->cost_ns,
@@ -76,34 +86,61 @@ static void hold(uint64_t ns)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 }
 
+/* What a window took, by what the meter said. */
+struct window {
+	struct meter_reading closed, before, after, gone;
+};
+
+/* Between two looks only what is needed: the process pays for it. */
+static int look_through(const struct governing *g, struct governed *p, struct window *w)
+{
+	unsigned int less = sets_of(false, p->order.large);
+	int err = read_meter(g, p, &w->closed);
+
+	if (!err)
+		err = probes__switch(g->probes, p->pid,
+				     ATTACH_WINDOW | sets_of(true, p->order.large));
+	if (!err)
+		err = read_meter(g, p, &w->before);
+	if (!err) {
+		hold(p->order.window_ns);
+		err = read_meter(g, p, &w->after);
+	}
+	probes__switch(g->probes, p->pid, less);
+	return err ? err : read_meter(g, p, &w->gone);
+}
+
+/* With the lock held. */
+static void account(struct governed *p, const struct window *w)
+{
+	uint64_t closed, run_ns, cost_ns;
+
+	note(p, &w->closed);
+	closed = p->cost_ns;
+	note(p, &w->before);
+	run_ns = p->run_ns;
+	cost_ns = p->cost_ns;
+	note(p, &w->after);
+	run_ns = p->run_ns - run_ns;
+	cost_ns = p->cost_ns - cost_ns;
+	note(p, &w->gone);
+	budget__window(p->budget, run_ns, cost_ns, p->cost_ns - closed);
+}
+
 /* What the process did while the window was wholly open is what the window shows; coming and going
  * take the kernel much longer than the process. */
-static int open_window(const struct governing *g, struct governed *p,
-		       const struct budget_order *order)
+static int open_window(const struct governing *g, struct governed *p)
 {
 	struct probes_level level = {
-	    .seen = seen_of(false, order->large), .window = true, .turn = ++p->turn};
-	struct budget_input closed = {0}, before = {0}, after = {0}, gone = {0};
+	    .seen = seen_of(false, p->order.large), .window = true, .turn = ++p->turn};
+	struct window w;
 	int err = levels_set(g->probes, p->pid, &level);
 
 	if (!err)
-		err = governed_look(g, p, &closed);
-	if (!err)
-		err =
-		    probes__switch(g->probes, p->pid, ATTACH_WINDOW | sets_of(true, order->large));
-	if (!err)
-		err = governed_look(g, p, &before);
-	if (!err) {
-		hold(order->window_ns);
-		err = governed_look(g, p, &after);
-	}
-	probes__switch(g->probes, p->pid, sets_of(false, order->large));
-	if (!err)
-		err = governed_look(g, p, &gone);
+		err = look_through(g, p, &w);
 	pthread_mutex_lock(g->lock);
 	if (!err)
-		budget__window(p->budget, after.run_ns - before.run_ns,
-			       after.cost_ns - before.cost_ns, gone.cost_ns - closed.cost_ns);
+		account(p, &w);
 	level.weight = budget__weight(p->budget);
 	pthread_mutex_unlock(g->lock);
 	level.window = false;
@@ -112,17 +149,22 @@ static int open_window(const struct governing *g, struct governed *p,
 	return err;
 }
 
-bool governed_obey(const struct governing *g, struct governed *p, const struct budget_order *order)
+static bool is_change(const struct governed *p, const struct budget_order *order)
 {
-	bool window = !order->all && order->window_ns;
-	int err = 0;
+	return order->all != p->all || order->large != p->large;
+}
 
-	if (order->all != p->all || order->large != p->large)
-		err = change(g, p, order);
-	else if (window)
-		err = open_window(g, p, order);
-	else
-		return false;
+bool governed_must(const struct governed *p, const struct budget_order *order)
+{
+	return is_change(p, order) || (!order->all && order->window_ns);
+}
+
+void governed_obey(const struct governing *g, struct governed *p)
+{
+	const struct budget_order *order = &p->order;
+	bool window = !is_change(p, order);
+	int err = window ? open_window(g, p) : change(g, p, order);
+
 	pthread_mutex_lock(g->lock);
 	if (err) {
 		/* It ended, most likely; what else it may be is tried again at the next step. */
@@ -134,5 +176,4 @@ bool governed_obey(const struct governing *g, struct governed *p, const struct b
 		p->windows += window;
 	}
 	pthread_mutex_unlock(g->lock);
-	return true;
 }

@@ -24,7 +24,8 @@ struct governing {
 struct governed {
 	pid_t pid; /* 0: all together */
 	struct budget *budget;
-	bool busy; /* something is done to it without the lock */
+	struct budget_order order; /* what is done to it, without the lock, while it is busy */
+	bool busy;
 	bool gone; /* it ended */
 	bool all, large, changed;
 	bool child; /* of one that is watched, forked since */
@@ -34,12 +35,11 @@ struct governed {
 	uint32_t turn; /* struct probes_level */
 };
 
-/* How it is now.  0; or as meter__read(): it has ended. */
+/* How it is now, with the lock held.  0; or as meter__read(): it has ended. */
 int governed_look(const struct governing *g, struct governed *p, struct budget_input *in);
-/*
- * Do what was ordered: takes up to the window's length and 100 ms, so the lock is not held by the
- * caller.  false: there was nothing to do.
- */
-bool governed_obey(const struct governing *g, struct governed *p, const struct budget_order *order);
+/* Is there anything to be done for this order? */
+bool governed_must(const struct governed *p, const struct budget_order *order);
+/* Do what p->order says: takes up to the window's length and 100 ms, so the lock is not held. */
+void governed_obey(const struct governing *g, struct governed *p);
 
 #endif

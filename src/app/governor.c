@@ -3,22 +3,22 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "app/governed.h"
+#include "app/governor_parts.h"
 #include "app/meter.h"
 #include "app/prover.h"
 #include "base/clock.h"
+#include "base/crew.h"
 #include "base/log.h"
+#include "base/urgent.h"
 #include "model/purse.h"
 #include "probe/attach.h"
 #include "probe/levels.h"
 #include "probe/probes.h"
-#include "probe/sweeper.h"
 
 /* Between two looks.  Where nothing may be switched there is no hurry. */
 #define TICK_NS	     10000000u
@@ -27,23 +27,6 @@
 /* So long a command that we start is seen in whole, whatever it takes: most are over by then.
  * Nobody waits for one as others do for a server. */
 #define GRACE_NS 300000000u
-
-struct governor {
-	struct governing common;
-	struct governor_config config;
-
-	struct purse *purse; /* what children may take; NULL: anything */
-	bool forks_dear;
-	uint64_t dropped_cost_ns;	  /* of who was no child and is not watched any more */
-	uint64_t recorded_ns, earlier_ns; /* earlier: what all ran before they were watched */
-	struct prover *prover;		  /* NULL: nothing is to be seen, or all */
-	pthread_t thread;
-	bool running, stop;
-	pthread_mutex_t lock;
-	pthread_cond_t idle; /* also: stop */
-	struct governed **all;
-	size_t n, room;
-};
 
 static void notify(struct governor *g)
 {
@@ -54,13 +37,30 @@ static void notify(struct governor *g)
 		log_debug("eventfd is full");
 }
 
-/* With the lock held, but not while something is done. */
+/* What takes the kernel 10 to 100 ms is for workers, so that a storm elsewhere is noticed
+ * meanwhile. */
+#define WORKERS 8
+
+static void obey(void *governor, void *governed)
+{
+	struct governor *g = governor;
+	struct governed *p = governed;
+
+	governed_obey(&g->common, p);
+	notify(g);
+	pthread_mutex_lock(&g->lock);
+	p->busy = false;
+	pthread_cond_broadcast(&g->idle);
+	pthread_mutex_unlock(&g->lock);
+}
+
+/* With the lock held. */
 static void step(struct governor *g, struct governed *p)
 {
 	struct budget_order order;
 	struct budget_input in;
 
-	if (p->gone)
+	if (p->gone || p->busy)
 		return;
 	if (governed_look(&g->common, p, &in)) {
 		p->gone = true;
@@ -69,15 +69,11 @@ static void step(struct governor *g, struct governed *p)
 	/* Who forks is not asked: children seldom do, and lose nothing that they had. */
 	in.forks_dear = g->forks_dear && !p->child;
 	budget__step(p->budget, &in, &order);
-	if (g->config.share < 0)
+	if (!g->crew || !governed_must(p, &order))
 		return;
-	p->busy = true;
-	pthread_mutex_unlock(&g->lock);
-	if (governed_obey(&g->common, p, &order))
-		notify(g);
-	pthread_mutex_lock(&g->lock);
-	p->busy = false;
-	pthread_cond_broadcast(&g->idle);
+	p->order = order;
+	/* A window may wait for the next turn, but not a change, for which one worker is kept. */
+	p->busy = crew__hand(g->crew, p, order.window_ns && g->workers > 1);
 }
 
 static void wait_tick(struct governor *g)
@@ -88,55 +84,20 @@ static void wait_tick(struct governor *g)
 	pthread_cond_timedwait(&g->idle, &g->lock, &ts);
 }
 
-/* What the probes took of who is no child, which has a budget for it. */
-static uint64_t own_cost(const struct governor *g)
-{
-	uint64_t sum = g->dropped_cost_ns;
-	struct meter_reading now;
-
-	for (size_t i = 0; i < g->n; i++)
-		if (!g->all[i]->child)
-			sum += meter__read(g->common.meter, g->all[i]->pid, &now)
-				   ? g->all[i]->cost_ns
-				   : now.cost_ns;
-	return sum;
-}
-
-/* With the lock held. */
-static void record(struct governor *g)
-{
-	struct meter_reading all;
-	uint64_t own;
-
-	if (!g->purse || meter__read_all(g->common.meter, &all))
-		return;
-	own = own_cost(g);
-	g->recorded_ns = all.now_ns;
-	purse_record(g->purse, all.now_ns,
-		     all.run_ns > g->earlier_ns ? all.run_ns - g->earlier_ns : 0,
-		     all.cost_ns > own ? all.cost_ns - own : 0);
-	purse_record_forks(g->purse, all.now_ns,
-			   sweeper__paid_ns(probes__sweeper(g->common.probes)));
-	g->forks_dear = !purse_affords_forks(g->purse);
-}
-
 static void *govern(void *arg)
 {
-	const struct sched_param param = {.sched_priority = 1};
 	struct governor *g = arg;
+	size_t first = 0;
 
-	/* Before the storm that it is to end: behind its threads, a window of a millisecond would
-	 * stay open for as long as they please.  It sleeps nearly always, and so do the threads
-	 * that detach, which inherit this. */
-	if (pthread_setschedparam(pthread_self(), SCHED_RR, &param))
-		log_debug("the governor has no priority over others");
+	urgent("the governor");
 	pthread_mutex_lock(&g->lock);
 	while (!g->stop) {
 		if (clock_now_ns() - g->recorded_ns >= SLOW_TICK_NS)
-			record(g);
-		/* Others may come and go while one is worked on. */
-		for (size_t i = 0; i < g->n && !g->stop; i++)
-			step(g, g->all[i]);
+			governor_record(g);
+		/* Each is the first once: who finds no worker has its turn. */
+		first++;
+		for (size_t i = 0; i < g->n; i++)
+			step(g, g->all[(first + i) % g->n]);
 		if (!g->stop)
 			wait_tick(g);
 	}
@@ -170,6 +131,12 @@ int governor__new(struct probes *probes, const struct governor_config *config,
 	}
 	if (!err && config->share > 0)
 		err = prover__new(probes, &g->prover);
+	if (!err && config->share > 0) {
+		/* perf events come one by one, 1 to 8 ms each: so long one's window would stay open
+		 * while another's opens. */
+		g->workers = probes__user(probes) == USER_PERF ? 1 : WORKERS;
+		err = crew__new(g->workers, "a worker of the governor", obey, g, &g->crew);
+	}
 	if (!err) {
 		err = -pthread_create(&g->thread, NULL, govern, g);
 		g->running = !err;
@@ -201,6 +168,7 @@ void governor__free(struct governor *g)
 		pthread_mutex_unlock(&g->lock);
 		pthread_join(g->thread, NULL);
 	}
+	crew__free(g->crew);
 	prover__free(g->prover);
 	purse__free(g->purse);
 	meter__free(g->common.meter);
@@ -302,27 +270,9 @@ int governor__add(struct governor *g, pid_t pid)
 	return begin(g, pid, &config, false);
 }
 
-static bool is_poor(struct governor *g)
-{
-	uint64_t now_ns = clock_now_ns();
-	unsigned int young = 0;
-	bool poor;
-
-	if (!g->purse)
-		return false;
-	pthread_mutex_lock(&g->lock);
-	record(g);
-	for (size_t i = 0; i < g->n; i++)
-		young += g->all[i]->child && g->all[i]->all && !g->all[i]->gone &&
-			 now_ns - g->all[i]->since_ns < PURSE_YOUNG_NS;
-	poor = !purse_affords(g->purse, young);
-	pthread_mutex_unlock(&g->lock);
-	return poor;
-}
-
 void governor__adopt(struct governor *g, pid_t pid)
 {
-	struct budget_config config = config_of(g, is_poor(g));
+	struct budget_config config = config_of(g, governor_is_poor(g));
 
 	/* One that ends is told by its level that it is not exact. */
 	if (!prepare(g, pid, &config))

@@ -2,13 +2,12 @@
 #include "probe/sweeper.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/urgent.h"
 #include "probe/attach.h"
 
 /* Forks that wait at most.  A sweep by way of any child serves all that its parent forked before:
@@ -72,12 +71,10 @@ static void sweep(struct sweeper *s)
 
 static void *run(void *arg)
 {
-	const struct sched_param param = {.sched_priority = 1};
 	struct sweeper *s = arg;
 
 	/* Before the child, which traps until this was done. */
-	if (pthread_setschedparam(pthread_self(), SCHED_RR, &param))
-		log_debug("the sweeper has no priority over others");
+	urgent("the sweeper");
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
 		while (!s->n && !s->stop)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """budget.py BUILD: the overhead under --max-overhead 1, of storms of malloc and free by 1, 2 and 8
 threads, by forks, and in turns with idleness: the most over any ten seconds after the first, as the
-meter tells it; the same of a command's tree; and what children that are storms of 100 ms really lose
-to it, one after the other.  Needs root."""
+meter tells it; the same of a command's tree, and of twelve storms beside one another; and what
+children that are storms of 100 ms really lose to it, one after the other.  Needs root."""
 import json
 import os
 import subprocess
@@ -28,6 +28,22 @@ def jobs():
     print("budget of 1 %%, -p, 100 children of 100 ms: really %5.2f %%" % (100 * (1 - cost[0] / cost[1])))
 
 
+def many():
+    """Each has a budget of its own, and to be noticed while others have windows."""
+    storms = [Fixture("storm") for _ in range(12)]
+    w = Watch([f.pid for f in storms], "--interval", "500ms", "--max-overhead", "1",
+              "--detail", "0")
+    for f in storms:
+        f.tell("pairs 1 20000")
+    for f in storms:
+        f.lines.next("truth")
+    last = w.end()["processes"]
+    harness.kill_children()
+    worst = sorted(p["overhead_worst_percent"] for p in last)
+    print("budget of 1 %%, 12 storms at once worst %5.2f %%, half up to %.2f  %d windows" % (
+        worst[-1], worst[len(worst) // 2], sum(p["windows"] for p in last)))
+
+
 def main():
     harness.BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build")
     for line in ("pairs 1 13000", "pairs 2 13000", "pairs 8 13000", "forks 13000", "turns 13000"):
@@ -50,6 +66,7 @@ def main():
             first = json.loads(f.readlines()[-1])["processes"][0]
         print("budget of 1 %%, -- %-11s worst %5.2f %%  %d windows" % (
             line, first["overhead_worst_percent"], first["windows"]))
+    many()
     jobs()
 
 
