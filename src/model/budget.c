@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "model/spending.h"
+#include "model/budget_parts.h"
 
 #define MS     1000000ull
 #define SECOND 1000000000ull
@@ -16,52 +16,14 @@
 #define LARGE_PART     0.6
 #define LARGE_BURST_NS (SECOND / 2)
 
-#define WINDOW_MIN_NS	(300000ull)
-#define WINDOW_MAX_NS	(50 * MS)
-#define WINDOW_EVERY_NS (100 * MS)
 /* Until the probes are gone that saw it all. */
-#define AFTER_EXACT_NS WINDOW_EVERY_NS
-/* Until it is known, what coming and going takes: as much as a window of this length. */
-#define EDGE_NS (1 * MS)
-
+#define AFTER_EXACT_NS BUDGET_WINDOW_EVERY_NS
 /* Before it is all seen again, all of it has to have been affordable for this long; twice as long
  * after each time that it was not, up to the limit. */
 #define QUIET_NS     (10 * SECOND)
 #define QUIET_MAX_NS (320 * SECOND)
 /* Seen in whole for so long: earlier failures are forgotten. */
 #define SETTLED_NS (60 * SECOND)
-
-struct budget {
-	double share;
-	enum budget_level most;
-	bool poor;
-	struct spending spent;
-
-	enum budget_level level;
-	bool all, large;
-	bool saving;		 /* for another trial of large */
-	uint64_t since_ns;	 /* the set of probes that is on now */
-	bool switched;		 /* ... since the last step */
-	struct spending_slot on; /* when they were on: at the first step after that */
-	uint64_t quiet_ns;	 /* how long it has to be affordable */
-	uint64_t affordable_ns;	 /* since when it was; 0: it is not */
-	uint64_t large_after_ns; /* not before this */
-	uint64_t large_wait_ns;
-	uint64_t next_window_ns, last_window_ns;
-
-	double intensity; /* of a window: what the probes take of the run time, moving average */
-	double taken;	  /* by the probes in an ns of a window, on all cores; moving average */
-	double edge; /* what a window takes beside what it is open for, ns; below 0: not known */
-	uint64_t hold_ns;    /* of the last window */
-	uint64_t windows_ns; /* what all have taken */
-	uint64_t
-	    window_bare_ns; /* its own run time when the last window ended; 0: there was none */
-	uint32_t weight;
-	double worst;
-	bool began, grace_over;
-	uint64_t grace_ns, grace_cost_ns;
-	uint64_t began_ns;
-};
 
 struct budget *budget__new(const struct budget_config *config)
 {
@@ -77,7 +39,7 @@ struct budget *budget__new(const struct budget_config *config)
 	b->level = b->all ? BUDGET_EXACT : BUDGET_PASSIVE;
 	b->quiet_ns = b->large_wait_ns = QUIET_NS;
 	b->intensity = 1;
-	b->edge = -1;
+	b->edge.mean = -1;
 	b->weight = 256;
 	return b;
 }
@@ -106,8 +68,7 @@ static double ran(const struct budget *b)
 	return now > then ? (double)(now - then) : 0;
 }
 
-/* What may be spent now, ns; below 0: too much was. */
-static double allowance(const struct budget *b)
+double budget_allowance(const struct budget *b)
 {
 	double age = (double)b->spent.now.time_ns - (double)b->began_ns;
 	double left = 1 - age / (double)SPENDING_SPAN_NS;
@@ -203,11 +164,10 @@ static void leave_exact(struct budget *b, bool has_large)
 	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
 	b->window_bare_ns = 0;
 	b->intensity = 1;
-	b->taken = reserve(b) / (double)SPENDING_REACTION_NS;
+	b->taken.mean = b->taken.high = reserve(b) / (double)SPENDING_REACTION_NS;
 }
 
-/* Cores that it keeps busy, over the last ten seconds. */
-static double load(const struct budget *b)
+double budget_load(const struct budget *b)
 {
 	const struct spending_slot *s = spending_oldest(&b->spent);
 	double time = (double)(b->spent.now.time_ns - s->time_ns);
@@ -219,7 +179,7 @@ static double load(const struct budget *b)
  * little: they keep more cores busy than they seem to, which is no more to spend, but is spent. */
 static double most(const struct budget *b)
 {
-	return load(b) > b->taken ? load(b) : b->taken;
+	return budget_load(b) > b->taken.high ? budget_load(b) : b->taken.high;
 }
 
 /* Large blocks alone may take most of the budget: then no window would ever be opened.  To try them
@@ -245,7 +205,7 @@ static void watch_large(struct budget *b, bool has_large)
 	/* ... unless it is more than can be saved up. */
 	b->saving = !b->large && has_large && b->spent.now.time_ns >= b->large_after_ns &&
 		    trial < 0.9 * b->share * SPENDING_MARGIN * ran(b);
-	if (b->saving && allowance(b) > trial) {
+	if (b->saving && budget_allowance(b) > trial) {
 		b->saving = false;
 		switch_to(b, false, true);
 	}
@@ -256,7 +216,7 @@ static bool affordable(const struct budget *b)
 {
 	double all = b->intensity < 0.999 ? b->intensity / (1 - b->intensity) : 1000;
 
-	return all < b->share * 0.6 && allowance(b) > 0;
+	return all < b->share * 0.6 && budget_allowance(b) > 0;
 }
 
 static void consider_exact(struct budget *b, bool forks_dear)
@@ -270,39 +230,6 @@ static void consider_exact(struct budget *b, bool forks_dear)
 	if (b->spent.now.time_ns - b->affordable_ns < b->quiet_ns)
 		return;
 	switch_to(b, true, false);
-}
-
-/* How long a window may be: as long as the budget has room for at ten windows a second. */
-static uint64_t window(struct budget *b)
-{
-	double cores = load(b) > 0.05 ? load(b) : 0.05, dear = b->intensity * cores;
-	double room, pace = b->share * SPENDING_MARGIN * cores, hold;
-
-	/* As most() has it: that is what a window takes. */
-	if (dear < b->taken)
-		dear = b->taken;
-	if (b->edge < 0)
-		b->edge = dear * (double)EDGE_NS;
-	room = allowance(b) * 0.5 - b->edge;
-	if (b->spent.now.time_ns < b->next_window_ns || b->saving || room <= 0)
-		return 0;
-	/* What comes and goes with a window is as dear as some of it: then they are rarer. */
-	hold = (pace * (double)WINDOW_EVERY_NS - b->edge) / dear;
-	if (hold < 2 * b->edge / dear)
-		hold = 2 * b->edge / dear;
-	if (hold > room / dear)
-		hold = room / dear;
-	if (hold < (double)WINDOW_MIN_NS)
-		hold = (double)WINDOW_MIN_NS;
-	if (hold > (double)WINDOW_MAX_NS)
-		hold = (double)WINDOW_MAX_NS;
-	if (hold * dear > room)
-		return 0;
-	b->next_window_ns = b->spent.now.time_ns + (uint64_t)((hold * dear + b->edge) / pace);
-	if (b->next_window_ns < b->spent.now.time_ns + WINDOW_EVERY_NS)
-		b->next_window_ns = b->spent.now.time_ns + WINDOW_EVERY_NS;
-	b->hold_ns = (uint64_t)hold;
-	return b->hold_ns;
 }
 
 static enum budget_level level_now(const struct budget *b)
@@ -340,52 +267,19 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	}
 	if (b->share == 0)
 		return;
-	if (b->all && !grace && (in->forks_dear || allowance(b) < reserve(b)))
+	if (b->all && !grace && (in->forks_dear || budget_allowance(b) < reserve(b)))
 		leave_exact(b, in->has_large);
 	else if (!b->all)
 		watch_large(b, in->has_large);
 	if (!b->all) {
 		consider_exact(b, in->forks_dear);
-		out->window_ns = b->all || b->most == BUDGET_LARGE ? 0 : window(b);
+		out->window_ns = b->all || b->most == BUDGET_LARGE ? 0 : budget_window(b);
 	}
 	if (out->window_ns)
 		b->last_window_ns = in->now_ns;
 	b->level = level_now(b);
 	out->all = b->all;
 	out->large = b->large;
-}
-
-void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns)
-{
-	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
-	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken,
-	       bare = (double)spending_bare(&b->spent.now);
-
-	b->windows_ns += all_cost_ns;
-	taken = b->hold_ns ? (double)cost_ns / (double)b->hold_ns : 0;
-	b->taken += (taken - b->taken) * (taken > b->taken ? 1 : 0.2);
-	b->edge += (edge - b->edge) * (edge > b->edge ? 0.5 : 0.1);
-	if (now > 1)
-		now = 1;
-	b->intensity += (now - b->intensity) * (now > b->intensity ? 1 : 0.2);
-	/* Nearly all of a storm's window is the probes': what is left is below what clocks tell. */
-	own = run_ns > cost_ns ? (double)(run_ns - cost_ns) : 0;
-	if (own < 0.02 * (double)run_ns)
-		own = 0.02 * (double)run_ns;
-	/* The first stands for as much as others, not for all that ran since all was seen. */
-	since = b->window_bare_ns ? bare - (double)b->window_bare_ns : load(b) * WINDOW_EVERY_NS;
-	since += own;
-	b->window_bare_ns = spending_bare(&b->spent.now) + (uint64_t)own;
-	if (own > 0 && since > own)
-		now = since / own * 256;
-	else
-		now = 256;
-	b->weight = now < 4e9 ? (uint32_t)now : 4000000000u;
-}
-
-uint32_t budget__weight(const struct budget *b)
-{
-	return b->weight;
 }
 
 enum budget_level budget__level(const struct budget *b)

@@ -166,6 +166,15 @@ static double half(double s)
 {
 	return fmod(s, 2) < 1 ? 1 : 0.001;
 }
+/* On a busy machine: one turn in ten, and in two. */
+static double tenth(double s)
+{
+	return fmod(s, 0.0403) < 0.004;
+}
+static double turns(double s)
+{
+	return fmod(s, 0.01) < 0.005;
+}
 static double later(double s)
 {
 	return s < 30 ? 1000 : 50e6;

@@ -3,7 +3,6 @@
 #include "budget_plant.h"
 
 #include "heapwatch/event.h"
-#include "model/purse.h"
 
 static void simulate(struct plant *m, const struct program *p, double share, double seconds,
 		     int has_large)
@@ -103,6 +102,21 @@ static void test_large_stays(void **state)
 	assert_int_equal(m.switches, 1);
 	assert_true(m.window_s > 1);
 	budget__free(m.b);
+}
+
+/* Its windows are worth what the budget has, and see it or do not. */
+static void test_runs_by_turns(void **state)
+{
+	static const struct program p[] = {{storm, 0, tenth, 0, 0.1}, {storm, 0, turns, 0, 0.1}};
+	struct plant m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(p) / sizeof(*p); i++) {
+		keep(&p[i], 1, &m);
+		assert_int_equal(m.level, BUDGET_SAMPLED);
+		assert_true(between(&m, 20, 190) > 0.005);
+		budget__free(m.b);
+	}
 }
 
 /* Nothing is saved up for a trial of large blocks that is more than can be: there are windows. */
@@ -320,56 +334,27 @@ static void test_forks(void **state)
 	budget__free(b);
 }
 
-/* Beginnings of 60 ms each, of which 78 ms of ten seconds of a core are planned with. */
-static void test_purse(void **state)
-{
-	struct purse *p = purse__new(0.01);
-	uint64_t now = 7000000000u;
-
-	(void)state;
-	assert_non_null(p);
-	assert_true(purse_affords(p, 0));
-	assert_false(purse_affords(p, 1));
-	purse_record(p, now, 0, 0);
-	purse_record(p, now += 100000000, 50000000, 17000000);
-	assert_true(purse_affords(p, 0));
-	purse_record(p, now += 100000000, 50000000, 19000000);
-	assert_false(purse_affords(p, 0));
-	/* Who ends at this moment is missing: nothing is given back for that. */
-	purse_record(p, now += 100000000, 0, 0);
-	assert_false(purse_affords(p, 0));
-	/* It is over ten seconds ago. */
-	for (int i = 0; i < 101; i++)
-		purse_record(p, now += 100000000, 50000000, 19000000);
-	assert_true(purse_affords(p, 0));
-	/* Sixteen cores that are busy have room for more. */
-	for (int i = 1; i < 101; i++)
-		purse_record(p, now += 100000000, 50000000 + (uint64_t)i * 1600000000, 19000000);
-	assert_true(purse_affords(p, 19));
-	assert_false(purse_affords(p, 21));
-	/* What forks pay counts too, for themselves and for beginnings. */
-	assert_true(purse_affords_forks(p));
-	purse_record_forks(p, now - 1000000000, 1000000);
-	purse_record_forks(p, now, 1201000000);
-	assert_true(purse_affords_forks(p));
-	assert_false(purse_affords(p, 0));
-	purse_record_forks(p, now, 1301000000);
-	assert_false(purse_affords_forks(p));
-	purse__free(p);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_gentle),	 cmocka_unit_test(test_storms),
-	    cmocka_unit_test(test_surprise),	 cmocka_unit_test(test_in_turn),
-	    cmocka_unit_test(test_climbs),	 cmocka_unit_test(test_none_and_all),
-	    cmocka_unit_test(test_cost),	 cmocka_unit_test(test_uncounted),
-	    cmocka_unit_test(test_small_budget), cmocka_unit_test(test_edges),
-	    cmocka_unit_test(test_large_stays),	 cmocka_unit_test(test_few_large),
-	    cmocka_unit_test(test_grace),	 cmocka_unit_test(test_no_large_any_more),
-	    cmocka_unit_test(test_poor),	 cmocka_unit_test(test_most),
-	    cmocka_unit_test(test_purse),	 cmocka_unit_test(test_forks),
+	    cmocka_unit_test(test_gentle),
+	    cmocka_unit_test(test_storms),
+	    cmocka_unit_test(test_surprise),
+	    cmocka_unit_test(test_in_turn),
+	    cmocka_unit_test(test_climbs),
+	    cmocka_unit_test(test_none_and_all),
+	    cmocka_unit_test(test_cost),
+	    cmocka_unit_test(test_uncounted),
+	    cmocka_unit_test(test_runs_by_turns),
+	    cmocka_unit_test(test_small_budget),
+	    cmocka_unit_test(test_edges),
+	    cmocka_unit_test(test_large_stays),
+	    cmocka_unit_test(test_few_large),
+	    cmocka_unit_test(test_grace),
+	    cmocka_unit_test(test_no_large_any_more),
+	    cmocka_unit_test(test_poor),
+	    cmocka_unit_test(test_most),
+	    cmocka_unit_test(test_forks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

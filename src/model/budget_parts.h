@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* budget_parts.h: what budget*.c share. */
+#ifndef MODEL_BUDGET_PARTS_H
+#define MODEL_BUDGET_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/budget.h"
+#include "model/spending.h"
+
+/* From one window to the next at least. */
+#define BUDGET_WINDOW_EVERY_NS 100000000ull
+
+/* Of what varies from window to window: what to plan with, and what it may be. */
+struct moving {
+	double mean, high;
+};
+
+struct budget {
+	double share;
+	enum budget_level most;
+	bool poor;
+	struct spending spent;
+
+	enum budget_level level;
+	bool all, large;
+	bool saving;		 /* for another trial of large */
+	uint64_t since_ns;	 /* the set of probes that is on now */
+	bool switched;		 /* ... since the last step */
+	struct spending_slot on; /* when they were on: at the first step after that */
+	uint64_t quiet_ns;	 /* how long it has to be affordable */
+	uint64_t affordable_ns;	 /* since when it was; 0: it is not */
+	uint64_t large_after_ns; /* not before this */
+	uint64_t large_wait_ns;
+	uint64_t next_window_ns, last_window_ns;
+
+	double intensity;    /* of a window: what the probes take of the run time, moving average */
+	struct moving taken; /* by the probes in an ns of a window, on all cores */
+	struct moving edge;  /* what it takes beside that, ns; below 0: not known */
+	uint64_t hold_ns;    /* of the last window */
+	uint64_t windows_ns; /* what all have taken */
+	uint64_t
+	    window_bare_ns; /* its own run time when the last window ended; 0: there was none */
+	uint32_t weight;
+	double worst;
+	bool began, grace_over;
+	uint64_t grace_ns, grace_cost_ns;
+	uint64_t began_ns;
+};
+
+/* What may be spent now, ns; below 0: too much was. */
+double budget_allowance(const struct budget *b);
+/* Cores that it keeps busy, over the last ten seconds. */
+double budget_load(const struct budget *b);
+/* How long a window may be that is opened now, ns; 0: there is to be none.  Says when the next one
+ * may be. */
+uint64_t budget_window(struct budget *b);
+
+#endif
