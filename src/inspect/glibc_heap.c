@@ -139,10 +139,15 @@ static int step(struct glibc_heap *h, uint64_t p, uint64_t end, uint64_t head[2]
 		c->size = 0;
 		return 0;
 	}
+	/* Top ends where the heap ends.  What was taken of it since the arena was read is too new.
+	 */
+	if (p == h->top_addr) {
+		c->size = end - p;
+		return 0;
+	}
 	if (size < GLIBC_MIN_CHUNK || flags & IS_MMAPPED || size & 15 || size > end - p)
 		return -EAGAIN;
-	/* Top ends where the heap ends; it may have moved since the arena was read. */
-	if (p == h->top_addr || size == end - p)
+	if (size == end - p)
 		return 0;
 	err = header(h, p + size, end, head);
 	if (err)
