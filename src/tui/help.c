@@ -21,7 +21,7 @@ static const char *const lines[] = {
     "<- ->        scroll the command           F10 q      quit",
     "",
     "On a page: Tab or 1 to 4 the parts, w watch with probes or stop, d mark: the change since,",
-    "D no mark, Esc back, which takes the probes away.",
+    "D no mark, G callsites by growth or by bytes, Esc back, which takes the probes away.",
     "",
     "~ before a figure: estimated, as a rule its upper bound until the heap was walked.  - not",
     "known: another allocator, or it may not be read.  Figures in bytes: K M G are powers of 1024.",

@@ -82,6 +82,21 @@ static int by_change(const void *a, const void *b, void *arg)
 	return p == q ? (*x > *y) - (*x < *y) : p < q ? 1 : -1;
 }
 
+/* What it grows by at least; those that do not for sure are last, by bytes. */
+static double surely(const struct report_site *s)
+{
+	return s->growth.growing ? s->growth.per_minute - s->growth.error : 0;
+}
+
+static int by_growth(const void *a, const void *b, void *arg)
+{
+	const struct ordering *o = arg;
+	const uint32_t *x = a, *y = b;
+	double p = surely(&o->process->sites[*x]), q = surely(&o->process->sites[*y]);
+
+	return p == q ? (*x > *y) - (*x < *y) : p < q ? 1 : -1;
+}
+
 int page_order_make(const struct page_state *s, const struct report_process *p,
 		    struct page_order *out)
 {
@@ -93,8 +108,9 @@ int page_order_make(const struct page_state *s, const struct report_process *p,
 		return -ENOMEM;
 	for (size_t i = 0; i < p->nsites; i++)
 		out->v[i] = (uint32_t)i;
-	if (s->marked && p->nsites)
-		qsort_r(out->v, p->nsites, sizeof(*out->v), by_change, &o);
+	if ((s->marked || s->by_growth) && p->nsites)
+		qsort_r(out->v, p->nsites, sizeof(*out->v), s->by_growth ? by_growth : by_change,
+			&o);
 	return 0;
 }
 
@@ -140,6 +156,9 @@ static unsigned int character(struct page_state *s, const struct page_view *v, c
 		if (!v->data || !v->data->process || !v->data->process->nsites)
 			return EFFECT_NONE;
 		set_mark(s, v->data->process);
+		return open_tab(s, PAGE_CALLSITES);
+	case 'G':
+		s->by_growth = !s->by_growth;
 		return open_tab(s, PAGE_CALLSITES);
 	case 'D':
 		s->marked = false;

@@ -51,6 +51,7 @@ struct page_state {
 	int cursor; /* of callsites and mappings; else the first line that is shown */
 	int width, height;
 	bool wants_watch; /* `w` was pressed: probes are on, or on their way */
+	bool by_growth;	  /* callsites: what grows fastest is first */
 	bool marked;
 	size_t nmarks;
 	struct page_mark *marks; /* by stack */
@@ -73,7 +74,7 @@ void page_free(struct page_state *s);
 /* page.c's, for page_draw.c. */
 struct page_order {
 	size_t n;
-	uint32_t *v; /* numbers of sites: by bytes, or by the change since the mark */
+	uint32_t *v; /* numbers of sites: by bytes, by growth, or by the change since the mark */
 };
 /* 0 or -ENOMEM. */
 int page_order_make(const struct page_state *s, const struct report_process *p,

@@ -243,7 +243,7 @@ static void draw_arenas(struct page_body *b, const struct report_allocator *a)
 struct screen_cursor page_draw(const void *state, const void *view, struct cells *c)
 {
 	static const struct widget_key keys[] = {
-	    {"Tab", " Next "}, {"w", " Watch "}, {"d", " Mark "},
+	    {"Tab", " Next "}, {"w", " Watch "}, {"d", " Mark "},   {"G", " Growth "},
 	    {"z", " Freeze "}, {"?", " Help "},	 {"Esc", " Back "},
 	};
 	const struct page_state *s = state;

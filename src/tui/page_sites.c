@@ -119,11 +119,63 @@ static void scroll(struct page_body *b, int above, int stack)
 	b->top = want > above ? above : want > 0 ? want : 0;
 }
 
+/* A figure of growth a minute, where it is for sure; "-": it is not; "": nothing is known yet. */
+static void draw_growth(char *buf, size_t len, const struct report_growth *g)
+{
+	char by[MACHINE_CELL + 1], error[MACHINE_CELL];
+
+	if (!g->growing) {
+		snprintf(buf, len, "%7s %6s", g->known ? "-" : "", "");
+		return;
+	}
+	machine_bytes_text(by + 1, g->per_minute);
+	by[0] = '+';
+	snprintf(buf, len, "%7.17s %6.16s", by, machine_bytes_text(error, g->error));
+}
+
+/* By how many seconds growth is known; 0: it is not. */
+static double known_by(const struct report_process *p)
+{
+	double most = p->heap_growth.known ? p->heap_growth.seconds : 0;
+
+	for (size_t i = 0; i < p->nsites; i++)
+		if (p->sites[i].growth.known && p->sites[i].growth.seconds > most)
+			most = p->sites[i].growth.seconds;
+	return most;
+}
+
+/* How many callsites grow, and the heap; nothing where that is not known. */
+static void say_growth(struct page_body *b, const struct report_process *p)
+{
+	const struct report_growth *heap = &p->heap_growth;
+	char line[160], by[MACHINE_CELL], error[MACHINE_CELL];
+	double seconds = known_by(p);
+	int n = 0, used;
+
+	for (size_t i = 0; i < p->nsites; i++)
+		n += p->sites[i].growth.growing;
+	if (seconds <= 0)
+		return;
+	used = snprintf(line, sizeof(line), "growing, by the last %.0f s: ", seconds);
+	used += snprintf(line + used, sizeof(line) - (size_t)used,
+			 n == 1 ? "%d callsite"
+			 : n	? "%d callsites"
+				: "no callsite for sure",
+			 n);
+	if (heap->known)
+		snprintf(line + used, sizeof(line) - (size_t)used,
+			 "; all blocks by %s%.16s +- %.16s a minute",
+			 heap->per_minute > 0 ? "+" : "", machine_bytes_text(by, heap->per_minute),
+			 machine_bytes_text(error, heap->error));
+	page_say(b, 1, n ? STYLE_WARN : STYLE_NORMAL, line);
+}
+
 void page_callsites(struct page_body *b, const struct page_state *s, const struct page_view *v)
 {
 	const struct report_process *p = v->data->process;
 	char line[256], held[MACHINE_CELL], size[MACHINE_CELL], change[MACHINE_CELL];
 	struct page_order order;
+	char growth[48];
 	int cursor;
 
 	if (!p->nsites && v->data->watch != PAGE_WATCHING) {
@@ -141,7 +193,8 @@ void page_callsites(struct page_body *b, const struct page_state *s, const struc
 		return;
 	cursor = s->cursor < (int)order.n ? s->cursor : (int)order.n - 1;
 	if (cursor >= 0)
-		scroll(b, cursor + 2, (int)p->sites[order.v[cursor]].nframes + 1);
+		scroll(b, cursor + (known_by(p) > 0 ? 3 : 2),
+		       (int)p->sites[order.v[cursor]].nframes + 1);
 	snprintf(line, sizeof(line),
 		 "outstanding since the attach: %s in %" PRIu64 " blocks%s%s  %s",
 		 machine_bytes_text(held, (double)p->outstanding_bytes), p->outstanding_blocks,
@@ -151,9 +204,11 @@ void page_callsites(struct page_body *b, const struct page_state *s, const struc
 			   : "",
 		 p->mode);
 	page_say(b, 1, STYLE_NORMAL, line);
+	say_growth(b, p);
 	page_say(b, 0, STYLE_BOLD,
-		 s->marked ? "  CHANGE    BYTES     BLOCKS  CALLSITE, INNERMOST FIRST"
-			   : "   BYTES     BLOCKS  KIND  CALLSITE, INNERMOST FIRST");
+		 s->marked
+		     ? "  CHANGE    BYTES  GROW/m     +-     BLOCKS  CALLSITE, INNERMOST FIRST"
+		     : "   BYTES  GROW/m     +-     BLOCKS  KIND  CALLSITE, INNERMOST FIRST");
 	for (size_t i = 0; i < order.n; i++) {
 		const struct report_site *site = &p->sites[order.v[i]];
 		int64_t by = page_change(s, site);
@@ -162,12 +217,13 @@ void page_callsites(struct page_body *b, const struct page_state *s, const struc
 			 machine_bytes_text(held, (double)site->bytes));
 		snprintf(change, sizeof(change), "%s%.16s", by > 0 ? "+" : "",
 			 machine_bytes_text(held, (double)by));
+		draw_growth(growth, sizeof(growth), &site->growth);
 		if (s->marked)
-			snprintf(line, sizeof(line), "%8s %8s %10" PRIu64 "  ", change, size,
-				 site->blocks);
+			snprintf(line, sizeof(line), "%8s %8s %s %10" PRIu64 "  ", change, size,
+				 growth, site->blocks);
 		else
-			snprintf(line, sizeof(line), "%8s %10" PRIu64 "  %s  ", size, site->blocks,
-				 site->kind == REPORT_MAP ? "map " : "heap");
+			snprintf(line, sizeof(line), "%8s %s %10" PRIu64 "  %s  ", size, growth,
+				 site->blocks, site->kind == REPORT_MAP ? "map " : "heap");
 		draw_site(b, line, site->frames, site->nframes, (int)i == cursor);
 		if ((int)i == cursor)
 			draw_stack(b, site->frames, site->nframes, site->reason);

@@ -293,6 +293,33 @@ static void mark(void **state)
 	close_page(&b);
 }
 
+static void growth(void **state)
+{
+	const struct report_growth known = {.known = true, .seconds = 34};
+	struct report_site before = sites[2];
+	struct page_order order;
+	struct bench b;
+
+	(void)state;
+	open_page(&b, 110, 30);
+	sites[0].growth = sites[1].growth = sites[2].growth = known;
+	sites[2].growth = (struct report_growth){true, 5662310, 225280, 34, true, false};
+	b.process.heap_growth =
+	    (struct report_growth){true, .per_minute = 6 << 20, .error = 4 << 10, .seconds = 34};
+	/* The fastest is first, and back by bytes. */
+	assert_int_equal(type(&b, 'G'), EFFECT_DRAW);
+	assert_int_equal(b.s.tab, PAGE_CALLSITES);
+	assert_int_equal(page_order_make(&b.s, &b.process, &order), 0);
+	assert_true(order.v[0] == 2 && order.v[1] == 0 && order.v[2] == 1);
+	free(order.v);
+	looks(&b, "page_growth");
+	assert_int_equal(type(&b, 'G'), EFFECT_DRAW);
+	assert_false(b.s.by_growth);
+	sites[0].growth = sites[1].growth = (struct report_growth){0};
+	sites[2] = before;
+	close_page(&b);
+}
+
 static void effects(void **state)
 {
 	struct bench b;
@@ -362,8 +389,9 @@ static void copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(tabs), cmocka_unit_test(states),  cmocka_unit_test(any_size),
-	    cmocka_unit_test(mark), cmocka_unit_test(effects), cmocka_unit_test(copy),
+	    cmocka_unit_test(tabs), cmocka_unit_test(states), cmocka_unit_test(any_size),
+	    cmocka_unit_test(mark), cmocka_unit_test(growth), cmocka_unit_test(effects),
+	    cmocka_unit_test(copy),
 	};
 
 	setlocale(LC_CTYPE, "C.UTF-8");
