@@ -119,6 +119,19 @@ static const struct metric_family families[METRIC_COUNT] = {
 				"",
 				"Blocks (of kind map: mappings) outstanding by callsite.",
 				{"group", "kind", "site", "function"}},
+    [METRIC_CALLSITE_GROWTH] =
+	{"heapwatch_callsite_growth_bytes_per_second",
+	 METRIC_GAUGE,
+	 "",
+	 "Growth over the last minutes of the callsites that surely grow, the fastest of each "
+	 "watched group, --top at most; no other has this series.",
+	 {"group", "kind", "site", "function"}},
+    [METRIC_CALLSITE_GROWTH_ERROR] = {"heapwatch_callsite_growth_error_bytes_per_second",
+				      METRIC_GAUGE,
+				      "",
+				      "Of heapwatch_callsite_growth_bytes_per_second: the truth is "
+				      "within that nine times in ten.",
+				      {"group", "kind", "site", "function"}},
     /* About the exporter. */
     [METRIC_BUILD] =
 	{"heapwatch_build",

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct entry {
 	const char *group;
 	const struct report_site *site; /* one of those that are added up here */
 	uint64_t id, bytes, blocks;
-	bool picked;
+	double growth, variance; /* bytes a second, of those that grow */
+	bool picked, told;
 };
 
 struct past {
@@ -107,12 +109,20 @@ int callsites__add(struct callsites *c, const char *group, const struct report_p
 		c->all = all;
 		c->room = room;
 	}
-	for (size_t i = 0; i < p->nsites; i++)
-		c->all[c->n++] = (struct entry){.group = group,
-						.site = &p->sites[i],
-						.id = callsite_id(&p->sites[i]),
-						.bytes = p->sites[i].bytes,
-						.blocks = p->sites[i].blocks};
+	for (size_t i = 0; i < p->nsites; i++) {
+		const struct report_growth *g = &p->sites[i].growth;
+		struct entry *e = &c->all[c->n++];
+
+		*e = (struct entry){.group = group,
+				    .site = &p->sites[i],
+				    .id = callsite_id(&p->sites[i]),
+				    .bytes = p->sites[i].bytes,
+				    .blocks = p->sites[i].blocks};
+		if (g->growing) {
+			e->growth = g->per_minute / 60;
+			e->variance = g->error / 60 * g->error / 60;
+		}
+	}
 	return 0;
 }
 
@@ -164,6 +174,8 @@ static void add_up(struct callsites *c)
 		if (n && !by_id(&c->all[n - 1], &c->all[i])) {
 			c->all[n - 1].bytes += c->all[i].bytes;
 			c->all[n - 1].blocks += c->all[i].blocks;
+			c->all[n - 1].growth += c->all[i].growth;
+			c->all[n - 1].variance += c->all[i].variance;
 		} else {
 			c->all[n++] = c->all[i];
 		}
@@ -212,6 +224,40 @@ static void write_list(const struct callsites *c, struct entry *list, size_t n, 
 		write_one(m, list, "other", "", bytes, blocks);
 }
 
+static double surely(const struct entry *e)
+{
+	return e->growth - sqrt(e->variance);
+}
+
+static struct entry *fastest(struct entry *list, size_t n)
+{
+	struct entry *most = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].growth > 0 && !list[i].told &&
+		    (!most || surely(&list[i]) > surely(most)))
+			most = &list[i];
+	return most;
+}
+
+static void write_growing(const struct callsites *c, struct entry *list, size_t n,
+			  struct metrics *m)
+{
+	struct entry *e;
+
+	for (size_t i = 0; i < c->top && (e = fastest(list, n)); i++) {
+		const char *kind = e->site->kind == REPORT_HEAP ? "heap" : "map";
+		char id[24], name[NAME_TEXT];
+
+		e->told = true;
+		snprintf(id, sizeof(id), "%016" PRIx64, e->id);
+		callsite_name(name, sizeof(name), e->site);
+		metrics__add(m, METRIC_CALLSITE_GROWTH, e->growth, e->group, kind, id, name);
+		metrics__add(m, METRIC_CALLSITE_GROWTH_ERROR, sqrt(e->variance), e->group, kind, id,
+			     name);
+	}
+}
+
 static int remember(struct callsites *c)
 {
 	size_t n = 0;
@@ -238,6 +284,7 @@ int callsites__finish(struct callsites *c, struct metrics *m)
 	for (size_t i = 1; i <= c->n; i++)
 		if (i == c->n || !same_list(&c->all[i], &c->all[first])) {
 			write_list(c, &c->all[first], i - first, m);
+			write_growing(c, &c->all[first], i - first, m);
 			first = i;
 		}
 	err = remember(c);

@@ -23,7 +23,8 @@ void callsites__free(struct callsites *c);
 /* Add a process's callsites to its group's.  The strings of both must last until
  * callsites__finish.  0 or -ENOMEM. */
 int callsites__add(struct callsites *c, const char *group, const struct report_process *p);
-/* Write what was added, the rest of each group and kind as the site "other"; and start anew. */
+/* Write what was added, the rest of each group and kind as the site "other", and of those that grow
+ * (report.h) the fastest, top at most; and start anew. */
 int callsites__finish(struct callsites *c, struct metrics *m);
 
 uint64_t callsite_id(const struct report_site *s);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,43 @@ static void test_top(void **state)
 	callsites__free(c);
 }
 
+/* Of those that grow the fastest, at most as many as of the largest; added up over processes, where
+ * errors are independent. */
+static void test_growing(void **state)
+{
+	static const double per_minute[] = {600, 0, 1200, 6000};
+	struct report_frame frames[4];
+	struct report_site sites[4];
+	const struct report_process p = {.sites = sites, .nsites = 4};
+	struct callsites *c = callsites__new(2);
+	struct metrics *m = metrics__new();
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		frames[i] = frame(names[i], 100 + i);
+		sites[i] = site(REPORT_HEAP, 8 >> i, &frames[i], 1);
+		sites[i].growth = (struct report_growth){.known = true,
+							 .growing = i != 1,
+							 .per_minute = per_minute[i],
+							 .error = per_minute[i] / 4};
+	}
+	assert_int_equal(callsites__add(c, "g", &p), 0);
+	sites[3].growth.growing = false;
+	assert_int_equal(callsites__add(c, "g", &p), 0);
+	assert_int_equal(callsites__finish(c, m), 0);
+	assert_int_equal(metrics__count(m, METRIC_CALLSITE_GROWTH), 2);
+	assert_int_equal(metrics__count(m, METRIC_CALLSITE_GROWTH_ERROR), 2);
+	assert_string_equal(metrics__label(m, METRIC_CALLSITE_GROWTH, 0, 3), "f3");
+	assert_float_equal(metrics__value(m, METRIC_CALLSITE_GROWTH, 0), 100, 0);
+	assert_float_equal(metrics__value(m, METRIC_CALLSITE_GROWTH_ERROR, 0), 25, 0);
+	assert_string_equal(metrics__label(m, METRIC_CALLSITE_GROWTH, 1, 3), "f2");
+	assert_string_equal(metrics__label(m, METRIC_CALLSITE_GROWTH, 1, 1), "heap");
+	assert_float_equal(metrics__value(m, METRIC_CALLSITE_GROWTH, 1), 40, 0);
+	assert_float_equal(metrics__value(m, METRIC_CALLSITE_GROWTH_ERROR, 1), 5 * sqrt(2), 1e-9);
+	metrics__free(m);
+	callsites__free(c);
+}
+
 static void test_kept(void **state)
 {
 	char function[] = "keep", module[] = "/usr/bin/x", comm[] = "fix";
@@ -202,9 +240,8 @@ static void test_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_id),
-	    cmocka_unit_test(test_top),
-	    cmocka_unit_test(test_kept),
+	    cmocka_unit_test(test_id),	    cmocka_unit_test(test_top),
+	    cmocka_unit_test(test_growing), cmocka_unit_test(test_kept),
 	    cmocka_unit_test(test_pages),
 	};
 
