@@ -81,6 +81,10 @@ static __always_inline int hw_mmap_exit(__u64 ret)
 	len = PT_REGS_PARM2(v.regs);
 	prot = PT_REGS_PARM3(v.regs);
 	how = PT_REGS_PARM4_SYSCALL(v.regs);
+	if (!(how & HW_MAP_ANONYMOUS) && (prot & HW_PROT_EXEC))
+		hw_mapped_code(&v, ret, len);
+	stack = how & HW_MAP_ANONYMOUS ? hw_vm_stack(&v, &flags) : 0;
+	/* Behind the walk, which the verifier would look at once for each of their values. */
 	if (!(how & HW_MAP_ANONYMOUS))
 		flags |= HW_VM_FILE;
 	if (how & HW_MAP_SHARED)
@@ -89,9 +93,6 @@ static __always_inline int hw_mmap_exit(__u64 ret)
 		flags |= HW_VM_EXEC;
 	if (!prot)
 		flags |= HW_VM_NOACCESS;
-	if ((flags & (HW_VM_FILE | HW_VM_EXEC)) == (HW_VM_FILE | HW_VM_EXEC))
-		hw_mapped_code(&v, ret, len);
-	stack = flags & HW_VM_FILE ? 0 : hw_vm_stack(&v, &flags);
 	e = hw_reserve(v.p, v.tgid, HW_VM_MAP, sizeof(*e), &ring);
 	if (!e)
 		return 0;
@@ -187,9 +188,9 @@ static __always_inline int hw_mremap_exit(__u64 ret)
 
 	if (!hw_vm_current(&v) || !v.t->vm_len)
 		return 0;
+	stack = hw_failed(ret) ? 0 : hw_vm_stack(&v, &flags);
 	if (PT_REGS_PARM4_SYSCALL(v.regs) & HW_MREMAP_DONTUNMAP)
 		flags |= HW_VM_DONTUNMAP;
-	stack = hw_failed(ret) ? 0 : hw_vm_stack(&v, &flags);
 	e = hw_reserve(v.p, v.tgid, HW_VM_REMAP_END, sizeof(*e), &ring);
 	if (e) {
 		e->old_addr = v.t->vm_addr;
