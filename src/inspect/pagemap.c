@@ -16,6 +16,9 @@
 #define PM_FILE	   (1ull << 61)
 #define PM_PFN	   ((1ull << 55) - 1)
 
+/* Of the page directory's entries: a huge page.  What has another size has no huge zero page. */
+#define HUGE (2ull << 20)
+
 #define BATCH 4096 /* entries a read: 32 KiB, 16 MiB of address space */
 
 /*
@@ -36,6 +39,7 @@ struct scan_arg {
 #define SCAN_PRESENT (1u << 3)
 #define SCAN_SWAPPED (1u << 4)
 #define SCAN_ZERO    (1u << 5)
+#define SCAN_HUGE    (1u << 6)
 #define RUNS	     512
 /* The mmap lock is held for one call: some 0.2 ms for this much. */
 #define SCAN_BYTES (64ull << 20)
@@ -43,36 +47,48 @@ struct scan_arg {
 struct pagemap {
 	int fd;
 	bool scans;	   /* PAGEMAP_SCAN works here */
+	bool misses_huge;  /* ... but does not tell the huge zero page from others */
 	uint64_t zero_pfn; /* 0: not known, for page frame numbers are hidden from us */
+	uint64_t huge_pfn; /* first frame of the huge zero page; 0: there is none, or as above */
 	uint64_t entries[BATCH];
 };
 
-/* The frame of the zero page: what a page that was only read is backed by.  It is no memory of
- * the process, and is not in its RSS, but pagemap calls it present. */
-static uint64_t find_zero_pfn(void)
+/* Of a page of whose pagemap this is. */
+static uint64_t pfn_of(const struct pagemap *p, const volatile void *page)
 {
-	uint64_t entry = 0;
-	volatile char *page;
-	int fd;
+	uint64_t entry;
 
-	page = mmap(NULL, PAGEMAP_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
+	if (pread(p->fd, &entry, sizeof(entry),
+		  (off_t)((uintptr_t)page / PAGEMAP_PAGE * sizeof(entry))) != sizeof(entry))
 		return 0;
-	(void)*page;
-	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		if (pread(fd, &entry, sizeof(entry),
-			  (off_t)((uintptr_t)page / PAGEMAP_PAGE * sizeof(entry))) != sizeof(entry))
-			entry = 0;
-		close(fd);
-	}
-	munmap((void *)page, PAGEMAP_PAGE);
 	return entry & PM_PRESENT ? entry & PM_PFN : 0;
 }
 
+/* Is it backed by the zero page, or by a part of the huge one?  They are no memory of the process,
+ * and not in its RSS, but pagemap calls them present. */
+static bool is_zero(const struct pagemap *p, uint64_t pfn)
+{
+	return (p->zero_pfn && pfn == p->zero_pfn) ||
+	       (p->huge_pfn && pfn - p->huge_pfn < HUGE / PAGEMAP_PAGE);
+}
+
+typedef void (*run_fn)(void *arg, uint64_t from, uint64_t to, enum page_state state);
+
+/* A run of huge pages, of which none, some or all may be the one of zeroes. */
+static void tell_huge(const struct pagemap *p, const struct scan_run *run, run_fn fn, void *arg)
+{
+	for (uint64_t at = run->start, next; at < run->end; at = next) {
+		next = (at / HUGE + 1) * HUGE;
+		if (next > run->end)
+			next = run->end;
+		fn(arg, at, next,
+		   is_zero(p, pfn_of(p, (void *)(uintptr_t)at)) ? PAGE_ABSENT : PAGE_ANON);
+	}
+}
+
 /* Call fn for each run of pages in [addr, end) that are there or swapped. */
-static int scan(struct pagemap *p, enum pagemap_of of, uint64_t addr, uint64_t end,
-		void (*fn)(void *arg, uint64_t from, uint64_t to, enum page_state state), void *arg)
+static int scan(struct pagemap *p, enum pagemap_of of, uint64_t addr, uint64_t end, run_fn fn,
+		void *arg)
 {
 	struct scan_run runs[RUNS];
 
@@ -84,19 +100,23 @@ static int scan(struct pagemap *p, enum pagemap_of of, uint64_t addr, uint64_t e
 				     .vec_len = RUNS,
 				     .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
 				     .return_mask = SCAN_PRESENT | SCAN_SWAPPED | SCAN_ZERO |
-						    (of == PAGEMAP_ANY ? SCAN_FILE : 0)};
+						    (of == PAGEMAP_ANY ? SCAN_FILE : 0) |
+						    (p->misses_huge ? SCAN_HUGE : 0)};
 		int n = ioctl(p->fd, PAGEMAP_SCAN, &a);
 
 		if (n < 0)
 			return -errno;
 		for (int i = 0; i < n; i++) {
 			uint64_t c = runs[i].categories;
+			enum page_state state = c & SCAN_SWAPPED ? PAGE_SWAPPED
+						: c & SCAN_ZERO	 ? PAGE_ABSENT
+						: c & SCAN_FILE	 ? PAGE_FILE
+								 : PAGE_ANON;
 
-			fn(arg, runs[i].start, runs[i].end,
-			   c & SCAN_SWAPPED ? PAGE_SWAPPED
-			   : c & SCAN_ZERO  ? PAGE_ABSENT
-			   : c & SCAN_FILE  ? PAGE_FILE
-					    : PAGE_ANON);
+			if (c & SCAN_HUGE && state == PAGE_ANON)
+				tell_huge(p, &runs[i], fn, arg);
+			else
+				fn(arg, runs[i].start, runs[i].end, state);
 		}
 		if (a.walk_end <= addr)
 			return -EIO;
@@ -105,22 +125,75 @@ static int scan(struct pagemap *p, enum pagemap_of of, uint64_t addr, uint64_t e
 	return 0;
 }
 
-static void nothing(void *arg, uint64_t from, uint64_t to, enum page_state state)
+static void note(void *arg, uint64_t from, uint64_t to, enum page_state state)
 {
-	(void)arg;
 	(void)from;
 	(void)to;
-	(void)state;
+	*(enum page_state *)arg = state;
+}
+
+static uint64_t find_zero_pfn(const struct pagemap *own)
+{
+	volatile char *page;
+	uint64_t pfn;
+
+	page = mmap(NULL, PAGEMAP_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return 0;
+	(void)*page;
+	pfn = pfn_of(own, page);
+	munmap((void *)page, PAGEMAP_PAGE);
+	return pfn;
+}
+
+/*
+ * One page for the whole machine, which stays what it is while a process lives that has read of it:
+ * that we do.  Not each kernel that can scan calls it zero there.
+ */
+static void find_huge_zero(struct pagemap *own)
+{
+	enum page_state state = PAGE_ABSENT;
+	volatile char *room, *page;
+	uint64_t pfn = 0;
+
+	room = mmap(NULL, 2 * HUGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return;
+	page = room + (-(uintptr_t)room & (HUGE - 1));
+	if (!madvise((void *)page, HUGE, MADV_HUGEPAGE)) {
+		(void)*page;
+		pfn = pfn_of(own, page);
+	}
+	/* What was not read is there only where it is huge. */
+	if (pfn && pfn_of(own, page + PAGEMAP_PAGE) == pfn + 1) {
+		own->huge_pfn = pfn;
+		scan(own, PAGEMAP_ANY, (uintptr_t)page, (uintptr_t)page + HUGE, note, &state);
+		own->misses_huge = state != PAGE_ABSENT;
+	}
+	munmap((void *)room, 2 * HUGE);
+}
+
+/* What zeroes look like, from a pagemap of our own. */
+static void find_zeroes(struct pagemap *p)
+{
+	p->fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (p->fd < 0)
+		return;
+	p->zero_pfn = find_zero_pfn(p);
+	find_huge_zero(p);
+	close(p->fd);
 }
 
 int pagemap__new(pid_t pid, struct pagemap **out)
 {
-	struct pagemap *p = malloc(sizeof(*p));
+	struct pagemap *p = calloc(1, sizeof(*p));
+	enum page_state state;
 	char path[64];
 	int err;
 
 	if (!p)
 		return -ENOMEM;
+	find_zeroes(p);
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
 	p->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (p->fd < 0) {
@@ -128,8 +201,7 @@ int pagemap__new(pid_t pid, struct pagemap **out)
 		free(p);
 		return err;
 	}
-	p->zero_pfn = find_zero_pfn();
-	p->scans = !scan(p, PAGEMAP_ANY, PAGEMAP_PAGE, 2 * PAGEMAP_PAGE, nothing, NULL);
+	p->scans = !scan(p, PAGEMAP_ANY, PAGEMAP_PAGE, 2 * PAGEMAP_PAGE, note, &state);
 	*out = p;
 	return 0;
 }
@@ -153,7 +225,7 @@ static enum page_state state_of(const struct pagemap *p, uint64_t entry)
 		return PAGE_SWAPPED;
 	if (!(entry & PM_PRESENT))
 		return PAGE_ABSENT;
-	if (p->zero_pfn && (entry & PM_PFN) == p->zero_pfn)
+	if (is_zero(p, entry & PM_PFN))
 		return PAGE_ABSENT;
 	return entry & PM_FILE ? PAGE_FILE : PAGE_ANON;
 }

@@ -102,9 +102,40 @@ static void test_states(void **state)
 	close(fds[1]);
 }
 
+/* What was only read of where a huge page may be: it stands for as much, and is no memory. */
+static void test_huge_zero(void **state)
+{
+	size_t huge = 2 << 20;
+	unsigned char *room =
+	    mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile unsigned char *at = room + (-(uintptr_t)room & (huge - 1));
+	struct pagemap_sum sum = {0}, none = {0};
+	unsigned char in_core;
+	struct pagemap *p;
+
+	(void)state;
+	assert_ptr_not_equal(room, MAP_FAILED);
+	if (geteuid() || madvise((void *)at, huge, MADV_HUGEPAGE))
+		skip();
+	(void)*at;
+	/* There is one only where huge pages are, and where one is free for that. */
+	assert_int_equal(mincore((void *)(at + huge - PAGE), PAGE, &in_core), 0);
+	if (!(in_core & 1))
+		skip();
+	assert_int_equal(pagemap__new(getpid(), &p), 0);
+	for (int old = 0; old < 2; old++) {
+		assert_int_equal(pagemap__sum(p, PAGEMAP_ANY, (uintptr_t)at, huge, &sum), 0);
+		assert_memory_equal(&sum, &none, sizeof(sum));
+		pagemap__no_scan(p);
+	}
+	pagemap__free(p);
+	munmap(room, 2 * huge);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_states)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_states),
+					   cmocka_unit_test(test_huge_zero)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
