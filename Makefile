@@ -53,7 +53,7 @@ FUZZ     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FIXTURES := $(patsubst tests/fixtures/%.c,$(BUILD)/fixtures/%,$(wildcard tests/fixtures/*.c tests/fixtures/nofp/*.c))
 BENCHES  := $(BUILD)/bench/pair $(BUILD)/bench/empty $(BUILD)/bench/bench_ledger $(BUILD)/bench/bench_drain $(BUILD)/bench/crowd $(BUILD)/bench/syscalls $(BUILD)/bench/linger.so
 
-.PHONY: all deb demo test test-unit test-bpf test-vm fuzz fuzz-run check bench install clean help deps fixtures
+.PHONY: all deb demo test test-unit test-bpf test-vm fuzz fuzz-run check bench install clean help deps fixtures programs
 all: $(BUILD)/heapwatch
 
 help:
@@ -233,11 +233,14 @@ $(BUILD)/bench/flood.bpf.o: tests/bench/flood.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
 fixtures: $(FIXTURES) $(OWN)
+# The grid's, which tests make where they are not there: an emulated machine takes long for that.
+programs: all
+	$(Q)$(PYTHON) tests/bpf/test_grid.py --build $(BUILD) --programs
 test-unit: $(TESTS:%=$(BUILD)/unit/%)
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) $(if $(CROSS),--emulator 'qemu-$(MACHINE)-static -L $(SYSROOT)') unit
 test-bpf: all fixtures
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) bpf
-test-vm: all fixtures $(if $(CROSS),$(addprefix $(BUILD)/unit/,test_names test_names_files test_rows test_mimalloc))
+test-vm: all fixtures $(if $(CROSS),,programs) $(if $(CROSS),$(addprefix $(BUILD)/unit/,test_names test_names_files test_rows test_mimalloc))
 	$(Q)$(PYTHON) tests/run.py --build $(BUILD) $(if $(CROSS),vm-$(BPFARCH),vm-whole)
 fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 FUZZ_SECONDS ?= 60

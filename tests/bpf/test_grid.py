@@ -4,9 +4,12 @@
 
 README.md has the table of what is watched; this runs each of its cells: a program of
 tests/fixtures/grid, built as the cell says, keeps prime numbers of blocks of prime sizes, and every
-callsite must have them exactly."""
+callsite must have them exactly.  --programs: build them, run none."""
+import glob
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -48,28 +51,22 @@ def library(a, kind):
     return path if os.path.exists(path) else skip("%s is not installed" % path)
 
 
-def command(cmd):
-    r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    check(not r.returncode, "%s failed:\n%s" % (" ".join(cmd), r.stdout))
-
-
 def renamed(a, out):
-    """A copy of the static library with prefixed names."""
+    """The command for a copy of the static library with prefixed names."""
     args = []
     for name in JEMALLOC_NAMES.split():
         args += ["--redefine-sym", "%s=%s%s" % (name, a["prefix"], name)]
     # Its operators call free by the old name: they are the C library's business here.
     strip = ["--wildcard", "--weaken-symbol=_Z*"]
-    command([harness.need("objcopy"), *args, *strip, library(a, "a"), out])
-    return out
+    return [harness.need("objcopy"), *args, *strip, library(a, "a"), out]
 
 
-def c_build(a, column, cpp, out):
+def c_commands(a, column, cpp, out):
     cc = harness.need(a.get("cc", "g++" if cpp else "gcc"))
     source = os.path.join(SOURCES, "grid.cc" if cpp else "grid.c")
     cmd = [cc, "-std=gnu++17" if cpp else "-std=gnu11", "-D_GNU_SOURCE=", *C_FLAGS, source, "-o",
            out]
-    defines = a.get("defines", [])
+    first, defines = [], a.get("defines", [])
     if column == "static":
         static = [library(a, "a")] if "a" in a else []
         cmd += ["-static", *static, *(["-lstdc++", *a.get("needs", []), "-lm", "-lpthread"]
@@ -78,15 +75,18 @@ def c_build(a, column, cpp, out):
         cmd += ["-Wl,--no-as-needed", library(a, "so")]
     elif column == "own names":
         cmd += ["-DALLOCATOR=" + a["prefix"], *defines]
-        cmd += ([renamed(a, out + ".a"), "-lstdc++", "-lm"] if a["prefix"] == "je_" else
-                ["-Wl,--no-as-needed", library(a, "so")])
+        if a["prefix"] == "je_":
+            first = [renamed(a, out + ".a")]
+            cmd += [out + ".a", "-lstdc++", "-lm"]
+        else:
+            cmd += ["-Wl,--no-as-needed", library(a, "so")]
     elif column == COLUMNS[4]:
         cmd += ["-DALLOCATOR=" + a["prefix"], "-DDLOPENED=\"%s\"" % library(a, "so"),
                 "-DSYMBOLS=" + a.get("symbols", a["prefix"]), *defines]
-    command(cmd)
+    return [*first, cmd]
 
 
-def rust_build(a, column, out):
+def rust_commands(a, column, out):
     cmd = [harness.need("rustc"), "--edition", "2021", "-g", "-C", "opt-level=1",
            os.path.join(SOURCES, "grid.rs"), "-o", out]
     if column == "static":
@@ -104,7 +104,43 @@ def rust_build(a, column, out):
         cmd += ["-C", "link-arg=-Wl,--no-as-needed", "-C", "link-arg=" + library(a, "so")]
     if "cfg" in a:
         cmd += ["--cfg", a["cfg"], "-C", "lto=off", "-C", "codegen-units=16"]
-    command(cmd)
+    return [cmd]
+
+
+def made_of(a, commands):
+    """A name for what these commands make: another one as soon as anything in it is another."""
+    text = hashlib.sha256(repr(commands).encode())
+    for path in sorted(glob.glob(SOURCES + "/*")):
+        with open(path, "rb") as f:
+            text.update(f.read())
+    for path in (commands[-1][0], *(os.path.join(LIBS, a[k]) for k in ("so", "a") if k in a)):
+        if os.path.exists(path):
+            about = os.stat(path)
+            text.update(b"%d %d" % (about.st_size, about.st_mtime_ns))
+    return text.hexdigest()[:16]
+
+
+def program(row, column, language):
+    """The path of a cell's program.  It is kept: where a machine is emulated a compiler takes so long
+    that the programs are made before it is booted."""
+    a = ALLOCATORS[row]
+
+    def commands(out):
+        if language == "Rust":
+            return rust_commands(a, column, out)
+        return c_commands(a, column, language == "C++", out)
+
+    path = os.path.join(harness.BUILD, "grid", made_of(a, commands("")))
+    if os.path.exists(path):
+        return path
+    out = os.path.join(harness.scratch(), "grid")
+    for cmd in commands(out):
+        r = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        check(not r.returncode, "%s failed:\n%s" % (" ".join(cmd), r.stdout))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    shutil.copy(out, path + ".new")
+    os.rename(path + ".new", path)
+    return path
 
 
 def of_site(process, name):
@@ -120,17 +156,12 @@ def of_site(process, name):
 def run_cell(row, column, language):
     a = ALLOCATORS[row]
     first = "rust" if "cfg" in a else re.split("[ _]", row)[0]
-    out = os.path.join(harness.scratch(), "grid")
-    if language == "Rust":
-        rust_build(a, column, out)
-    else:
-        c_build(a, column, language == "C++", out)
     env = dict(os.environ)
     if column == "preloaded":
         env["LD_PRELOAD"] = library(a, "so")
     # jemalloc's thread-local storage is larger than what a dlopen gets by default.
     env["GLIBC_TUNABLES"] = "glibc.rtld.optional_static_tls=16384"
-    f = Fixture(path=out, env=env)
+    f = Fixture(path=program(row, column, language), env=env)
     w = Watch(f.pid)
     if column == COLUMNS[4]:
         f.run("load")
@@ -172,19 +203,16 @@ def table():
     return rows[2:]
 
 
-def grid_tests():
-    for row in table():
-        for column, cell in zip(COLUMNS, row[1:]):
-            for language in re.findall(r"C\+\+|C|Rust", cell):
-                def run(row=row[0], column=column, language=language):
-                    run_cell(row, column, language)
-                TESTS["test_grid[%s, %s, %s]" % (row[0], column.split(",")[0], language)] = run
+def cells(fn):
+    """A function of each cell, by the cell's name."""
+    return {"[%s, %s, %s]" % (row[0], column.split(",")[0], language):
+            lambda row=row[0], column=column, language=language: fn(row, column, language)
+            for row in table() for column, cell in zip(COLUMNS, row[1:])
+            for language in re.findall(r"C\+\+|C|Rust", cell)}
 
 
 def of_mimalloc():
-    out = os.path.join(harness.scratch(), "grid")
-    c_build(ALLOCATORS["mimalloc 2.0.9"], "own names", False, out)
-    f = Fixture(path=out)
+    f = Fixture(path=program("mimalloc 2.0.9", "own names", "C"))
     return f, Watch(f.pid)
 
 
@@ -220,8 +248,10 @@ def long_strings():
     w.end()
 
 
-grid_tests()
+TESTS.update({"test_grid" + name: fn for name, fn in cells(run_cell).items()})
 TESTS["test_heap_destroy"] = heap_destroy
 TESTS["test_long_strings"] = long_strings
 if __name__ == "__main__":
-    harness.main(TESTS)
+    making = "--programs" in sys.argv
+    sys.argv = [a for a in sys.argv if a != "--programs"]
+    harness.main({"made" + n: fn for n, fn in cells(program).items()} if making else TESTS)
