@@ -82,7 +82,9 @@ def test_foreign_sbrk():
 def test_torn():
     p = Heaps("busy")
     seen = {"exact": 0, "estimated": 0, "unknown": 0}
-    for _ in range(50):
+    # Emulated, each takes 5 s: the walk is tried again until its time is over.
+    runs = 10 if harness.EMULATED else 50
+    for _ in range(runs):
         r = explain(p.pid)
         a = r["allocator"]
         seen[a["confidence"]] += 1
@@ -91,7 +93,7 @@ def test_torn():
         if a["confidence"] != "unknown":
             # 4 * 1009 blocks of 2,060 bytes on average, and of 4,096 at most.
             check(4 * 1009 * 1500 < a["in_use_bytes"] < 4 * 1009 * 4500, "%s" % a)
-    check(seen["unknown"] < 25, "confidences are %s" % seen)
+    check(seen["unknown"] < runs / 2, "confidences are %s" % seen)
     equal(p.p.poll(), None, "the target's exit code")
 
 
@@ -206,11 +208,17 @@ def own_waterfall(name, library):
     equal(line_of(r, "live blocks seen, in " + name), seen, "of them live")
     older = line_of(r, "older blocks, rounding, in " + name)
     check(seen + older <= a["in_use_bytes"] <= a["held_bytes"], "%s %s" % (a, r["waterfall"]))
-    # And without probes: nothing has moved since.
+    # And without probes: nothing has moved since, but that the kernel may have made a huge page of
+    # what was touched in parts.
     r = explain(p.pid)
-    equal((r["allocator"]["own"], line_of(r, "live blocks, in " + name)), (a, seen + older),
-          "without probes")
-    check(line_of(r, "other anonymous mappings") < 3 << 20, "%s" % r["waterfall"])
+    equal(r["allocator"]["own"], a, "without probes")
+    live = line_of(r, "live blocks, in " + name)
+    with open("/proc/%d/smaps_rollup" % p.pid) as f:
+        huge = not re.search(r"^AnonHugePages: +0 kB$", f.read(), re.M)
+    check(live == seen + older or (huge and seen + older < live <= a["in_use_bytes"]),
+          "%d bytes without probes, %d with" % (live, seen + older))
+    # One of them may have a huge page.
+    check(line_of(r, "other anonymous mappings") < 5 << 20, "%s" % r["waterfall"])
 
 
 for name, library in (("jemalloc", "libjemalloc.so.2"), ("tcmalloc", "libtcmalloc_minimal.so.4"),
