@@ -298,11 +298,19 @@ static __always_inline struct hw_thread *hw_thread(struct hw_proc *p, __u32 tid)
 	return t;
 }
 
+/* Were the probes of that call's function there all the time since it began? */
+static __always_inline bool hw_seen_since(const struct hw_proc *p, const struct hw_thread *t)
+{
+	if (t->epoch == p->epoch)
+		return true;
+	return t->fn != HW_FN_MALLOC && t->fn != HW_FN_CALLOC && (__s32)(t->epoch - p->whole) >= 0;
+}
+
 /* Is a call of this thread under way?  One from before the probes came or went lost its half, and
  * is forgotten. */
 static __always_inline bool hw_has_call(const struct hw_proc *p, struct hw_thread *t)
 {
-	if (t->sp && t->epoch != p->epoch)
+	if (t->sp && !hw_seen_since(p, t))
 		t->sp = 0;
 	return t->sp != 0;
 }

@@ -148,6 +148,11 @@ SEC("?syscall") int hw_set_level(struct hw_level_call *c)
 	if (!p)
 		return 1;
 	__sync_fetch_and_add(&p->epoch, 1);
+	/* A window between which large blocks are seen comes and goes beside the probes for those.
+	 */
+	if (c->seen != HW_SEEN_LARGE || (!c->window && !p->window))
+		p->whole = p->epoch;
+	p->window = c->window;
 	p->turn = c->turn;
 	p->seen = c->window ? HW_SEEN_ALL : c->seen;
 	e = hw_reserve(p, tgid, HW_LEVEL, sizeof(*e), &ring);

@@ -274,6 +274,8 @@ struct hw_proc {
 	__u32 owner;	  /* whose memory it runs in, until it execs; 0: its own */
 	__u32 execs;	  /* since it is watched */
 	__u32 seen;	  /* enum hw_seen, HW_SEEN_ALL in a window too: what is worth a record */
+	__u32 window;	  /* one is open */
+	__u32 whole;	  /* epoch since which the probes of realloc and its like have stayed */
 	__u32 pad;
 };
 
