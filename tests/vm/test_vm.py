@@ -207,7 +207,8 @@ def whole(kernel, script):
                                                                 harness.BUILD))
     sums = harness.TALLY.findall(out)
     check(sums and sums[-1][1] == "0" and not code, out)
-    check(int(sums[-1][0]) > 0, "not one test ran:\n" + out)
+    if sums[-1][0] == "0":
+        skip("; ".join(sorted(set(re.findall(r"^skip [^:]+: (.+)$", out, re.M)))))
 
 
 def collect(everything):
