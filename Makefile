@@ -220,7 +220,7 @@ $(BUILD)/bench/linger.so: tests/bench/linger.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) -O2 -Wall -Wextra -fPIC -shared -o $@ $<
-$(BUILD)/bench/tracer.so: tests/bench/tracer.c src/model/signature.c tests/bench/trace.h src/model/signature.h
+$(BUILD)/bench/tracer.so: tests/bench/tracer.c src/model/signature.c tests/bench/tracer_contents.h tests/bench/trace.h src/model/signature.h
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -Wshadow -fPIC -shared -fno-builtin -fno-optimize-sibling-calls -Isrc -o $@ $(filter %.c,$^)

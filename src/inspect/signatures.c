@@ -12,10 +12,11 @@
 #define SIZE_BITS 7ull
 
 /* Of a chunk are read: its header, and what the block begins with. */
-#define PIECES	3u
+#define PIECES	5u
 #define AT_ONCE (MEMORY_HEADS / PIECES)
 
-_Static_assert((PIECES - 1) * 2 == SIGNATURE_WORDS, "all words of a signature are read");
+_Static_assert((PIECES - 1) * 2 == SIGNATURE_CONTENT && SIGNATURE_CONTENT >= SIGNATURE_WORDS,
+	       "all words that count are read");
 
 int signatures_files(const struct modules *m, struct signature_range **files, size_t *n)
 {
@@ -46,6 +47,8 @@ static int read_some(const struct memory *mem, const struct signature_range *fil
 		c[i].size = heads[i * PIECES][1] & ~SIZE_BITS;
 		c[i].signature =
 		    signature_of(files, nfiles, heads[i * PIECES + 1], signature_words(c[i].size));
+		c[i].content =
+		    signature_content(heads[i * PIECES + 1], signature_content_words(c[i].size));
 	}
 	return err;
 }

@@ -17,7 +17,7 @@ int signatures_files(const struct modules *m, struct signature_range **files, si
 struct signatures_chunk {
 	uint64_t addr; /* of the block, a multiple of 16 */
 	uint64_t size; /* of its chunk, as its header says; 0: it could not be read */
-	uint32_t signature;
+	uint32_t signature, content;
 };
 /* Of n chunks, by their addr, the rest.  0, -ESRCH, -EPERM. */
 int signatures_read(const struct memory *mem, const struct signature_range *files, size_t nfiles,

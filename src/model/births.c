@@ -166,6 +166,14 @@ int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weigh
 	return 0;
 }
 
+void births__leave_out(struct births *b, uint32_t site, uint32_t class)
+{
+	struct slot *s = slot_of(b, key_of(site, class));
+
+	if (s && s->fresh)
+		s->fresh--;
+}
+
 int births__weigh(struct births *b, uint32_t weight)
 {
 	for (; b->n; b->n--) {

@@ -31,6 +31,8 @@ void births__free(struct births *b);
 int births__add(struct births *b, uint32_t site, uint32_t class);
 /* One of this weight, 256ths, was seen to go; of the window that is open: fresh. */
 int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weight, bool fresh);
+/* One of the window that is open does not count. */
+void births__leave_out(struct births *b, uint32_t site, uint32_t class);
 /* The window has ended, with this weight. */
 int births__weigh(struct births *b, uint32_t weight);
 

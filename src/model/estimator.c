@@ -70,7 +70,7 @@ void estimator__older(struct estimator *e, uint32_t stratum, uint64_t bytes)
 static bool joins(const struct unit *u, const struct unit *with)
 {
 	return u->stratum == with->stratum && u->site == with->site && u->moment == with->moment &&
-	       u->weight == with->weight && u->changed == with->changed;
+	       u->weight == with->weight && u->changed == with->changed && u->same == with->same;
 }
 
 static void join(struct unit *u, const struct unit *with)
@@ -92,7 +92,9 @@ static int by_stratum(const void *a, const void *b)
 		return x->moment < y->moment ? -1 : 1;
 	if (x->weight != y->weight)
 		return x->weight < y->weight ? -1 : 1;
-	return x->changed - y->changed;
+	if (x->changed != y->changed)
+		return x->changed - y->changed;
+	return x->same - y->same;
 }
 
 void estimator_compact(struct estimator *e)
@@ -148,6 +150,7 @@ int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t size,
 	u.weight = b->weight;
 	u.bytes = (double)b->size;
 	u.changed = b->changed;
+	u.same = b->same;
 	t->samples += !b->changed;
 	t->changed += b->changed;
 	/* Of one that stands for itself it does not matter when it was born. */

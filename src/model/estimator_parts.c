@@ -80,6 +80,7 @@ static struct share_part part_of(const struct estimator *e, size_t *i)
 		s->blocks += weight * u->n;
 		s->bytes += weight * u->bytes;
 		s->chunks += weight * u->chunks;
+		p.firm += u->same ? weight * u->chunks : 0;
 		if (s == &p.exact)
 			continue;
 		window += weight * u->chunks;

@@ -25,7 +25,7 @@ struct strata;
 /* What one site's samples of one stratum and one moment come to. */
 struct unit {
 	uint32_t stratum, site, moment, n;
-	bool changed;
+	bool changed, same;
 	double weight; /* 256ths, of one */
 	double bytes, chunks;
 };

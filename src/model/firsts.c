@@ -14,13 +14,20 @@ struct firsts {
 	struct first {
 		uint64_t key; /* address and whose block, 0: free */
 		uint16_t stratum;
-		bool changed, told;
+		bool changed : 1, told : 1;
+		bool looked : 1; /* content is valid */
+		bool same : 1;	 /* so it was at the last look */
+		bool rare : 1;	 /* few others begin with it */
+		uint32_t content;
 	} * slots;
 	size_t n, room;
 	struct births *births; /* by stratum in place of class */
 };
 
 #define ROOM_MIN 1024u
+
+/* What one in so many of a stratum begins with, or fewer, tells one of them from another. */
+#define RARE 20
 
 struct firsts *firsts__new(void)
 {
@@ -109,6 +116,71 @@ bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, 
 	if (!births__add(f->births, b->site, stratum))
 		births__weigh(f->births, weight);
 	return false;
+}
+
+bool firsts__content(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t content,
+		     uint32_t weight)
+{
+	bool changed = firsts__changed(f, b, stratum, weight);
+	struct first *s = find(f->slots, f->room, key_of(b));
+
+	if (!s->key)
+		return changed;
+	if (!s->looked) {
+		s->looked = true;
+		s->content = content;
+	}
+	s->same = s->content == content;
+	return changed;
+}
+
+bool firsts__same(const struct firsts *f, const struct block *b)
+{
+	const struct first *s = find(f->slots, f->room, key_of(b));
+
+	return s->key && s->same && s->rare && !s->changed;
+}
+
+static int by_content(const void *a, const void *b)
+{
+	const struct first *x = *(struct first *const *)a, *y = *(struct first *const *)b;
+
+	if (x->stratum != y->stratum)
+		return x->stratum < y->stratum ? -1 : 1;
+	return (x->content > y->content) - (x->content < y->content);
+}
+
+static size_t alike(struct first *const *all, size_t n, size_t i, bool content)
+{
+	size_t k = i;
+
+	while (k < n && all[k]->stratum == all[i]->stratum &&
+	       (!content || all[k]->content == all[i]->content))
+		k++;
+	return k - i;
+}
+
+void firsts__compare(struct firsts *f)
+{
+	struct first **all = malloc((f->n + 1) * sizeof(struct first *));
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->room; i++) {
+		f->slots[i].rare = false;
+		if (all && f->slots[i].looked)
+			all[n++] = &f->slots[i];
+	}
+	if (n)
+		qsort(all, n, sizeof(struct first *), by_content);
+	for (size_t i = 0, of; i < n; i += of) {
+		of = alike(all, n, i, false);
+		for (size_t k = i, m; k < i + of; k += m) {
+			m = alike(all, n, k, true);
+			for (size_t j = k; j < k + m; j++)
+				all[j]->rare = m == 1 || m * RARE <= of;
+		}
+	}
+	free(all);
 }
 
 void firsts__turn(struct firsts *f)

@@ -25,6 +25,14 @@ void firsts__free(struct firsts *f);
 /* This block, which stands for `weight` 256ths, is of this stratum.  True where it was of another
  * once. */
 bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t weight);
+/* The same, and it begins with this (signature_content). */
+bool firsts__content(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t content,
+		     uint32_t weight);
+/* It began with the same when it was looked at last as at first, which no other one does (as of
+ * firsts__compare): nobody else has its address. */
+bool firsts__same(const struct firsts *f, const struct block *b);
+/* What more than one begins with tells none of them from another: after all have been looked at. */
+void firsts__compare(struct firsts *f);
 /* All that are there were told of since the last time: the others are forgotten. */
 void firsts__turn(struct firsts *f);
 

@@ -34,8 +34,7 @@ struct ledger *ledger__new(uint64_t start_ns)
 	return l;
 }
 
-/* The block is gone from the table; now its bytes are from the sums too. */
-static void forget(struct ledger *l, const struct block *blk)
+void ledger_forget(struct ledger *l, const struct block *blk)
 {
 	l->outstanding_bytes -= blk->size;
 	l->outstanding_blocks--;
@@ -49,7 +48,7 @@ static void drop_parked(void *arg, const struct pending_call *p)
 	struct ledger *child = arg;
 
 	if (p->known)
-		forget(child, &p->block);
+		ledger_forget(child, &p->block);
 }
 
 struct ledger *ledger__fork(const struct ledger *l)
@@ -106,7 +105,7 @@ void ledger__seed_brk(struct ledger *l, uint64_t brk)
 static void replaced(struct ledger *l, const struct block *old)
 {
 	l->overwritten += seen_whole(&l->seen, old->born);
-	forget(l, old);
+	ledger_forget(l, old);
 }
 
 static int put(struct ledger *l, const struct block *blk)
@@ -156,7 +155,7 @@ static int take(struct ledger *l, uint64_t addr)
 	int err = blocks__take(l->blocks, addr, &blk);
 
 	if (!err) {
-		forget(l, &blk);
+		ledger_forget(l, &blk);
 		return ledger_died(l, &blk);
 	}
 	if (err == -ENOENT) {
@@ -202,7 +201,7 @@ void ledger_settle(struct ledger *l, const struct pending_call *p)
 {
 	l->unsettled += !l->seen.ever_less;
 	if (p->known)
-		forget(l, &p->block);
+		ledger_forget(l, &p->block);
 }
 
 static int on_realloc_begin(struct ledger *l, const struct hw_realloc_begin *e)
@@ -230,12 +229,12 @@ static int unpark(struct ledger *l, const struct block *blk)
 	/* A failed realloc never gave the address away: whose it is now, its own END is wrong. */
 	if (blocks__find(l->blocks, blk->addr, NULL)) {
 		l->unsettled += !l->seen.ever_less;
-		forget(l, blk);
+		ledger_forget(l, blk);
 		return 0;
 	}
 	err = blocks__put(l->blocks, blk, NULL);
 	if (err)
-		forget(l, blk);
+		ledger_forget(l, blk);
 	return err;
 }
 
@@ -259,7 +258,7 @@ static int on_realloc_end(struct ledger *l, const struct hw_realloc_end *e)
 	} else if (!gone) {
 		err = p.known ? unpark(l, &p.block) : 0;
 	} else if (p.known) {
-		forget(l, &p.block);
+		ledger_forget(l, &p.block);
 		err = ledger_died(l, &p.block);
 	} else {
 		l->older_freed_blocks += !l->seen.ever_less;
@@ -374,7 +373,7 @@ bool ledger__repair(struct ledger *l, const struct block *blk)
 	    now.size != blk->size || now.site != blk->site ||
 	    blocks__take(l->blocks, blk->addr, NULL))
 		return false;
-	forget(l, &now);
+	ledger_forget(l, &now);
 	l->repaired++;
 	return true;
 }

@@ -7,6 +7,13 @@
 #include "model/ledger.h"
 #include "model/ledger_parts.h"
 
+/*
+ * What is born late in a window may be on its way to its free: whether it is one that stays is not
+ * known yet, and before it can be looked at, its address may be another one's.  So the last one of
+ * three that came in a window is no sample, and the others stand for it too.
+ */
+#define LATE_OF 3
+
 static bool counts(const struct ledger *l, const struct block *blk)
 {
 	return l->births && blk->size <= HW_CACHED_CHUNK_MAX - 8u;
@@ -32,8 +39,10 @@ int ledger_born(struct ledger *l, const struct block *blk)
 {
 	if (!counts(l, blk))
 		return 0;
-	if (l->seen.window)
+	if (l->seen.window) {
+		l->fresh.births++;
 		add_fresh(&l->fresh, blk->addr);
+	}
 	return births__add(l->births, blk->site, estimator_class_of(blk->size));
 }
 
@@ -59,7 +68,7 @@ int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n)
 		if ((!i || f->addr[i] != f->addr[i - 1]) &&
 		    blocks__find(l->blocks, f->addr[i], &(*blocks)[*n]))
 			++*n;
-	f->n = 0;
+	f->n = f->window = 0;
 	return 0;
 }
 
@@ -101,11 +110,41 @@ static int begin(struct ledger *l)
 	return err;
 }
 
-int ledger_level(struct ledger *l, const struct hw_level *e)
+/* The window that is open ends: what its samples stand for then. */
+static uint32_t drop_late(struct ledger *l, uint32_t weight)
+{
+	struct ledger_fresh *f = &l->fresh;
+	size_t late = f->births / LATE_OF, n = f->n - f->window;
+	uint64_t more;
+	struct block b;
+
+	/* Without memory not all of them are known. */
+	if (weight <= SEEN_ALL || n != f->births || !late)
+		return weight;
+	for (size_t i = f->n - late; i < f->n; i++)
+		if (blocks__find(l->blocks, f->addr[i], &b) && b.born >= l->seen.opened &&
+		    counts(l, &b) && !blocks__take(l->blocks, b.addr, NULL)) {
+			births__leave_out(l->births, b.site, estimator_class_of(b.size));
+			ledger_forget(l, &b);
+		}
+	f->n -= late;
+	more = weight * (uint64_t)n / (n - late);
+	return more < UINT32_MAX ? (uint32_t)more : UINT32_MAX;
+}
+
+int ledger_level(struct ledger *l, const struct hw_level *level)
 {
 	bool whole = l->seen.level == HW_SEEN_ALL, window = l->seen.window;
-	int err = seen_apply(&l->seen, e, ledger_seconds(l, e->hdr.time)), ret = 0;
+	struct hw_level now = *level, *e = &now;
+	int err, ret = 0;
 
+	if (window && !e->window)
+		e->weight = drop_late(l, e->weight);
+	err = seen_apply(&l->seen, e, ledger_seconds(l, e->hdr.time));
+	if (!window && e->window) {
+		l->fresh.window = l->fresh.n;
+		l->fresh.births = 0;
+	}
 	if (l->seen.ever_less && !l->births)
 		ret = begin(l);
 	else if (l->births && window && !e->window)

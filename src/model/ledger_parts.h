@@ -37,8 +37,13 @@ struct ledger {
 	struct ledger_fresh {  /* small blocks of windows */
 		uint64_t *addr;
 		size_t n, room;
+		size_t window; /* where those of the window that is open begin */
+		size_t births; /* in it */
 	} fresh;
 };
+
+/* The block is gone from the table; now its bytes are from the sums too. */
+void ledger_forget(struct ledger *l, const struct block *blk);
 
 /* Apply a record of a mapping; any other changes nothing.  0 or -errno. */
 int ledger_vm_apply(struct ledger *l, const union wire_event *ev);

@@ -146,6 +146,7 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 		    .moment = b->born};
 		known.changed = chunk <= HW_CACHED_CHUNK_MAX &&
 				firsts__changed(s->firsts, b, stratum, known.weight);
+		known.same = chunk <= HW_CACHED_CHUNK_MAX && firsts__same(s->firsts, b);
 	}
 	if (estimator__chunk(l->estimator, stratum, chunk, b ? &known : NULL))
 		l->err = -ENOMEM;
@@ -153,12 +154,18 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 }
 
 void sampling_peek(struct sampling *s, const struct seen_span *spans, size_t nspans,
-		   const struct block *b, uint64_t chunk, uint32_t signature)
+		   const struct block *b, uint64_t chunk, uint32_t signature, uint32_t content)
 {
 	if (chunk > HW_CACHED_CHUNK_MAX || !fits(b->size, chunk) || prepare(s))
 		return;
-	firsts__changed(s->firsts, b, strata__of(s->strata, estimator_class(chunk), signature),
-			seen_weight(spans, nspans, b->born, b->size));
+	firsts__content(s->firsts, b, strata__of(s->strata, estimator_class(chunk), signature),
+			content, seen_weight(spans, nspans, b->born, b->size));
+}
+
+void sampling_peeked(struct sampling *s)
+{
+	if (s->firsts)
+		firsts__compare(s->firsts);
 }
 
 /* What was there before, of which some are still: as many as of those that were remembered. */

@@ -68,8 +68,11 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 		       bool (*has)(const void *arg, uint64_t addr), const void *arg);
 void sampling_look_end(struct sampling_look *l);
 
-/* Between looks: a block that came in a window that has ended, its chunk and its signature now. */
+/* A block that came in a window that has ended, its chunk, its signature and its content
+ * (signature.h) now: soon after the window, and again before a look. */
 void sampling_peek(struct sampling *s, const struct seen_span *spans, size_t nspans,
-		   const struct block *b, uint64_t chunk, uint32_t signature);
+		   const struct block *b, uint64_t chunk, uint32_t signature, uint32_t content);
+/* So they all were, before a look. */
+void sampling_peeked(struct sampling *s);
 
 #endif

@@ -13,9 +13,9 @@
 #define UNSEEN	2
 #define DIFFERS 0.5
 #define UNSURE	0.05
-/* Of what seems to be there, the part that really is differs from site to site: by so many times
- * what it is on average, where a site's own samples tell nothing of it. */
-#define UNLIKE 2
+/* Of what seems to be there and may be another's, the part that really is differs from site to site
+ * by as much as it is on average. */
+#define UNLIKE 1
 /* Of samples that are not there any more, at most so many seem to be. */
 #define STALE_MAX      0.9
 #define BALANCE_ROUNDS 64
@@ -105,24 +105,34 @@ static double gone_of(const struct share_part *p)
  * numbers, and says nothing.  That as much of it is left as of all others is the better guess then:
  * between the two each counts by its variance.
  */
-static void temper(struct share_part *p, size_t n, double ratio, double usual)
+static void temper(struct share_part *p, size_t n, double ratio, double real)
 {
+	double seem = 0, firm = 0, usual;
+
+	for (size_t i = 0; i < n; i++) {
+		seem += p[i].samples.chunks;
+		firm += p[i].firm;
+	}
+	usual = real > firm && seem > firm ? (real - firm) / (seem - firm) : 0;
 	for (size_t i = 0; i < n; i++) {
 		struct share_part *x = &p[i];
-		double seem = x->samples.chunks, gone, differs, known, guess, noise = x->seem_noise;
+		double all = x->samples.chunks, sure = x->firm / all, guess, known, differs, gone,
+		       var;
 
-		gone = x->births / x->samples.blocks * seem - usual * seem;
+		gone = x->births / x->samples.blocks * all - x->real * all;
 		differs = gone > 0 ? DIFFERS * ratio / (1 - ratio) * gone : 0;
 		known = x->noise + differs * differs;
-		guess = UNLIKE * usual * seem;
-		guess = guess * guess + usual * usual * noise;
-		if (known <= guess)
-			continue;
-		x->told = guess / known;
-		x->real = x->told * x->real + (1 - x->told) * usual;
-		x->noise = x->told * x->told * x->noise +
-			   (1 - x->told) * (1 - x->told) * usual * usual * noise;
-		x->unlike = (1 - x->told) * UNLIKE * usual * seem;
+		guess = UNLIKE * usual * (1 - sure) * all;
+		var = x->seem_noise * (sure + usual * usual * (1 - sure));
+		if (known > guess * guess + var) {
+			x->told = (guess * guess + var) / known;
+			x->real = x->told * x->real + (1 - x->told) * (sure + usual * (1 - sure));
+			x->noise =
+			    x->told * x->told * x->noise + (1 - x->told) * (1 - x->told) * var;
+			x->unlike = (1 - x->told) * guess;
+		}
+		if (x->real < sure)
+			x->real = sure;
 	}
 }
 
@@ -214,7 +224,7 @@ double share_out(const struct share_class *t, struct share_part *p, size_t n)
 
 		usual = real / (s.samples.blocks + s.exact.blocks);
 		take_off(p, n, ratio);
-		temper(p, n, ratio, usual);
+		temper(p, n, ratio, real * t->bytes / t->blocks);
 		balance(p, n, real * t->bytes / t->blocks);
 	}
 	for (size_t i = 0; i < n; i++)

@@ -22,6 +22,7 @@ struct share_part {
 	struct sum {
 		double n, blocks, bytes, chunks;
 	} exact, samples; /* each sample as what it stands for */
+	double firm;	  /* of these chunk bytes, what is there for sure */
 	double squares;	  /* of the windows' weighted chunks: their sum */
 	double units;	  /* windows */
 	double births;	  /* of the samples, those that are gone too */

@@ -21,6 +21,15 @@ static bool in_file(const struct signature_range *files, size_t n, uint64_t word
 }
 
 /* FNV-1a, whose upper half is mixed best. */
+uint32_t signature_content(const uint64_t *words, size_t n)
+{
+	uint64_t hash = 14695981039346656037ull;
+
+	for (size_t i = 0; i < n && i < SIGNATURE_CONTENT; i++)
+		hash = (hash ^ words[i] ^ (uint64_t)i << 56) * 1099511628211u;
+	return (uint32_t)(hash >> 32);
+}
+
 uint32_t signature_of(const struct signature_range *files, size_t nfiles, const uint64_t *words,
 		      size_t n)
 {

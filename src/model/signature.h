@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #define SIGNATURE_WORDS 4
+/* So many make its content. */
+#define SIGNATURE_CONTENT 8
 
 /* Where a file is mapped: [start, end); sorted, and none overlaps another. */
 struct signature_range {
@@ -25,6 +27,17 @@ static inline size_t signature_words(uint64_t chunk)
 
 	return n < SIGNATURE_WORDS ? n : SIGNATURE_WORDS;
 }
+
+static inline size_t signature_content_words(uint64_t chunk)
+{
+	size_t n = chunk < 16 ? 0 : (size_t)(chunk - 8) / 8;
+
+	return n < SIGNATURE_CONTENT ? n : SIGNATURE_CONTENT;
+}
+
+/* A hash of a block's first n words: where it is another one by now, so is the block, or it was
+ * written to. */
+uint32_t signature_content(const uint64_t *words, size_t n);
 
 /* Of a block's first n words; 0: none of them points into a file. */
 uint32_t signature_of(const struct signature_range *files, size_t nfiles, const uint64_t *words,

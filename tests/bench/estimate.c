@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * estimate.c TRACE SEEN EVERY LOOK LARGE SEEDS: how well the estimator tells who holds what, on a
- * trace of a real program (tracer.c), of which windows of SEEN calls in each EVERY are seen, the
- * heap is looked at each LOOK calls at most, and with LARGE 1 all large blocks are seen.  For each
- * seed, at eight instants: means of the ten largest callsites' error as a share of their bytes, how
- * many of their error bars hold the truth, and of the 40 largest callsites'; and the bars' median
- * width as a share of the truth.  Last a line "all" with the means over the seeds.
+ * estimate.c TRACE SEEN EVERY LOOK LARGE SEEDS DELAY: how well the estimator tells who holds what,
+ * on a trace of a real program (tracer.c), of which windows of SEEN calls in each EVERY are seen,
+ * their blocks are looked at DELAY calls later and the heap each LOOK calls at most, and with LARGE
+ * 1 all large blocks are seen.  For each seed, at eight instants: means of the ten largest
+ * callsites' error as a share of their bytes, how many of their error bars hold the truth, and of
+ * the 40 largest callsites'; and the bars' median width as a share of the truth.  Last a line "all"
+ * with the means over the seeds.
  */
 #include <stdio.h>
 
-#include "../unit/replay.h"
+#include "../unit/replay_score.h"
 
 #define INSTANTS 8
 
@@ -30,7 +31,7 @@ static void run(const struct trace_record *t, const uint32_t *signatures, size_t
 	replay_start(&r, plan);
 	for (size_t i = 0; i < n; i++) {
 		replay_call(&r, &t[i], signatures[i]);
-		if (r.calls < next || instants == INSTANTS)
+		if (i < next || instants == INSTANTS)
 			continue;
 		replay_judge(&r, score);
 		instants++;
@@ -41,11 +42,12 @@ static void run(const struct trace_record *t, const uint32_t *signatures, size_t
 
 int main(int argc, char **argv)
 {
-	FILE *f = argc > 6 ? fopen(argv[1], "rb") : NULL;
+	FILE *f = argc > 7 ? fopen(argv[1], "rb") : NULL;
 	struct replay_plan plan = {.seen = f ? strtoull(argv[2], NULL, 10) : 0,
 				   .every = f ? strtoull(argv[3], NULL, 10) : 0,
 				   .look = f ? strtoull(argv[4], NULL, 10) : 0,
-				   .large = f && atoi(argv[5])};
+				   .large = f && atoi(argv[5]),
+				   .delay = f ? strtoull(argv[7], NULL, 10) : 0};
 	uint64_t seeds = f ? strtoull(argv[6], NULL, 10) : 0;
 	struct replay_score all = {0};
 	struct trace_record *t;
@@ -53,7 +55,7 @@ int main(int argc, char **argv)
 	size_t n, got;
 
 	if (!f || !plan.seen || plan.seen > plan.every) {
-		fprintf(stderr, "usage: estimate TRACE SEEN EVERY LOOK LARGE SEEDS\n");
+		fprintf(stderr, "usage: estimate TRACE SEEN EVERY LOOK LARGE SEEDS DELAY\n");
 		return 1;
 	}
 	fseek(f, 0, SEEK_END);

@@ -9,7 +9,10 @@
 struct trace_record {
 	uint64_t addr;
 	uint32_t size; /* asked for, bytes; of a free: the block's signature (model/signature.h) */
-	uint32_t site; /* never 0 of an allocation; 0: it is freed */
+	uint32_t site; /* of an allocation; 0: it is freed */
 };
+
+/* Such a site: no call, but what the block begins with is this by now (signature_content). */
+#define TRACE_CONTENT 0xffffffffu
 
 #endif

@@ -148,6 +148,15 @@ static uint32_t signature(void *p)
 	return signature_of(files, nfiles, words, n);
 }
 
+static void put(const struct trace_record *c)
+{
+	buffer[buffered++] = *c;
+	if (buffered == BUFFERED)
+		flush();
+}
+
+#include "tracer_contents.h"
+
 static __attribute__((noinline)) void record(const void *p, size_t size, int allocated)
 {
 	int saved = errno;
@@ -168,20 +177,14 @@ static __attribute__((noinline)) void record(const void *p, size_t size, int all
 		buffer[buffered++] =
 		    (struct trace_record){.addr = (uintptr_t)p,
 					  .size = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
-					  .site = allocated ? (uint32_t)(hash >> 20) | 1 : 0};
+					  .site = allocated ? (uint32_t)(hash >> 33) | 1 : 0};
 		if (buffered == BUFFERED)
 			flush();
+		track((uintptr_t)p, allocated);
 	}
 	pthread_mutex_unlock(&lock);
 	inside--;
 	errno = saved;
-}
-
-static void put(const struct trace_record *c)
-{
-	buffer[buffered++] = *c;
-	if (buffered == BUFFERED)
-		flush();
 }
 
 /* Of all that was written, what lives. */
@@ -192,6 +195,8 @@ static void tell_survivors(void)
 	struct trace_record c;
 
 	while (live && f && fread(&c, sizeof(c), 1, f) == 1) {
+		if (c.site == TRACE_CONTENT)
+			continue;
 		size_t i = (c.addr >> 4) * 0x9e3779b97f4a7c15ull % ADDRESSES;
 
 		while (live[i] && (live[i] & ~1ull) != c.addr)

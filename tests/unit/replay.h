@@ -7,7 +7,6 @@
 #ifndef TESTS_REPLAY_H
 #define TESTS_REPLAY_H
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,12 +18,10 @@
 #include "model/ledger.h"
 #include "model/sampling.h"
 
-#define REPLAY_LARGEST 10 /* whose error counts */
-#define REPLAY_BARS    40 /* whose error bars do */
-
 struct replay_plan {
 	uint64_t seen, every; /* calls: the window's, and from one to the next on average */
 	uint64_t look;	      /* calls: from one look at the heap to the next, at least */
+	uint64_t delay;	      /* calls: from a window's end until its blocks are looked at */
 	bool large;	      /* blocks over the thread cache's limit are all seen */
 	uint64_t seed;	      /* of where the windows fall */
 };
@@ -35,24 +32,12 @@ struct replay {
 	struct sampling sampling;
 	struct blocks *live;	   /* the truth; site: number in sites */
 	struct blocks *signatures; /* of these; size: the signature */
+	struct blocks *contents;   /* so it is here */
 	struct intern *sites;
 	uint64_t random, calls, seen, start; /* start: of this period's window */
 	bool open, due;
-	uint64_t looked; /* when, in calls */
-};
-
-/* Sums over looks: divide by n. */
-struct replay_score {
-	unsigned int n;
-	double error;	 /* of the largest callsites' bytes, as a share of them */
-	double inside;	 /* truths inside of their bars */
-	double bars;	 /* ... of so many */
-	double inside10; /* ... of the largest ones' */
-	double bars10;
-	double untold10;   /* of the largest ones, those of which nothing is told */
-	double *widths;	   /* of those, as shares of the truth; the caller's, or NULL */
-	double last_error; /* of the last look alone */
-	double bytes, told;
+	uint64_t peek_at; /* in calls, 0: not */
+	uint64_t looked;  /* when, in calls */
 };
 
 static inline uint64_t replay_chunk(uint64_t size)
@@ -116,9 +101,10 @@ static inline void replay_start(struct replay *r, const struct replay_plan *plan
 			     .ledger = ledger__new(0),
 			     .live = blocks__new(),
 			     .signatures = blocks__new(),
+			     .contents = blocks__new(),
 			     .sites = intern__new(),
 			     .random = plan->seed};
-	replay_must(r->ledger && r->live && r->signatures && r->sites);
+	replay_must(r->ledger && r->live && r->signatures && r->contents && r->sites);
 	replay_level(r, false, SEEN_ALL);
 	/* The look before the first probe: nothing is there. */
 	replay_must(!sampling_begin(&l, &r->sampling, false, NULL, 0, NULL, 0));
@@ -132,6 +118,7 @@ static inline void replay_end(struct replay *r)
 	ledger__free(r->ledger);
 	blocks__free(r->live);
 	blocks__free(r->signatures);
+	blocks__free(r->contents);
 	intern__free(r->sites);
 }
 
@@ -149,6 +136,8 @@ static inline uint32_t *replay_signatures(const struct trace_record *t, size_t *
 		b = (struct block){.addr = t[i].addr, .size = i};
 		if (!t[i].addr)
 			calls = i;
+		else if (t[i].site == TRACE_CONTENT)
+			continue;
 		else if (t[i].site)
 			replay_must(blocks__put(live, &b, NULL) >= 0);
 		else if (!blocks__take(live, t[i].addr, &b))
@@ -169,11 +158,11 @@ struct replay_walk {
 	size_t n, room;
 };
 
-static inline uint32_t replay_signature(const struct replay *r, uint64_t addr)
+static inline uint32_t replay_word(const struct blocks *of, uint64_t addr)
 {
 	struct block b;
 
-	return blocks__find(r->signatures, addr, &b) ? (uint32_t)b.size : 0;
+	return blocks__find(of, addr, &b) ? (uint32_t)b.size : 0;
 }
 
 static inline int replay_walk_one(void *arg, const struct block *b)
@@ -182,8 +171,8 @@ static inline int replay_walk_one(void *arg, const struct block *b)
 	struct block known;
 	bool has = blocks__find(w->known, b->addr, &known);
 
-	sampling_chunk(&w->look, b->addr, replay_chunk(b->size), replay_signature(w->r, b->addr),
-		       has ? &known : NULL);
+	sampling_chunk(&w->look, b->addr, replay_chunk(b->size),
+		       replay_word(w->r->signatures, b->addr), has ? &known : NULL);
 	return 0;
 }
 
@@ -208,6 +197,24 @@ static inline bool replay_has(const void *arg, uint64_t addr)
 }
 
 /* As inspection.c does it, but that the truth stands for the heap. */
+struct replay_again {
+	struct replay *r;
+	const struct seen_span *spans;
+	size_t n;
+};
+
+static inline int replay_again_one(void *arg, const struct block *k)
+{
+	const struct replay_again *a = arg;
+	struct block b;
+
+	if (!replay_is_large(k->size) && blocks__find(a->r->live, k->addr, &b))
+		sampling_peek(&a->r->sampling, a->spans, a->n, k, replay_chunk(b.size),
+			      replay_word(a->r->signatures, b.addr),
+			      replay_word(a->r->contents, b.addr));
+	return 0;
+}
+
 static inline void replay_look(struct replay *r)
 {
 	struct replay_walk w = {.r = r, .known = ledger__blocks(r->ledger)};
@@ -219,6 +226,8 @@ static inline void replay_look(struct replay *r)
 	replay_must(w.known && !ledger__spans(r->ledger, &spans, &n, &partly));
 	replay_must(!ledger__births(r->ledger, &births, &nbirths));
 	replay_must(!sampling_begin(&w.look, &r->sampling, partly, spans, n, births, nbirths));
+	blocks__each(w.known, replay_again_one, &(struct replay_again){r, spans, n});
+	sampling_peeked(&r->sampling);
 	blocks__each(r->live, replay_walk_one, &w);
 	blocks__each(w.known, replay_gone_one, &w);
 	sampling_conclude(&w.look, true, replay_has, r->live);
@@ -244,7 +253,8 @@ static inline void replay_peek(struct replay *r)
 	for (size_t i = 0; i < n; i++)
 		if (blocks__find(r->live, fresh[i].addr, &b))
 			sampling_peek(&r->sampling, spans, nspans, &fresh[i], replay_chunk(b.size),
-				      replay_signature(r, b.addr));
+				      replay_word(r->signatures, b.addr),
+				      replay_word(r->contents, b.addr));
 	free(fresh);
 	free(spans);
 }
@@ -264,6 +274,7 @@ static inline void replay_alloc(struct replay *r, const struct trace_record *c, 
 
 	replay_must(site >= 0 && blocks__put(r->live, &b, NULL) >= 0);
 	replay_must(blocks__put(r->signatures, &is, NULL) >= 0);
+	blocks__take(r->contents, c->addr, NULL);
 	if (!r->open && !(r->plan.large && replay_is_large(c->size)))
 		return;
 	r->seen++;
@@ -290,6 +301,12 @@ static inline void replay_call(struct replay *r, const struct trace_record *c, u
 {
 	uint64_t at = r->calls % r->plan.every;
 
+	if (c->site == TRACE_CONTENT) {
+		const struct block is = {.addr = c->addr, .size = c->size};
+
+		replay_must(blocks__put(r->contents, &is, NULL) >= 0);
+		return;
+	}
 	if (!at)
 		r->start = replay_random(r) % (r->plan.every - r->plan.seen + 1);
 	if (at == r->start) {
@@ -303,8 +320,12 @@ static inline void replay_call(struct replay *r, const struct trace_record *c, u
 	if (at == r->start + r->plan.seen - 1) {
 		r->open = false;
 		replay_level(r, false, r->plan.every * SEEN_ALL / r->plan.seen);
+		r->peek_at = r->calls + r->plan.delay;
+	}
+	if (r->peek_at && r->calls >= r->peek_at) {
 		replay_peek(r);
 		r->due = true;
+		r->peek_at = 0;
 	}
 	/* A look is due soon after a window, as far as it may be. */
 	if (r->due && r->calls >= r->looked + r->plan.look) {
@@ -313,78 +334,6 @@ static inline void replay_call(struct replay *r, const struct trace_record *c, u
 		r->due = false;
 	}
 	r->calls++;
-}
-
-/* ---- what is told, and what is true ---- */
-
-static inline int replay_sum_one(void *arg, const struct block *b)
-{
-	double *bytes = arg;
-
-	bytes[b->site] += (double)b->size;
-	return 0;
-}
-
-static inline const struct snapshot_site *replay_told(const struct snapshot *s, uint64_t stack)
-{
-	for (size_t i = 0; i < s->nsites; i++)
-		if (s->sites[i].stack == stack)
-			return &s->sites[i];
-	return NULL;
-}
-
-/* Looks, and adds to the score how well the callsites that hold most are told. */
-static inline void replay_judge(struct replay *r, struct replay_score *score)
-{
-	size_t n = intern__count(r->sites);
-	double *bytes = calloc(n + 1, sizeof(*bytes)), wrong = 0, all = 0;
-	struct snapshot *s;
-
-	replay_look(r);
-	s = ledger__snapshot(r->ledger, 0, 0);
-	replay_must(s && bytes && r->sampling.told);
-	estimates_apply(&r->sampling.estimates, s, 0, 0);
-	blocks__each(r->live, replay_sum_one, bytes);
-	score->bytes = score->told = 0;
-	for (size_t i = 0; i < n; i++)
-		score->bytes += bytes[i];
-	for (size_t i = 0; i < s->nsites; i++)
-		score->told += (double)s->sites[i].bytes;
-	for (unsigned int rank = 0; rank < REPLAY_BARS; rank++) {
-		const struct snapshot_site *told;
-		size_t most = 0;
-
-		for (size_t i = 1; i < n; i++)
-			if (bytes[i] > bytes[most])
-				most = i;
-		if (!n || bytes[most] <= 0)
-			break;
-		told = replay_told(s, *(const uint32_t *)intern__key(r->sites, most, NULL));
-		if (rank < REPLAY_LARGEST) {
-			wrong += fabs((told ? (double)told->bytes : 0) - bytes[most]);
-			all += bytes[most];
-		}
-		if (told) {
-			bool inside = bytes[most] >= (double)told->low - 1 &&
-				      bytes[most] <= (double)told->high + 1;
-
-			score->bars++;
-			score->inside += inside;
-			if (rank < REPLAY_LARGEST && score->widths)
-				score->widths[(size_t)score->bars10] =
-				    (double)(told->high - told->low) / bytes[most];
-			score->bars10 += rank < REPLAY_LARGEST;
-			score->inside10 += rank < REPLAY_LARGEST && inside;
-		} else {
-			score->untold10 += rank < REPLAY_LARGEST;
-		}
-		bytes[most] = 0;
-	}
-	score->last_error = all > 0 ? wrong / all : 0;
-	score->error += score->last_error;
-	score->n++;
-	snapshot__free(s);
-	free(bytes);
 }
 
 #endif

@@ -24,11 +24,13 @@
 
 /* Sites have 7, 3, 2 and 1 blocks, which differ in size within their chunks. */
 static const struct estimator_block heap[BLOCKS] = {
-    {0, 41, WEIGHT, 1, false},	{1, 53, WEIGHT, 2, false},  {0, 47, WEIGHT, 3, false},
-    {2, 43, WEIGHT, 4, false},	{0, 56, WEIGHT, 5, false},  {3, 49, WEIGHT, 6, false},
-    {0, 44, WEIGHT, 7, false},	{1, 42, WEIGHT, 8, false},  {0, 55, WEIGHT, 9, false},
-    {2, 51, WEIGHT, 10, false}, {0, 46, WEIGHT, 11, false}, {1, 45, WEIGHT, 12, false},
-    {0, 50, WEIGHT, 13, false},
+    {0, 41, WEIGHT, 1, false, false},  {1, 53, WEIGHT, 2, false, false},
+    {0, 47, WEIGHT, 3, false, false},  {2, 43, WEIGHT, 4, false, false},
+    {0, 56, WEIGHT, 5, false, false},  {3, 49, WEIGHT, 6, false, false},
+    {0, 44, WEIGHT, 7, false, false},  {1, 42, WEIGHT, 8, false, false},
+    {0, 55, WEIGHT, 9, false, false},  {2, 51, WEIGHT, 10, false, false},
+    {0, 46, WEIGHT, 11, false, false}, {1, 45, WEIGHT, 12, false, false},
+    {0, 50, WEIGHT, 13, false, false},
 };
 static const double held[SITES] = {339, 140, 94, 49};
 static const double blocks[SITES] = {7, 3, 2, 1};
@@ -103,8 +105,8 @@ static void test_bars(void **state)
 
 static void test_weights(void **state)
 {
-	struct estimator_block often = {5, 60, 300 * SEEN_ALL, 1, false},
-			       rarely = {7, 60, 100 * SEEN_ALL, 2, false};
+	struct estimator_block often = {5, 60, 300 * SEEN_ALL, 1, false, false},
+			       rarely = {7, 60, 100 * SEEN_ALL, 2, false, false};
 	struct estimator *e = estimator__new(NULL);
 	struct estimates out;
 
@@ -122,14 +124,14 @@ static void test_weights(void **state)
 	estimator__free(e);
 }
 
-/* Of 80 blocks 70 are one site's, of which one in ten was seen; the other has 10, and seems to have
- * 5 more samples, whose addresses are used again, of a million that are gone. */
-static void used_again(bool told, struct estimates *out)
+/*
+ * Of 80 blocks 70 are one site's, of which one in ten was seen, in a window each; the other has 10,
+ * and seems to have 5 more samples, whose addresses are used again, of so many that are gone.
+ */
+static void used_again(double gone, double gone_too, bool same, struct estimates *out)
 {
-	const struct estimator_block kept = {3, 41, 10 * SEEN_ALL, 1, false},
-				     gone = {5, 53, 10 * SEEN_ALL, 2, false};
-	struct birth births[] = {{.site = 5, .class = 2, .blocks = 1e6 * SEEN_ALL},
-				 {.site = 3, .class = 2, .blocks = 70 * SEEN_ALL}};
+	struct birth births[] = {{.site = 5, .class = 2, .blocks = gone * SEEN_ALL},
+				 {.site = 3, .class = 2, .blocks = gone_too * SEEN_ALL}};
 	struct estimator *e = estimator__new(NULL);
 
 	assert_non_null(e);
@@ -137,14 +139,19 @@ static void used_again(bool told, struct estimates *out)
 	assert_int_equal(estimator_class_of(41), 2);
 	assert_int_equal(estimator_class_of(56), 2);
 	assert_int_equal(estimator_class_of(57), 3);
-	if (told)
+	if (gone > 0)
 		estimator__births(e, births, 2);
-	for (int i = 0; i < 80; i++)
+	for (uint32_t i = 0; i < 80; i++) {
+		const struct estimator_block kept = {3, 41, 10 * SEEN_ALL, i, false, same},
+					     other = {5, 53,	10 * SEEN_ALL,
+						      i, false, same && i < 8};
+
 		assert_int_equal(estimator__chunk(e, estimator_class(CHUNK), CHUNK,
 						  i < 7	   ? &kept
-						  : i < 13 ? &gone
+						  : i < 13 ? &other
 							   : NULL),
 				 0);
+	}
 	assert_int_equal(estimator__finish(e, out), 0);
 	assert_int_equal(out->n, 2);
 	assert_float_equal(out->blocks, 80, 1e-9);
@@ -156,14 +163,29 @@ static void test_used_again(void **state)
 	struct estimates out;
 
 	(void)state;
-	used_again(true, &out);
+	used_again(1e6, 70, false, &out);
 	assert_float_equal(out.sites[0].blocks, 70, 0.01);
 	assert_float_equal(out.sites[1].blocks, 10, 0.01);
 	assert_float_equal(out.sites[0].bytes, 70 * 41, 0.5);
 	estimates_free(&out);
-	used_again(false, &out);
+	used_again(0, 0, false, &out);
 	assert_float_equal(out.sites[0].blocks, 80 * 7 / 13.0, 1e-9);
 	assert_float_equal(out.sites[1].blocks, 80 * 6 / 13.0, 1e-9);
+	estimates_free(&out);
+}
+
+/* Both had as many that are gone; whose begin with what they did at first are there. */
+static void test_same(void **state)
+{
+	struct estimates out;
+
+	(void)state;
+	used_again(1e4, 1e4, false, &out);
+	assert_float_equal(out.sites[0].blocks, 45, 1);
+	estimates_free(&out);
+	used_again(1e4, 1e4, true, &out);
+	assert_float_equal(out.sites[0].blocks, 70, 5);
+	assert_float_equal(out.sites[1].blocks, 10, 5);
 	estimates_free(&out);
 }
 
@@ -178,10 +200,10 @@ static void known(struct estimator *e, uint32_t stratum, unsigned int n,
  * third there are too few samples to tell, and two kinds have none but of blocks that changed. */
 static void test_strata(void **state)
 {
-	const struct estimator_block a = {3, 41, 10 * SEEN_ALL, 1, false},
-				     b = {5, 43, 10 * SEEN_ALL, 1, false},
-				     c = {7, 47, 10 * SEEN_ALL, 1, false},
-				     d = {11, 53, 10 * SEEN_ALL, 1, true};
+	const struct estimator_block a = {3, 41, 10 * SEEN_ALL, 1, false, false},
+				     b = {5, 43, 10 * SEEN_ALL, 1, false, false},
+				     c = {7, 47, 10 * SEEN_ALL, 1, false, false},
+				     d = {11, 53, 10 * SEEN_ALL, 1, true, false};
 	struct strata *strata = strata__new();
 	unsigned int class = estimator_class(CHUNK);
 	uint32_t s[5];
@@ -222,8 +244,8 @@ static void test_strata(void **state)
 /* A site of which all that is known stands for itself may have some that no window saw. */
 static void test_unseen(void **state)
 {
-	const struct estimator_block large = {3, 4000, SEEN_ALL, 1, false},
-				     small = {5, 40, 10 * SEEN_ALL, 1, false};
+	const struct estimator_block large = {3, 4000, SEEN_ALL, 1, false, false},
+				     small = {5, 40, 10 * SEEN_ALL, 1, false, false};
 	struct estimator *e = estimator__new(NULL);
 	struct estimates out;
 
@@ -246,7 +268,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_average), cmocka_unit_test(test_bars),
 	    cmocka_unit_test(test_weights), cmocka_unit_test(test_used_again),
-	    cmocka_unit_test(test_strata),  cmocka_unit_test(test_unseen),
+	    cmocka_unit_test(test_same),    cmocka_unit_test(test_strata),
+	    cmocka_unit_test(test_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

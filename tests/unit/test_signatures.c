@@ -51,6 +51,58 @@ static void test_words(void **state)
 	assert_int_equal(signature_words(0), 0);
 }
 
+static void test_content(void **state)
+{
+	uint64_t words[SIGNATURE_CONTENT + 1] = {0};
+	uint32_t before;
+
+	(void)state;
+	assert_int_equal(signature_content_words(32), 3);
+	assert_int_equal(signature_content_words(64), 7);
+	assert_int_equal(signature_content_words(4096), SIGNATURE_CONTENT);
+	assert_int_equal(signature_content_words(0), 0);
+	for (size_t i = 0; i < SIGNATURE_CONTENT; i++) {
+		before = signature_content(words, SIGNATURE_CONTENT);
+		words[i] = 7;
+		assert_int_not_equal(signature_content(words, SIGNATURE_CONTENT), before);
+	}
+	/* What is behind is not read. */
+	before = signature_content(words, SIGNATURE_CONTENT + 1);
+	words[SIGNATURE_CONTENT] = 7;
+	assert_int_equal(signature_content(words, SIGNATURE_CONTENT + 1), before);
+}
+
+/* One of 41 begins with what each other does; who is written to is not the same, and again is. */
+static void test_same(void **state)
+{
+	struct firsts *f = firsts__new();
+	struct block b[41];
+
+	(void)state;
+	assert_non_null(f);
+	for (uint32_t i = 0; i < 41; i++) {
+		b[i] = (struct block){
+		    .addr = 0x7f0000000010 + i * 48ull, .size = 40, .site = 7, .born = 3};
+		firsts__content(f, &b[i], 5, i < 3 ? 1009 : i, SEEN_ALL);
+		assert_false(firsts__same(f, &b[i]));
+	}
+	firsts__compare(f);
+	for (uint32_t i = 0; i < 41; i++)
+		assert_int_equal(firsts__same(f, &b[i]), i >= 3);
+	firsts__content(f, &b[11], 5, 13, SEEN_ALL);
+	firsts__content(f, &b[13], 5, 17, SEEN_ALL);
+	firsts__content(f, &b[13], 5, 13, SEEN_ALL);
+	firsts__content(f, &b[17], 6, 17, SEEN_ALL);
+	assert_false(firsts__same(f, &b[11]));
+	assert_true(firsts__same(f, &b[13]));
+	assert_false(firsts__same(f, &b[17])); /* of another stratum */
+	/* Two of 41 are few enough. */
+	firsts__content(f, &(struct block){.addr = 0x7e0000000010, .site = 7}, 5, 19, SEEN_ALL);
+	firsts__compare(f);
+	assert_true(firsts__same(f, &b[19]));
+	firsts__free(f);
+}
+
 #define BLOCKS 401u /* more than are read at once */
 
 static void test_read(void **state)
@@ -86,6 +138,9 @@ static void test_read(void **state)
 		assert_int_equal(chunks[i].signature, i % 3 ? of(0, 0x400000 + i, 0, 0) : 0);
 	}
 	assert_int_equal(chunks[BLOCKS - 1].size, 0);
+	/* Five of its words are the block's. */
+	assert_int_equal(chunks[7].content,
+			 signature_content((uint64_t[]){0, 0x400007, 0, 0, 0}, 5));
 	munmap(heap, 8 * 4096);
 	free(found);
 	modules__free(m);
@@ -151,9 +206,9 @@ static void test_firsts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_words),
-	    cmocka_unit_test(test_read),
-	    cmocka_unit_test(test_firsts),
+	    cmocka_unit_test(test_words),  cmocka_unit_test(test_read),
+	    cmocka_unit_test(test_firsts), cmocka_unit_test(test_content),
+	    cmocka_unit_test(test_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
