@@ -13,7 +13,7 @@
 
 #include "model/growth.h"
 #include "model/growth_note.h"
-#include "replay.h"
+#include "replay_score.h"
 
 #define BASE	      0x7f0000000000ull
 #define SECOND	      1000000000ull
