@@ -71,9 +71,10 @@ static __always_inline __u64 hw_string(struct hw_proc *p, struct hw_thread *t, _
 	for (int i = 0; i < HW_STRING_PARTS; i++) {
 		long n = bpf_probe_read_user_str(t->top, sizeof(t->top), (void *)(addr + size));
 
-		/* What does not end within the room is cut, and an end is written behind it. */
+		/* What does not end within the room is cut, and an end is written behind it.  Of an
+		 * empty one, which has an end too, not each kernel says 1. */
 		if (n != sizeof(t->top))
-			return n > 0 ? size + n : size;
+			return n > 0 ? size + n : n ? size : size + 1;
 		size += n - 1;
 	}
 	hw_count(&p->produced);
