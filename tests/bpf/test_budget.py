@@ -127,6 +127,7 @@ def test_no_leak_from_a_change():
 def test_child():
     """A process that was forked in a storm, while not all of it was seen, has a budget of its own:
     it does little, and is seen in whole."""
+    harness.real_time("its 53 blocks take more than a percent of a second")
     f = Fixture("storm")
     w = Watch(f.pid, "--max-overhead", "1", "--interval", "200ms")
     f.tell("child 4000")
