@@ -149,6 +149,13 @@ static struct report_site *make_sites(struct names *names, const struct modules 
 	return sites;
 }
 
+static void fill_estimates(struct report_process *p, const struct inspection *i)
+{
+	p->estimates = !i->sampling.told ? "missing" : i->sampling.stale ? "stale" : "fresh";
+	if (i->sampling.told)
+		p->estimates_older = (double)(i->when_ns - i->estimated_ns) / 1e9;
+}
+
 static void fill_ledger(struct report_process *p, const struct build_input *in)
 {
 	const struct snapshot *s = in->snapshot;
@@ -169,6 +176,8 @@ static void fill_ledger(struct report_process *p, const struct build_input *in)
 	p->overhead_worst_percent = in->governor->worst;
 	p->windows = in->governor->windows;
 	p->probe_ns = in->probe_ns;
+	if (s->partly)
+		fill_estimates(p, &in->watched->inspection);
 	p->outstanding_bytes = s->outstanding_bytes;
 	p->outstanding_blocks = s->outstanding_blocks;
 	p->older_freed_bytes = s->older_freed_bytes;

@@ -194,6 +194,8 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 	for (size_t k = 0; whole && k < i->explain.state.narenas; k++)
 		whole = i->explain.state.arenas[k].walked;
 	sampling_conclude(&l->sampling, whole, is_live, l->live);
+	if (!i->sampling.stale)
+		i->estimated_ns = i->when_ns;
 	if (l->sampling.ndead)
 		drain__repair(d, i->pid, execs, l->sampling.dead, l->sampling.ndead);
 }

@@ -30,6 +30,7 @@ struct inspection {
 	const char *no_glibc; /* why malloc's own figures are missing, or NULL */
 
 	struct sampling sampling; /* where not every call was seen */
+	uint64_t estimated_ns;	  /* CLOCK_MONOTONIC: the look that its estimates are of */
 
 	/* The callsites of explain.sites[], as far as they are ones. */
 	struct inspection_frames {

@@ -167,6 +167,12 @@ struct report_process {
 	/* What of malloc is seen now: "exact", "degraded" (the same, after a loss), "large",
 	 * "sampled", "passive" (nothing; model/budget.h). */
 	const char *mode;
+	/* NULL: nothing of malloc's blocks is estimated.  "fresh": they are, with what the last
+	 * look at the heap found; "stale": that looked at less than all of it, as the heap changed
+	 * under it, so they are of an earlier one; "missing": no look has seen all of it yet, or
+	 * there is none at this allocator's, so blocks are those that were seen come and not go. */
+	const char *estimates;
+	double estimates_older; /* seconds that it was before the last one (inspection_age) */
 	uint64_t rss_bytes;
 	uint64_t shared_bytes; /* of RSS: file-backed and shmem, field 3 of statm */
 	uint64_t outstanding_bytes;

@@ -104,6 +104,7 @@ struct report_process *report_copy(struct arena *a, const struct report_process 
 	p->user_probes = string(&c, p->user_probes);
 	p->kernel_probes = string(&c, p->kernel_probes);
 	p->mode = string(&c, p->mode);
+	p->estimates = string(&c, p->estimates);
 	copy_allocator(&c, &p->allocator);
 	copy_memory(&c, p);
 	sites = array(&c, p->sites, p->nsites, sizeof(*sites));

@@ -194,6 +194,7 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 	size_t n;
 	struct estimates fresh;
 
+	s->stale = true;
 	if (!whole || l->err)
 		return;
 	/* What is not known at the first look was there before, but for what was allocated since
@@ -207,7 +208,7 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 	}
 	survivors(l, has, arg);
 	if (!l->partly) {
-		s->told = false;
+		s->told = s->stale = false;
 		return;
 	}
 	firsts__turn(s->firsts);
@@ -220,5 +221,6 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 	estimates_free(&s->estimates);
 	s->estimates = fresh;
 	s->told = true;
+	s->stale = false;
 	s->looks++;
 }

@@ -20,6 +20,7 @@
 /* Kept between looks. */
 struct sampling {
 	bool told;	 /* estimates is valid */
+	bool stale;	 /* no look since that saw all of the heap */
 	uint32_t looks;	 /* that estimates were made of */
 	bool have_older; /* so is what follows */
 	struct sampling_older {

@@ -303,6 +303,11 @@ static json_t *process(const struct report_process *p)
 	json_object_set_new(o, "overhead_percent", json_real(p->overhead_percent));
 	json_object_set_new(o, "overhead_worst_percent", json_real(p->overhead_worst_percent));
 	json_object_set_new(o, "windows", count(p->windows));
+	json_object_set_new(o, "estimates", text(p->estimates));
+	json_object_set_new(o, "estimates_age_seconds",
+			    p->estimates && strcmp(p->estimates, "missing")
+				? json_real(p->inspection_age + p->estimates_older)
+				: json_null());
 	set_growth(o, "heap_growth", &p->heap_growth);
 	json_object_set_new(o, "seen_from", json_string(p->seen_from));
 	json_object_set_new(o, "late_seconds", json_real((double)p->late_ns / 1e9));

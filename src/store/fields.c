@@ -64,6 +64,8 @@ static const struct field process_list[] = {
     F(report_process, unfollowed, FIELD_U64),
     F(report_process, peak_rss_bytes, FIELD_U64),
     F(report_process, pss_bytes, FIELD_U64),
+    F(report_process, estimates, FIELD_TEXT),
+    F(report_process, estimates_older, FIELD_DOUBLE),
 };
 
 static const struct field allocator_list[] = {

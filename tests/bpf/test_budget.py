@@ -57,6 +57,7 @@ def test_meter_of_little():
     p = w.process()
     w.end()
     check(0 < p["overhead_percent"] <= 100, "told %.1f %%" % p["overhead_percent"])
+    equal(p["estimates"], None, "estimates where every call is seen")
 
 
 def test_passive():
@@ -71,6 +72,7 @@ def test_passive():
     equal((p["mode"], p["probe_hits"], p["user_probes"]), ("passive", 0, "none"),
           "mode, hits and user probes")
     equal((last["overhead_percent"], last["sites"]), (0, []), "overhead and sites")
+    equal(last["estimates"], "fresh", "estimates")
     check(last["allocator"]["in_use_bytes"] > 0, "malloc's own figures are missing")
 
 

@@ -173,6 +173,8 @@ static const struct report *ev_next(struct evolving *e)
 			q->status = 256;
 			q->lost_events += ev_random(e, 100) == 0;
 			q->mode = q->lost_events ? "degraded" : "exact";
+			q->estimates = e->tick % 3 ? "stale" : NULL;
+			q->estimates_older = (double)e->tick / 7;
 			q->inspection_age = (double)ev_random(e, 1000) / 7;
 			ev_sites(e, p);
 			ev_memory(e, p);

@@ -185,15 +185,22 @@ static char *golden(const char *name)
 	return text;
 }
 
-static void test_json(void **state)
+static char *json_of(const struct report *r)
 {
-	char *want = golden("report.json"), *got = NULL;
+	char *got = NULL;
 	size_t len;
 	FILE *f = open_memstream(&got, &len);
 
-	(void)state;
-	assert_int_equal(json_write(f, &report), 0);
+	assert_int_equal(json_write(f, r), 0);
 	fclose(f);
+	return got;
+}
+
+static void test_json(void **state)
+{
+	char *want = golden("report.json"), *got = json_of(&report);
+
+	(void)state;
 	assert_string_equal(got, want);
 	free(got);
 	free(want);
@@ -272,12 +279,55 @@ static void test_passive(void **state)
 	free(got);
 }
 
+/* Of what look estimates are is told, where it is not a recent one that saw all. */
+static void test_estimates(void **state)
+{
+	static const struct {
+		const char *estimates;
+		double age, older;
+		const char *text, *json;
+	} says[] = {
+	    {"missing", 1, 0,
+	     "\n  no look has seen all of the heap: blocks are those that windows "
+	     "saw come and not go\n",
+	     "\"estimates\":\"missing\",\"estimates_age_seconds\":null,"},
+	    {"stale", 0.5, 12.5,
+	     "\n  the heap changed under the last look at it: estimates are of "
+	     "13 s ago\n",
+	     "\"estimates\":\"stale\",\"estimates_age_seconds\":13.0,"},
+	    {"fresh", 11, 0, "\n  estimates are of 11 s ago\n",
+	     "\"estimates\":\"fresh\",\"estimates_age_seconds\":11.0,"},
+	    {"fresh", 9, 0, NULL, "\"estimates\":\"fresh\",\"estimates_age_seconds\":9.0,"}};
+	struct report_process p = process;
+	struct report one = report;
+
+	(void)state;
+	one.processes = &p;
+	for (size_t i = 0; i < sizeof(says) / sizeof(*says); i++) {
+		char *text, *json;
+
+		p.mode = "sampled";
+		p.estimates = says[i].estimates;
+		p.inspection_age = says[i].age;
+		p.estimates_older = says[i].older;
+		text = text_of(&one, &(struct text_style){0});
+		json = json_of(&one);
+		if (says[i].text)
+			assert_non_null(strstr(text, says[i].text));
+		else
+			assert_null(strstr(text, "estimates are of"));
+		assert_non_null(strstr(json, says[i].json));
+		free(text);
+		free(json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_json),    cmocka_unit_test(test_text),
 	    cmocka_unit_test(test_narrow),  cmocka_unit_test(test_colour),
-	    cmocka_unit_test(test_passive),
+	    cmocka_unit_test(test_passive), cmocka_unit_test(test_estimates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
