@@ -304,9 +304,7 @@ static __always_inline __u64 hw_stack(struct hw_proc *p, __u32 tgid, struct hw_t
 	if (!c.space)
 		w->flags = HW_STACK_EARLY;
 	n = w->n;
-	key = w->key ^ n;
-	if (!key)
-		key = 1;
+	key = hw_mixed_key(w->key, n);
 	if (bpf_map_lookup_elem(&hw_stacks, &key))
 		return key;
 

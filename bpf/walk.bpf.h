@@ -4,6 +4,7 @@
 #define HW_WALK_BPF_H
 
 #include "core.bpf.h"
+#include "heapwatch/mix.h"
 #include "heapwatch/unwind.h"
 
 /* What the next turn of the walk's loop does. */
@@ -25,12 +26,6 @@ struct hw_ctx {
 	struct hw_space *space; /* NULL: no rows for this process */
 	struct hw_proc *p;
 };
-
-static __always_inline __u64 hw_mix(__u64 hash, __u64 word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-	return hash ^ hash >> 29;
-}
 
 static __always_inline void hw_push(struct hw_thread *t, __u64 pc)
 {

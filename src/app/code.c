@@ -61,6 +61,20 @@ static bool is_inside(const struct watched *w, uint64_t pc)
 	return false;
 }
 
+/* The outermost one, as where all calls are seen; a handler of a signal that came within an
+ * allocator is no part of it. */
+#define DEEP 16
+
+uint32_t code_leave(void *watched, const uint64_t *pc, uint32_t nframes)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 1; i < nframes && i < DEEP; i++)
+		if (is_inside(watched, pc[i]))
+			left = i + 1;
+	return left;
+}
+
 void code_apply(const struct watched *w, struct snapshot *s)
 {
 	size_t kept = 0;

@@ -30,6 +30,9 @@ void code_free(struct code *c);
 /* The caller's. */
 struct code code_copy(const struct code *c);
 
+/* ledger_leave_fn (ledger.h); watched: the process. */
+uint32_t code_leave(void *watched, const uint64_t *pc, uint32_t nframes);
+
 /* Mappings of the program that one of the process's allocators asked for are the allocator's, and
  * no callsites.  s: with all its sites. */
 void code_apply(const struct watched *w, struct snapshot *s);

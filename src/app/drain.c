@@ -306,7 +306,9 @@ struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint
 	p = processes__get(d->processes, id);
 	if (p && p->ledger) {
 		if (!ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly) &&
-		    !ledger__births(p->ledger, &seen->births, &seen->nbirths))
+		    !ledger__births(p->ledger, &seen->births, &seen->nbirths) &&
+		    !ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
+				       &seen->ncrossings))
 			b = ledger__blocks(p->ledger);
 		*execs = p->execs;
 		*moment = ledger__moment(p->ledger, clock_now_ns());
@@ -324,8 +326,12 @@ struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t 
 	*n = 0;
 	enter(d);
 	p = processes__get(d->processes, id);
-	if (p && p->ledger && p->execs == execs && !ledger__fresh(p->ledger, &b, n) && *n)
-		ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly);
+	if (p && p->ledger && p->execs == execs) {
+		if (!ledger__fresh(p->ledger, &b, n) && *n)
+			ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly);
+		ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
+				  &seen->ncrossings);
+	}
 	leave(d);
 	return b;
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "heapwatch/event.h"
+#include "model/ledger.h"
 
 struct drain;
 struct block;
@@ -73,6 +74,10 @@ struct drain_seen {
 	size_t n;
 	struct birth *births; /* births.h */
 	size_t nbirths;
+	ledger_leave_fn leave; /* the caller's: ledger__crossings's */
+	void *arg;
+	struct crossing *crossings; /* crossings.h */
+	size_t ncrossings;
 };
 struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
 			     struct drain_seen *seen);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/drain.h"
+#include "app/inspection_peek.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "inspect/glibc_locate.h"
@@ -26,9 +27,6 @@
 /* Blocks younger than this may be in the ledger before the walk came by. */
 #define SETTLED_S 2
 
-/* Samples at most that are looked at before a look at the heap, a millisecond for a thousand. */
-#define SAMPLES_MAX (1u << 18)
-
 /* Suspects at most: what is over that waits for the next time. */
 #define SUSPECTS_MAX (1u << 20)
 
@@ -40,10 +38,12 @@ struct looking {
 	struct sampling_look sampling;
 };
 
-void inspection_init(struct inspection *i, pid_t pid)
+void inspection_init(struct inspection *i, pid_t pid, ledger_leave_fn leave, void *arg)
 {
 	memset(i, 0, sizeof(*i));
 	i->pid = pid;
+	i->leave = leave;
+	i->leave_arg = arg;
 }
 
 void inspection_free(struct inspection *i)
@@ -200,65 +200,12 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 		drain__repair(d, i->pid, execs, l->sampling.dead, l->sampling.ndead);
 }
 
-static void peek_at(struct inspection *i, const struct block *blocks, size_t n,
-		    const struct signature_range *files, size_t nfiles,
-		    const struct drain_seen *seen)
-{
-	const struct memory mem = memory_of(i->pid);
-	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
-
-	for (size_t k = 0; chunks && k < n; k++)
-		chunks[k].addr = blocks[k].addr;
-	if (chunks && !signatures_read(&mem, files, nfiles, chunks, n))
-		for (size_t k = 0; k < n; k++)
-			sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k],
-				      chunks[k].size, chunks[k].signature, chunks[k].content);
-	free(chunks);
-}
-
-struct small {
-	struct block *v;
-	size_t n, room;
-	const struct drain_seen *seen;
-	bool samples; /* these, or all others */
-};
-
-static int list_small(void *arg, const struct block *b)
-{
-	struct small *s = arg;
-
-	if (b->size <= HW_CACHED_CHUNK_MAX && s->n < s->room &&
-	    s->samples == (seen_weight(s->seen->spans, s->seen->n, b->born, b->size) > SEEN_ALL))
-		s->v[s->n++] = *b;
-	return 0;
-}
-
-/* Samples, before a look: whether each still begins with what it did at first. */
-static void peek_again(struct inspection *i, const struct blocks *blocks,
-		       const struct signature_range *files, size_t nfiles,
-		       const struct drain_seen *seen)
-{
-	size_t n = blocks__count(blocks);
-	struct small s = {.room = n < SAMPLES_MAX ? n : SAMPLES_MAX, .seen = seen, .samples = true};
-
-	s.v = calloc(s.room + 1, sizeof(*s.v));
-	if (!s.v)
-		return;
-	blocks__each(blocks, list_small, &s);
-	/* Of what was seen when all was, the frees are not seen any more either. */
-	s.samples = false;
-	blocks__each(blocks, list_small, &s);
-	peek_at(i, s.v, s.n, files, nfiles, seen);
-	sampling_peeked(&i->sampling);
-	free(s.v);
-}
-
 /* d NULL: there is no ledger.  first: none yet. */
 static int look(struct inspection *i, struct drain *d, const struct modules *modules,
 		uint32_t *execs, bool first)
 {
 	struct looking l = {.live = liveset__new()};
-	struct drain_seen seen = {0};
+	struct drain_seen seen = {.leave = i->leave, .arg = i->leave_arg};
 	struct pins_ledger ledger = {.find = find_block, .soon = soon, .arg = &l};
 	struct signature_range *files = NULL;
 	struct explain fresh = {0};
@@ -270,12 +217,16 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 		l.blocks = drain__blocks(d, i->id, execs, &l.moment, &seen);
 	err = sampling_begin(&l.sampling, &i->sampling, seen.partly, seen.spans, seen.n,
 			     seen.births, seen.nbirths);
+	if (!err)
+		err = sampling_crossings(&l.sampling, seen.crossings, seen.ncrossings);
+	else
+		free(seen.crossings);
 	/* What kind of thing a chunk is matters where not all is known of it. */
 	if (!err && (seen.partly || first))
 		err = signatures_files(modules, &files, &ledger.nfiles);
 	ledger.files = files;
 	if (!err && l.blocks && seen.partly)
-		peek_again(i, l.blocks, files, ledger.nfiles, &seen);
+		inspection_peek_again(i, l.blocks, files, ledger.nfiles, &seen);
 	if (!err)
 		err = explain_take(i->pid, i->locate_err ? NULL : &i->glibc, i->minor, &i->place,
 				   d || first ? LIVE_BUDGET_NS : 0, d || first ? &ledger : NULL,
@@ -301,22 +252,6 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 	return err;
 }
 
-/* Blocks that came in windows, before much of that is gone again. */
-static void peek(struct inspection *i, struct drain *d, const struct modules *modules)
-{
-	struct signature_range *files = NULL;
-	struct drain_seen seen = {0};
-	size_t n = 0, nfiles = 0;
-	struct block *fresh;
-
-	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
-	if (fresh && n && !signatures_files(modules, &files, &nfiles))
-		peek_at(i, fresh, n, files, nfiles, &seen);
-	free(seen.spans);
-	free(files);
-	free(fresh);
-}
-
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      bool now)
 {
@@ -327,7 +262,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 
 	if (!now && start < i->next_ns) {
 		if (d)
-			peek(i, d, modules);
+			inspection_peek(i, d, modules);
 		return 0;
 	}
 	if (d)
@@ -340,7 +275,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		locate(i, modules);
 	}
 	if (d)
-		peek(i, d, modules);
+		inspection_peek(i, d, modules);
 	err = look(i, d, modules, &execs, false);
 	i->next_ns = start + PART * (clock_thread_ns() - cpu);
 	if (!err || i->done)

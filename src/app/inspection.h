@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "inspect/explain.h"
+#include "model/ledger.h"
 #include "model/sampling.h"
 
 struct drain;
@@ -39,6 +40,8 @@ struct inspection {
 	} frames[INSPECTION_PINNED];
 
 	/* Private. */
+	ledger_leave_fn leave;
+	void *leave_arg;
 	bool located;
 	int locate_err;
 	uint32_t execs; /* of the program that was located */
@@ -50,7 +53,8 @@ struct inspection {
 	size_t nsuspects;
 };
 
-void inspection_init(struct inspection *i, pid_t pid);
+/* leave: ledger__crossings's. */
+void inspection_init(struct inspection *i, pid_t pid, ledger_leave_fn leave, void *arg);
 void inspection_free(struct inspection *i);
 
 /*

@@ -332,7 +332,7 @@ static int add_final(struct session *s, struct watched *w)
 		err = make_built(s, w, true, &built);
 
 	inspection_free(&w->inspection);
-	inspection_init(&w->inspection, w->pid);
+	inspection_init(&w->inspection, w->pid, code_leave, w);
 	return err;
 }
 

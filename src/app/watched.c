@@ -69,7 +69,7 @@ int watched__new(pid_t pid, struct watched **out)
 	if (!w)
 		return -ENOMEM;
 	w->pid = pid;
-	inspection_init(&w->inspection, pid);
+	inspection_init(&w->inspection, pid, code_leave, w);
 	w->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (w->pidfd < 0) {
 		/* A thread that is not its process's leader: EINVAL, on newer kernels (6.18)
@@ -143,7 +143,7 @@ int watched__child(uint32_t id, const struct drain_state *life, const struct wat
 	w->ppid = parent ? parent->pid : 0;
 	w->life = *life;
 	w->modules = parent ? modules__copy(parent->modules) : modules__new();
-	inspection_init(&w->inspection, w->pid);
+	inspection_init(&w->inspection, w->pid, code_leave, w);
 	w->inspection.id = id;
 	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
 	if (!w->modules) {

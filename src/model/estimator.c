@@ -70,7 +70,8 @@ void estimator__older(struct estimator *e, uint32_t stratum, uint64_t bytes)
 static bool joins(const struct unit *u, const struct unit *with)
 {
 	return u->stratum == with->stratum && u->site == with->site && u->moment == with->moment &&
-	       u->weight == with->weight && u->changed == with->changed && u->same == with->same;
+	       u->weight == with->weight && u->changed == with->changed && u->same == with->same &&
+	       u->crossing == with->crossing;
 }
 
 static void join(struct unit *u, const struct unit *with)
@@ -151,8 +152,10 @@ int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t size,
 	u.bytes = (double)b->size;
 	u.changed = b->changed;
 	u.same = b->same;
-	t->samples += !b->changed;
+	u.crossing = b->crossing;
+	t->samples += !b->changed && !b->crossing;
 	t->changed += b->changed;
+	t->crossings += b->crossing;
 	/* Of one that stands for itself it does not matter when it was born. */
 	if (b->weight > SEEN_ALL)
 		u.moment = b->moment;

@@ -52,6 +52,7 @@ struct estimator_block {
 	uint32_t moment; /* of its birth: what was born together was sampled together */
 	bool changed;	 /* it was of another stratum once: most likely it is another block */
 	bool same;	 /* it begins with what it did at first: it is no other */
+	bool crossing;	 /* it is known by chance of another kind (crossings.h) */
 };
 /* A live chunk; block NULL: not known.  0 or -ENOMEM. */
 int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t chunk_size,

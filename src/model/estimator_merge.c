@@ -17,7 +17,8 @@ uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum)
 {
 	const struct stratum *t = &e->total[stratum];
 
-	return t->samples >= ESTIMATOR_SAMPLES_MIN || t->changed >= ESTIMATOR_SAMPLES_MIN
+	return t->samples >= ESTIMATOR_SAMPLES_MIN || t->changed >= ESTIMATOR_SAMPLES_MIN ||
+		       t->crossings >= ESTIMATOR_SAMPLES_MIN
 		   ? stratum
 		   : estimator_size_class(e, stratum);
 }
@@ -37,6 +38,7 @@ static void merge_totals(struct estimator *e)
 		to->all.older += t->all.older;
 		to->samples += t->samples;
 		to->changed += t->changed;
+		to->crossings += t->crossings;
 	}
 	/* Where there are such alone, blocks of this stratum begin as others. */
 	for (uint32_t i = 0; i < e->ntotal; i++)
@@ -53,6 +55,22 @@ int estimator_birth_order(const void *a, const void *b)
 	return (x->site > y->site) - (x->site < y->site);
 }
 
+/*
+ * Samples of windows and crossings each tell of the same chunks: of a stratum those are taken that
+ * have more of it.  A window's samples of one site are one draw, and so is each crossing.
+ */
+static void choose_kind(struct estimator *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		const struct unit *u = &e->units[i];
+
+		if (!u->changed && !u->crossing && u->weight > SEEN_ALL)
+			e->total[estimator_stands_in(e, u->stratum)].units++;
+	}
+	for (uint32_t i = 0; i < e->ntotal; i++)
+		e->total[i].by_crossing = e->total[i].crossings > e->total[i].units;
+}
+
 static void merge_births(struct estimator *e)
 {
 	struct birth *b = e->births;
@@ -60,6 +78,8 @@ static void merge_births(struct estimator *e)
 
 	for (size_t i = 0; i < e->nbirths; i++) {
 		b[i].class = estimator_stands_in(e, b[i].class);
+		if (e->total[b[i].class].by_crossing)
+			b[i].blocks = 0;
 		if (estimator_size_class(e, b[i].class) < ESTIMATOR_SMALL &&
 		    !e->total[b[i].class].by_changed)
 			e->total[b[i].class].all.births += b[i].blocks / SEEN_ALL;
@@ -75,6 +95,15 @@ static void merge_births(struct estimator *e)
 	e->nbirths = kept + 1;
 }
 
+static bool is_told_by(const struct stratum *t, const struct unit *u)
+{
+	if (u->weight <= SEEN_ALL)
+		return true;
+	if (t->by_crossing || u->crossing)
+		return t->by_crossing && u->crossing;
+	return !u->changed || t->by_changed;
+}
+
 static void merge_units(struct estimator *e)
 {
 	size_t kept = 0;
@@ -83,7 +112,7 @@ static void merge_units(struct estimator *e)
 		struct unit u = e->units[i];
 
 		u.stratum = estimator_stands_in(e, u.stratum);
-		if (!u.changed || e->total[u.stratum].by_changed)
+		if (is_told_by(&e->total[u.stratum], &u))
 			e->units[kept++] = u;
 	}
 	e->n = kept;
@@ -92,7 +121,9 @@ static void merge_units(struct estimator *e)
 
 void estimator_merge(struct estimator *e)
 {
+	estimator_compact(e);
 	merge_totals(e);
+	choose_kind(e);
 	merge_births(e);
 	merge_units(e);
 }

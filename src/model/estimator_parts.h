@@ -25,7 +25,7 @@ struct strata;
 /* What one site's samples of one stratum and one moment come to. */
 struct unit {
 	uint32_t stratum, site, moment, n;
-	bool changed, same;
+	bool changed, same, crossing;
 	double weight; /* 256ths, of one */
 	double bytes, chunks;
 };
@@ -34,8 +34,10 @@ struct estimator {
 	const struct strata *strata; /* or NULL */
 	struct stratum {
 		struct share_class all;
-		uint32_t samples, changed;
-		bool by_changed; /* its samples are those that changed */
+		uint32_t samples, changed, crossings;
+		uint32_t units;	  /* of the samples: sites and moments */
+		bool by_changed;  /* its samples are those that changed */
+		bool by_crossing; /* ... are crossings */
 	} * total;
 	uint32_t ntotal;
 	struct birth *births; /* by stratum and site; the caller's */

@@ -67,7 +67,7 @@ struct ledger *ledger__fork(const struct ledger *l)
 	if (child->sites)
 		child->mappings = mappings__copy(l->mappings, on_mapped_site, child->sites);
 	if (!child->pending || !child->blocks || !child->mappings ||
-	    seen_copy(&child->seen, &l->seen) ||
+	    crossings_copy(&child->crossings, &l->crossings) || seen_copy(&child->seen, &l->seen) ||
 	    (l->births && !(child->births = births__fork(l->births)))) {
 		ledger__free(child);
 		return NULL;
@@ -86,6 +86,7 @@ void ledger__free(struct ledger *l)
 	pending__free(l->pending);
 	seen_free(&l->seen);
 	births__free(l->births);
+	crossings_free(&l->crossings);
 	free(l->fresh.addr);
 	free(l);
 }

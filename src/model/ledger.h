@@ -104,6 +104,16 @@ struct seen_span;
  * ever less than all; free(*spans).  0 or -ENOMEM. */
 int ledger__spans(const struct ledger *l, struct seen_span **spans, size_t *n, bool *partly);
 
+/*
+ * Blocks for which the heap grew while not all was seen (crossings.h), with the sites of their
+ * calls of malloc, for the caller to free.  leave: of a stack, leaf first, how many frames are the
+ * allocator's own; 0: it is no allocator's.  0 or -ENOMEM.
+ */
+struct crossing;
+typedef uint32_t (*ledger_leave_fn)(void *arg, const uint64_t *pc, uint32_t nframes);
+int ledger__crossings(struct ledger *l, ledger_leave_fn leave, void *arg, struct crossing **out,
+		      size_t *n);
+
 /* What was born in windows (births.h), for the caller to free.  0 or -ENOMEM. */
 struct birth;
 int ledger__births(const struct ledger *l, struct birth **births, size_t *n);

@@ -7,6 +7,7 @@
 
 #include "model/births.h"
 #include "model/blocks.h"
+#include "model/crossings.h"
 #include "model/ledger.h"
 #include "model/mappings.h"
 #include "model/pending.h"
@@ -26,6 +27,7 @@ struct ledger {
 	struct sites *sites;
 	struct mappings *mappings;
 	uint64_t brk; /* 0: not known yet */
+	struct crossings crossings;
 	struct pending *pending;
 	uint64_t outstanding_bytes, outstanding_blocks; /* the parked ones included */
 	uint64_t older_freed_blocks, advised_bytes;

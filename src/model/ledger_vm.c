@@ -2,6 +2,8 @@
 /* ledger_vm.c: what records of mappings mean. */
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "model/ledger_parts.h"
 
@@ -41,6 +43,27 @@ static int on_vm_map(struct ledger *l, const struct hw_vm_map *e)
 	return err;
 }
 
+/* Its callsite is not one any more; it held one block there (settle()). */
+static void uncross(struct ledger *l, uint64_t brk)
+{
+	size_t gone = crossings_shrink(&l->crossings, brk);
+
+	for (size_t i = 0; i < gone; i++) {
+		const struct crossing *c = &l->crossings.all[l->crossings.n + i];
+
+		if (c->settled && c->site)
+			sites__change(l->sites, c->site, REPORT_HEAP, 0, -1);
+	}
+}
+
+/* Where the call of malloc is seen too it needs nobody to stand for it. */
+static int cross(struct ledger *l, const struct hw_vm_brk *e, uint32_t site)
+{
+	if (!l->brk || e->brk <= l->brk || e->flags & HW_VM_IN_ALLOC)
+		return 0;
+	return crossings_grow(&l->crossings, l->brk, e->brk, site);
+}
+
 static int on_vm_brk(struct ledger *l, const struct hw_vm_brk *e)
 {
 	uint64_t old = whole_pages(l->brk), brk = whole_pages(e->brk);
@@ -52,8 +75,61 @@ static int on_vm_brk(struct ledger *l, const struct hw_vm_brk *e)
 		return err;
 	if (l->brk && brk > old)
 		mapped(l, owner, site, brk - old, 1);
+	uncross(l, e->brk > l->brk ? l->brk : e->brk);
+	err = cross(l, e, site);
 	l->brk = e->brk;
+	return err;
+}
+
+/* From the site of the system call to that of the call of malloc, which holds a block from here on,
+ * of no size, so that snapshots have it (snapshot.c). */
+static int settle(struct ledger *l, struct crossing *c, ledger_leave_fn leave, void *arg)
+{
+	uint32_t nframes, left, site;
+	struct stack s;
+	uint64_t *pc, key;
+	int err;
+
+	sites__stack(l->sites, c->site, &s);
+	left = leave(arg, s.pc, s.nframes);
+	if (!left || left >= s.nframes) {
+		c->site = SITES_UNKNOWN;
+		c->settled = true;
+		return 0;
+	}
+	/* Adding one moves what s points to. */
+	nframes = s.nframes - left;
+	pc = malloc(nframes * sizeof(*pc));
+	if (!pc)
+		return -ENOMEM;
+	memcpy(pc, s.pc + left, nframes * sizeof(*pc));
+	key = stack_key_without(&s, left);
+	err = sites__add(l->sites, key, s.flags, nframes, pc);
+	free(pc);
+	if (err == -ENOMEM)
+		return err;
+	site = sites__find(l->sites, key);
+	if (site)
+		sites__change(l->sites, site, REPORT_HEAP, 0, 1);
+	c->site = site;
+	c->settled = true;
 	return 0;
+}
+
+int ledger__crossings(struct ledger *l, ledger_leave_fn leave, void *arg, struct crossing **out,
+		      size_t *n)
+{
+	struct crossings copy = {0};
+	int err = 0;
+
+	for (size_t i = 0; i < l->crossings.n && !err; i++)
+		if (!l->crossings.all[i].settled)
+			err = settle(l, &l->crossings.all[i], leave, arg);
+	if (!err)
+		err = crossings_copy(&copy, &l->crossings);
+	*out = copy.all;
+	*n = copy.n;
+	return err;
 }
 
 /*

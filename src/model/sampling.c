@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/births.h"
+#include "model/crossings.h"
 #include "model/firsts.h"
 #include "model/strata.h"
 
@@ -15,12 +16,18 @@
 #define HEADER	16u
 #define SLACK	48u
 #define MINIMUM 32u
+/* Of a chunk's bytes, the header's and, on average, what it was rounded up by. */
+#define ROUNDED 12u
+
+/* Moments of crossings: each is one of its own, behind all others (BLOCK_BORN_MAX). */
+#define CROSSINGS (1u << 30)
 
 void sampling_free(struct sampling *s)
 {
 	estimates_free(&s->estimates);
 	strata__free(s->strata);
 	firsts__free(s->firsts);
+	free(s->crossed);
 	free(s->older);
 	*s = (struct sampling){0};
 }
@@ -57,6 +64,7 @@ void sampling_look_end(struct sampling_look *l)
 	free(l->spans);
 	free(l->births);
 	free(l->by_stratum);
+	free(l->crossings);
 	free(l->dead);
 }
 
@@ -122,19 +130,88 @@ static bool fits(uint64_t size, uint64_t chunk)
 	return size <= chunk && (chunk <= MINIMUM || chunk <= size + HEADER + slack);
 }
 
+/* What was seen of those that are still there. */
+int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n)
+{
+	struct sampling_crossed *now = calloc(n + 1, sizeof(*now));
+	size_t k = 0;
+
+	if (!now)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		while (k < s->ncrossed && s->crossed[k].serial < all[i].serial)
+			k++;
+		if (k < s->ncrossed && s->crossed[k].serial == all[i].serial)
+			now[i] = s->crossed[k];
+		now[i].serial = all[i].serial;
+	}
+	free(s->crossed);
+	s->crossed = now;
+	s->ncrossed = n;
+	return 0;
+}
+
+int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n)
+{
+	int err = sampling_keep_crossings(l->kept, all, n);
+
+	l->crossings = all;
+	l->ncrossings = err ? 0 : n;
+	return err;
+}
+
+void sampling_peek_crossing(struct sampling *s, size_t i, uint64_t addr, uint64_t chunk,
+			    uint32_t signature)
+{
+	if (prepare(s) || s->crossed[i].addr)
+		return;
+	s->crossed[i].addr = addr;
+	s->crossed[i].stratum = strata__of(s->strata, estimator_class(chunk), signature);
+}
+
+/* A chunk of which the ledger has nothing may be one for which the heap had to grow.  false: it is
+ * not, or not any more. */
+static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum,
+		    struct estimator_block *out)
+{
+	const uint64_t start = addr - HEADER;
+	const struct crossing *c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
+	struct sampling_crossed *first;
+	uint64_t weight;
+
+	if (!c || !c->site || chunk > HW_CACHED_CHUNK_MAX)
+		return false;
+	first = &l->kept->crossed[c - l->crossings];
+	if (!first->addr) {
+		first->addr = addr;
+		first->stratum = stratum;
+	}
+	if (first->addr != addr || first->stratum != stratum)
+		return false;
+	weight = c->bytes * SEEN_ALL / chunk;
+	*out = (struct estimator_block){.site = c->site,
+					.size = chunk - ROUNDED,
+					.weight = (uint32_t)weight,
+					.moment = CROSSINGS + c->serial,
+					.crossing = true};
+	return true;
+}
+
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,
 		    const struct block *b)
 {
 	struct sampling *s = l->kept;
 	uint32_t stratum = strata__of(s->strata, estimator_class(chunk), signature);
 	struct estimator_block known;
+	bool cross;
 
 	/* Where everything is seen a block is what the ledger says, aligned ones too. */
 	if (b && l->partly && !fits(b->size, chunk)) {
 		is_dead(l, b);
 		b = NULL;
 	}
-	if (!b)
+	cross = !b && l->partly && crossed(l, addr, chunk, stratum, &known);
+	if (!b && !cross)
 		remember(l, addr, chunk, stratum);
 	if (!l->partly)
 		return b;
@@ -148,7 +225,7 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 				firsts__changed(s->firsts, b, stratum, known.weight);
 		known.same = chunk <= HW_CACHED_CHUNK_MAX && firsts__same(s->firsts, b);
 	}
-	if (estimator__chunk(l->estimator, stratum, chunk, b ? &known : NULL))
+	if (estimator__chunk(l->estimator, stratum, chunk, b || cross ? &known : NULL))
 		l->err = -ENOMEM;
 	return b;
 }

@@ -32,10 +32,18 @@ struct sampling {
 	uint32_t nolder;
 	struct strata *strata;
 	struct firsts *firsts;
+	/* Of crossings (crossings.h), by serial: where the block was, of which stratum, when it was
+	 * first looked at. */
+	struct sampling_crossed {
+		uint32_t serial, stratum;
+		uint64_t addr; /* 0: not yet */
+	} * crossed;
+	size_t ncrossed;
 	struct estimates estimates;
 };
 
 /* One look under way. */
+struct crossing;
 struct sampling_look {
 	struct sampling *kept;
 	bool partly; /* not every call was seen all the time */
@@ -44,6 +52,8 @@ struct sampling_look {
 	struct birth *births;
 	size_t nbirths;
 	struct birth *by_stratum; /* of births */
+	struct crossing *crossings;
+	size_t ncrossings; /* of kept->crossed too, then */
 	struct estimator *estimator;
 	struct sampling_older *older; /* chunks that are not known, as in struct sampling */
 	uint32_t nolder;
@@ -59,6 +69,13 @@ void sampling_free(struct sampling *s);
  * sampling_look_end even then. */
 int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 		   struct seen_span *spans, size_t nspans, struct birth *births, size_t nbirths);
+/* From ledger__crossings, taken over; before the first chunk.  0 or -ENOMEM. */
+int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n);
+/* Between looks: s->crossed are those of these, in their order.  0 or -ENOMEM. */
+int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n);
+/* ... and the i-th was found, with this signature. */
+void sampling_peek_crossing(struct sampling *s, size_t i, uint64_t addr, uint64_t chunk,
+			    uint32_t signature);
 /* A live chunk and its signature (signature.h); b: what the ledger has at its block, or NULL.  True
  * where that is the block. */
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,

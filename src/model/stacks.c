@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heapwatch/mix.h"
 #include "model/blocks.h"
 
 /* A stack without its frames: those of all stand one after the other in one array. */
@@ -155,6 +156,29 @@ void stacks__get(const struct stacks *s, uint32_t id, struct stack *out)
 	    .nframes = r->nframes,
 	    .flags = r->flags,
 	};
+}
+
+/* Of hw_mix(). */
+static uint64_t unmix(uint64_t hash, uint64_t word)
+{
+	uint64_t inverse = HW_MIX;
+
+	/* Newton's method: each step doubles how many of its bits are right, 3 at first. */
+	for (int i = 0; i < 5; i++)
+		inverse *= 2 - HW_MIX * inverse;
+	hash ^= hash >> 29 ^ hash >> 58;
+	return hash * inverse ^ word;
+}
+
+uint64_t stack_key_without(const struct stack *s, uint32_t leave)
+{
+	uint64_t hash = s->key ^ s->nframes;
+
+	for (uint32_t i = s->nframes; i-- > 0;)
+		hash = unmix(hash, s->pc[i]);
+	for (uint32_t i = leave; i < s->nframes; i++)
+		hash = hw_mix(hash, s->pc[i]);
+	return hw_mixed_key(hash, s->nframes - leave);
 }
 
 uint32_t stacks__count(const struct stacks *s)

@@ -36,6 +36,9 @@ int stacks__add(struct stacks *s, uint64_t key, uint32_t flags, uint32_t nframes
 uint32_t stacks__find(const struct stacks *s, uint64_t key);
 /* id < stacks__count. */
 void stacks__get(const struct stacks *s, uint32_t id, struct stack *out);
+/* The key that the stack has without its first frames (heapwatch/mix.h); leave <= nframes.  The
+ * same as that of a walk that began there. */
+uint64_t stack_key_without(const struct stack *s, uint32_t leave);
 /* The unknown one included, so at least 1. */
 uint32_t stacks__count(const struct stacks *s);
 /* A number that this table gives once. */

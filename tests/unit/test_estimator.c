@@ -24,13 +24,19 @@
 
 /* Sites have 7, 3, 2 and 1 blocks, which differ in size within their chunks. */
 static const struct estimator_block heap[BLOCKS] = {
-    {0, 41, WEIGHT, 1, false, false},  {1, 53, WEIGHT, 2, false, false},
-    {0, 47, WEIGHT, 3, false, false},  {2, 43, WEIGHT, 4, false, false},
-    {0, 56, WEIGHT, 5, false, false},  {3, 49, WEIGHT, 6, false, false},
-    {0, 44, WEIGHT, 7, false, false},  {1, 42, WEIGHT, 8, false, false},
-    {0, 55, WEIGHT, 9, false, false},  {2, 51, WEIGHT, 10, false, false},
-    {0, 46, WEIGHT, 11, false, false}, {1, 45, WEIGHT, 12, false, false},
-    {0, 50, WEIGHT, 13, false, false},
+    {0, 41, WEIGHT, 1, .changed = false, .same = false},
+    {1, 53, WEIGHT, 2, .changed = false, .same = false},
+    {0, 47, WEIGHT, 3, .changed = false, .same = false},
+    {2, 43, WEIGHT, 4, .changed = false, .same = false},
+    {0, 56, WEIGHT, 5, .changed = false, .same = false},
+    {3, 49, WEIGHT, 6, .changed = false, .same = false},
+    {0, 44, WEIGHT, 7, .changed = false, .same = false},
+    {1, 42, WEIGHT, 8, .changed = false, .same = false},
+    {0, 55, WEIGHT, 9, .changed = false, .same = false},
+    {2, 51, WEIGHT, 10, .changed = false, .same = false},
+    {0, 46, WEIGHT, 11, .changed = false, .same = false},
+    {1, 45, WEIGHT, 12, .changed = false, .same = false},
+    {0, 50, WEIGHT, 13, .changed = false, .same = false},
 };
 static const double held[SITES] = {339, 140, 94, 49};
 static const double blocks[SITES] = {7, 3, 2, 1};
@@ -105,8 +111,8 @@ static void test_bars(void **state)
 
 static void test_weights(void **state)
 {
-	struct estimator_block often = {5, 60, 300 * SEEN_ALL, 1, false, false},
-			       rarely = {7, 60, 100 * SEEN_ALL, 2, false, false};
+	struct estimator_block often = {5, 60, 300 * SEEN_ALL, 1, .changed = false, .same = false},
+			       rarely = {7, 60, 100 * SEEN_ALL, 2, .changed = false, .same = false};
 	struct estimator *e = estimator__new(NULL);
 	struct estimates out;
 
@@ -122,6 +128,45 @@ static void test_weights(void **state)
 	assert_float_equal(out.bytes, 44 * 60, 1e-9);
 	estimates_free(&out);
 	estimator__free(e);
+}
+
+/* Sites of crossings (crossings.h) share what windows tell nothing of, or less; where windows tell
+ * more of it, they do. */
+static void test_crossings(void **state)
+{
+	(void)state;
+	for (uint32_t windows = 0; windows < 5; windows++) {
+		struct estimator *e = estimator__new(NULL);
+		struct estimates out;
+
+		for (uint32_t i = 0; i < 3; i++) {
+			struct estimator_block b = {.site = i < 2 ? 5 : 7,
+						    .size = 68,
+						    .weight = 1690 * SEEN_ALL,
+						    .moment = 1u << 30 | i,
+						    .crossing = true};
+
+			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &b), 0);
+		}
+		for (uint32_t i = 0; i < windows; i++) {
+			struct estimator_block b = {
+			    .site = 9, .size = 65, .weight = 100 * SEEN_ALL, .moment = i};
+
+			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &b), 0);
+		}
+		for (uint32_t i = 3 + windows; i < 36; i++)
+			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, NULL), 0);
+		assert_int_equal(estimator__chunk(e, estimator_class(96), 96, NULL), 0);
+		assert_int_equal(estimator__finish(e, &out), 0);
+		assert_float_equal(out.nobodys, 96, 1e-9);
+		assert_int_equal(out.n, windows < 3 ? 2 : 1);
+		assert_int_equal(out.sites[0].site, windows < 3 ? 5 : 9);
+		assert_float_equal(out.sites[0].blocks, windows < 3 ? 24 : 36, 1e-9);
+		assert_float_equal(out.sites[0].bytes, windows < 3 ? 24 * 68 : 36 * 65, 1e-9);
+		assert_false(out.sites[0].exact);
+		estimates_free(&out);
+		estimator__free(e);
+	}
 }
 
 /*
@@ -142,9 +187,9 @@ static void used_again(double gone, double gone_too, bool same, struct estimates
 	if (gone > 0)
 		estimator__births(e, births, 2);
 	for (uint32_t i = 0; i < 80; i++) {
-		const struct estimator_block kept = {3, 41, 10 * SEEN_ALL, i, false, same},
+		const struct estimator_block kept = {3, 41, 10 * SEEN_ALL, i, false, .same = same},
 					     other = {5, 53,	10 * SEEN_ALL,
-						      i, false, same && i < 8};
+						      i, false, .same = same && i < 8};
 
 		assert_int_equal(estimator__chunk(e, estimator_class(CHUNK), CHUNK,
 						  i < 7	   ? &kept
@@ -200,10 +245,10 @@ static void known(struct estimator *e, uint32_t stratum, unsigned int n,
  * third there are too few samples to tell, and two kinds have none but of blocks that changed. */
 static void test_strata(void **state)
 {
-	const struct estimator_block a = {3, 41, 10 * SEEN_ALL, 1, false, false},
-				     b = {5, 43, 10 * SEEN_ALL, 1, false, false},
-				     c = {7, 47, 10 * SEEN_ALL, 1, false, false},
-				     d = {11, 53, 10 * SEEN_ALL, 1, true, false};
+	const struct estimator_block a = {3, 41, 10 * SEEN_ALL, 1, .changed = false, .same = false},
+				     b = {5, 43, 10 * SEEN_ALL, 1, .changed = false, .same = false},
+				     c = {7, 47, 10 * SEEN_ALL, 1, .changed = false, .same = false},
+				     d = {11, 53, 10 * SEEN_ALL, 1, .changed = true, .same = false};
 	struct strata *strata = strata__new();
 	unsigned int class = estimator_class(CHUNK);
 	uint32_t s[5];
@@ -244,8 +289,9 @@ static void test_strata(void **state)
 /* A site of which all that is known stands for itself may have some that no window saw. */
 static void test_unseen(void **state)
 {
-	const struct estimator_block large = {3, 4000, SEEN_ALL, 1, false, false},
-				     small = {5, 40, 10 * SEEN_ALL, 1, false, false};
+	const struct estimator_block
+	    large = {3, 4000, SEEN_ALL, 1, .changed = false, .same = false},
+	    small = {5, 40, 10 * SEEN_ALL, 1, .changed = false, .same = false};
 	struct estimator *e = estimator__new(NULL);
 	struct estimates out;
 
@@ -266,10 +312,10 @@ static void test_unseen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_average), cmocka_unit_test(test_bars),
-	    cmocka_unit_test(test_weights), cmocka_unit_test(test_used_again),
-	    cmocka_unit_test(test_same),    cmocka_unit_test(test_strata),
-	    cmocka_unit_test(test_unseen),
+	    cmocka_unit_test(test_average),    cmocka_unit_test(test_bars),
+	    cmocka_unit_test(test_weights),    cmocka_unit_test(test_crossings),
+	    cmocka_unit_test(test_used_again), cmocka_unit_test(test_same),
+	    cmocka_unit_test(test_strata),     cmocka_unit_test(test_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

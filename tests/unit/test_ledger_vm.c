@@ -2,6 +2,11 @@
 /* test_ledger_vm: every sentence of ledger.h on what a record of a mapping means. */
 #include "ledger_records.h"
 
+#include <stdlib.h>
+
+#include "model/crossings.h"
+#include "model/sites.h"
+
 static void test_vm_map(void **state)
 {
 	struct ledger *l = fresh();
@@ -69,6 +74,57 @@ static void test_vm_brk_advise(void **state)
 	ledger__free(l);
 }
 
+static uint32_t leave_one(void *arg, const uint64_t *pc, uint32_t nframes)
+{
+	(void)pc;
+	assert_string_equal(arg, "of a test");
+	return nframes > 1;
+}
+
+/* Growth of the heap whose call of malloc was not seen says whose block it was. */
+static void test_vm_crossings(void **state)
+{
+	static char arg[] = "of a test";
+	struct ledger *l = fresh(), *child;
+	struct crossing *c;
+	struct snapshot *s;
+	size_t n;
+
+	(void)state;
+	brk_at(l, 2, 0);
+	brk_at(l, 5, 0);
+	brk_at(l, 12, HW_VM_IN_ALLOC);
+	brk_at(l, 19, 0);
+	assert_int_equal(ledger__crossings(l, leave_one, arg, &c, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(c[0].point, MAP + 2 * PAGE - 32);
+	assert_int_equal(c[0].bytes, 3 * PAGE);
+	assert_int_equal(c[1].point, MAP + 12 * PAGE - 32);
+	assert_int_equal(c[1].bytes, 7 * PAGE);
+	assert_int_equal(c[0].site, c[1].site);
+	assert_int_not_equal(c[0].site, SITES_UNKNOWN);
+	free(c);
+	s = ledger__snapshot(l, 0, 0);
+	assert_int_equal(s->nsites, 2);
+	assert_int_equal(s->sites[1].kind, REPORT_HEAP);
+	assert_int_equal(s->sites[1].blocks, 2);
+	assert_int_equal(s->sites[1].bytes, 0);
+	assert_int_equal(s->sites[0].nframes, 2);
+	assert_int_equal(s->sites[1].nframes, 1);
+	assert_int_equal(s->sites[1].pc[0], s->sites[0].pc[1]);
+	snapshot__free(s);
+	child = ledger__fork(l);
+	brk_at(l, 11, 0);
+	assert_int_equal(ledger__crossings(l, leave_one, arg, &c, &n), 0);
+	assert_int_equal(n, 1);
+	free(c);
+	assert_int_equal(ledger__crossings(child, leave_one, arg, &c, &n), 0);
+	assert_int_equal(n, 2);
+	free(c);
+	ledger__free(l);
+	ledger__free(child);
+}
+
 static void test_vm_remap(void **state)
 {
 	struct ledger *l = fresh();
@@ -115,7 +171,8 @@ static void test_vm_remap(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(vm_map), TEST(vm_brk_advise), TEST(vm_remap)};
+	const struct CMUnitTest tests[] = {TEST(vm_map), TEST(vm_brk_advise), TEST(vm_crossings),
+					   TEST(vm_remap)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

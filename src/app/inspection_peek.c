@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "app/inspection_peek.h"
+
+#include <stdlib.h>
+
+#include "app/drain.h"
+#include "app/inspection.h"
+#include "inspect/chunks.h"
+#include "inspect/memory.h"
+#include "inspect/signatures.h"
+#include "model/blocks.h"
+#include "model/crossings.h"
+#include "model/seen.h"
+
+/* Samples at most that are looked at before a look at the heap, a millisecond for a thousand. */
+#define SAMPLES_MAX (1u << 18)
+
+/* Of a chunk, before its block. */
+#define CHUNK_HEADER 16u
+
+static void peek_at(struct inspection *i, const struct block *blocks, size_t n,
+		    const struct signature_range *files, size_t nfiles,
+		    const struct drain_seen *seen)
+{
+	const struct memory mem = memory_of(i->pid);
+	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
+
+	for (size_t k = 0; chunks && k < n; k++)
+		chunks[k].addr = blocks[k].addr;
+	if (chunks && !signatures_read(&mem, files, nfiles, chunks, n))
+		for (size_t k = 0; k < n; k++)
+			sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k],
+				      chunks[k].size, chunks[k].signature, chunks[k].content);
+	free(chunks);
+}
+
+struct small {
+	struct block *v;
+	size_t n, room;
+	const struct drain_seen *seen;
+	bool samples; /* these, or all others */
+};
+
+static int list_small(void *arg, const struct block *b)
+{
+	struct small *s = arg;
+
+	if (b->size <= HW_CACHED_CHUNK_MAX && s->n < s->room &&
+	    s->samples == (seen_weight(s->seen->spans, s->seen->n, b->born, b->size) > SEEN_ALL))
+		s->v[s->n++] = *b;
+	return 0;
+}
+
+/* Samples, before a look: whether each still begins with what it did at first. */
+void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
+			   const struct signature_range *files, size_t nfiles,
+			   const struct drain_seen *seen)
+{
+	size_t n = blocks__count(blocks);
+	struct small s = {.room = n < SAMPLES_MAX ? n : SAMPLES_MAX, .seen = seen, .samples = true};
+
+	s.v = calloc(s.room + 1, sizeof(*s.v));
+	if (!s.v)
+		return;
+	blocks__each(blocks, list_small, &s);
+	/* Of what was seen when all was, the frees are not seen any more either. */
+	s.samples = false;
+	blocks__each(blocks, list_small, &s);
+	peek_at(i, s.v, s.n, files, nfiles, seen);
+	sampling_peeked(&i->sampling);
+	free(s.v);
+}
+
+/* Where blocks are for which the heap grew, from one that was found to the next. */
+static void find_crossings(struct inspection *i, const struct memory *mem,
+			   const struct signature_range *files, size_t nfiles,
+			   const struct crossing *all, size_t n)
+{
+	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
+	uint64_t *points = calloc(2 * n + 1, sizeof(*points)), *addr = points + n;
+	const struct sampling_crossed *crossed = i->sampling.crossed;
+	size_t first = n;
+
+	while (first && !crossed[first - 1].addr)
+		first--;
+	for (size_t k = first; points && k < n; k++)
+		points[k] = all[k].point;
+	if (chunks && points && first && first < n &&
+	    !chunks_find(mem, crossed[first - 1].addr - CHUNK_HEADER, points + first, n - first,
+			 addr + first)) {
+		size_t found = first;
+
+		for (; found < n && addr[found]; found++)
+			chunks[found].addr = addr[found];
+		if (!signatures_read(mem, files, nfiles, chunks + first, found - first))
+			for (size_t k = first; k < found; k++)
+				sampling_peek_crossing(&i->sampling, k, chunks[k].addr,
+						       chunks[k].size, chunks[k].signature);
+	}
+	free(points);
+	free(chunks);
+}
+
+/* Blocks that came in windows, and those for which the heap grew, before much of that is gone
+ * again. */
+void inspection_peek(struct inspection *i, struct drain *d, const struct modules *modules)
+{
+	struct drain_seen seen = {.leave = i->leave, .arg = i->leave_arg};
+	const struct memory mem = memory_of(i->pid);
+	struct signature_range *files = NULL;
+	size_t n = 0, nfiles = 0;
+	struct block *fresh;
+
+	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
+	if ((n || seen.ncrossings) && !signatures_files(modules, &files, &nfiles)) {
+		if (fresh && n)
+			peek_at(i, fresh, n, files, nfiles, &seen);
+		if (seen.ncrossings &&
+		    !sampling_keep_crossings(&i->sampling, seen.crossings, seen.ncrossings))
+			find_crossings(i, &mem, files, nfiles, seen.crossings, seen.ncrossings);
+	}
+	free(seen.spans);
+	free(seen.crossings);
+	free(files);
+	free(fresh);
+}
