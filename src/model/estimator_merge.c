@@ -57,7 +57,8 @@ int estimator_birth_order(const void *a, const void *b)
 
 /*
  * Samples of windows and crossings each tell of the same chunks: of a stratum those are taken that
- * have more of it.  A window's samples of one site are one draw, and so is each crossing.
+ * have more of it.  A window's samples of one site are one draw, and so is each crossing.  Where
+ * all that windows saw is gone again, that tells more than a few crossings that are from before.
  */
 static void choose_kind(struct estimator *e)
 {
@@ -67,8 +68,14 @@ static void choose_kind(struct estimator *e)
 		if (!u->changed && !u->crossing && u->weight > SEEN_ALL)
 			e->total[estimator_stands_in(e, u->stratum)].units++;
 	}
-	for (uint32_t i = 0; i < e->ntotal; i++)
-		e->total[i].by_crossing = e->total[i].crossings > e->total[i].units;
+	for (size_t i = 0; i < e->nbirths; i++)
+		e->total[estimator_stands_in(e, e->births[i].class)].born = true;
+	for (uint32_t i = 0; i < e->ntotal; i++) {
+		struct stratum *t = &e->total[i];
+
+		t->by_crossing =
+		    t->crossings > t->units && (t->crossings >= ESTIMATOR_SAMPLES_MIN || !t->born);
+	}
 }
 
 static void merge_births(struct estimator *e)

@@ -38,6 +38,7 @@ struct estimator {
 		uint32_t units;	  /* of the samples: sites and moments */
 		bool by_changed;  /* its samples are those that changed */
 		bool by_crossing; /* ... are crossings */
+		bool born;	  /* some were in windows */
 	} * total;
 	uint32_t ntotal;
 	struct birth *births; /* by stratum and site; the caller's */
