@@ -199,20 +199,21 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 
 	for (size_t i = 0; i < n;) {
 		struct estimate *s = &out->sites[out->n++];
-		double variance = 0, least = 0, most = unseen, more;
+		double variance = 0, least = 0, most = unseen, open = 0, more;
 
 		*s = (struct estimate){.site = parts[i].site, .exact = true};
 		for (; i < n && parts[i].site == s->site; i++) {
 			s->bytes += parts[i].exact.bytes + parts[i].samples.bytes;
 			s->blocks += parts[i].exact.blocks + parts[i].samples.blocks;
-			s->exact &= parts[i].variance <= 0;
+			s->exact &= parts[i].variance <= 0 && parts[i].open <= 0;
+			open += parts[i].open;
 			variance += parts[i].variance;
 			least += parts[i].exact.bytes;
-			most += parts[i].exact.bytes + parts[i].most;
+			most += parts[i].exact.bytes + parts[i].most + parts[i].open;
 		}
 		s->low = s->bytes - NINETY * sqrt(variance);
 		more = NINETY * NINETY * variance + unseen * unseen;
-		s->high = s->bytes + sqrt(more);
+		s->high = s->bytes + sqrt(more) + open;
 		if (s->low < least)
 			s->low = least;
 		/* Nobody has more than there is. */
@@ -248,7 +249,11 @@ int estimator__finish(struct estimator *e, struct estimates *out)
 		while (k < n && parts[k].stratum == parts[i].stratum)
 			k++;
 		out->nobodys += share_out(all, &parts[i], (size_t)(k - i)) - all->bytes;
-		i = k;
+		/* Of large ones all are seen as a rule, and one that is not known is of just now.
+		 */
+		for (; i < k; i++)
+			if (estimator_size_class(e, parts[i].stratum) >= ESTIMATOR_SMALL)
+				parts[i].open = 0;
 	}
 	qsort(parts, (size_t)n, sizeof(*parts), by_site);
 	gather(out, parts, (size_t)n);

@@ -239,6 +239,9 @@ double share_out(const struct share_class *t, struct share_part *p, size_t n)
 	}
 	rest = t->bytes - s.exact.chunks;
 	older = t->older < rest ? t->older : rest;
+	/* What came while nothing was seen may be of those who had such blocks before. */
+	for (size_t i = 0; s.samples.chunks <= 0 && rest > older && i < n; i++)
+		p[i].open = (rest - older) * p[i].exact.bytes / p[i].exact.chunks;
 	if (s.samples.chunks <= 0)
 		return rest;
 	s.scale = (rest - older) / s.samples.chunks;

@@ -34,6 +34,8 @@ struct share_part {
 	double gone;   /* of the births, chunk bytes */
 	double unsure; /* a standard deviation of what is real of the chunks */
 	double variance;
+	double
+	    open; /* bytes of all that is nobody's since there is no sample, were it the site's */
 	double most; /* bytes of all that is shared out, were it the site's alone */
 };
 

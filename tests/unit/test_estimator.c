@@ -309,13 +309,46 @@ static void test_unseen(void **state)
 	estimator__free(e);
 }
 
+/* Some came while nothing was seen: they may be of who had such before. */
+static void test_open(void **state)
+{
+	const struct estimator_block before = {3, 40, SEEN_ALL, 1, .crossing = false};
+	struct estimator *e = estimator__new(NULL);
+	struct estimates out;
+
+	(void)state;
+	assert_non_null(e);
+	known(e, estimator_class(CHUNK), 13, &before, 2);
+	estimator__older(e, estimator_class(CHUNK), 4 * CHUNK);
+	assert_int_equal(estimator__finish(e, &out), 0);
+	assert_int_equal(out.n, 1);
+	assert_false(out.sites[0].exact);
+	assert_float_equal(out.sites[0].bytes, 2 * 40, 0);
+	assert_float_equal(out.sites[0].low, 2 * 40, 0);
+	assert_float_equal(out.sites[0].high, 9 * 40, 1e-9);
+	assert_float_equal(out.nobodys, 11 * CHUNK, 0);
+	estimates_free(&out);
+	estimator__free(e);
+	/* All others are older. */
+	e = estimator__new(NULL);
+	assert_non_null(e);
+	known(e, estimator_class(CHUNK), 13, &before, 2);
+	estimator__older(e, estimator_class(CHUNK), 11 * CHUNK);
+	assert_int_equal(estimator__finish(e, &out), 0);
+	assert_true(out.sites[0].exact);
+	assert_float_equal(out.sites[0].high, 2 * 40, 0);
+	estimates_free(&out);
+	estimator__free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_average),    cmocka_unit_test(test_bars),
 	    cmocka_unit_test(test_weights),    cmocka_unit_test(test_crossings),
 	    cmocka_unit_test(test_used_again), cmocka_unit_test(test_same),
-	    cmocka_unit_test(test_strata),     cmocka_unit_test(test_unseen),
+	    cmocka_unit_test(test_open),       cmocka_unit_test(test_strata),
+	    cmocka_unit_test(test_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
