@@ -42,11 +42,11 @@ class Exporter:
             if m:
                 return m
 
-    def get(self, path, headers=None, context=None, timeout=30):
+    def get(self, path, headers=None, context=None):
         """Status, headers, body."""
         request = urllib.request.Request(self.url + path, headers=headers or {})
         try:
-            with urllib.request.urlopen(request, context=context, timeout=timeout) as r:
+            with urllib.request.urlopen(request, context=context, timeout=harness.TIMEOUT) as r:
                 return r.status, r.headers, r.read()
         except urllib.error.HTTPError as e:
             return e.code, e.headers, e.read()

@@ -341,7 +341,8 @@ def tells_systemd():
         before = time.monotonic()
         for _ in range(5):
             equal(wait_for("WATCHDOG="), "WATCHDOG=1", "watchdog")
-        check(time.monotonic() - before < 5, "the watchdog is told too seldom")
+        check(time.monotonic() - before < (60 if harness.EMULATED else 5),
+              "the watchdog is told too seldom")
         e.p.send_signal(signal.SIGHUP)
         check("MONOTONIC_USEC=" in wait_for("RELOADING=1"), "no time of the reload")
         wait_for("READY=1")
