@@ -52,6 +52,13 @@ class Screen:
     def type(self, text):
         check(not tmux("send-keys", "-t", self.name, "-l", text).returncode, "send-keys failed")
 
+    def search(self, text):
+        """One character at a time: what types is in the list, too, with its command line."""
+        self.type("/")
+        for character in text:
+            self.type(character)
+        self.keys("Enter")
+
     def click(self, x, y):
         """X10's report, as the terminfo entries of tmux say."""
         self.type("\033[M" + "".join(chr(32 + n) for n in (0, x + 1, y + 1)))

@@ -27,8 +27,7 @@ def open_page(pid, *args, **options):
     """The cursor goes to the process by its number, which no other row's number is."""
     options.setdefault("width", 120)
     s = Screen("--interval", "100ms", "--sort", "pid", *args, **options)
-    s.type("/%d" % pid)
-    s.keys("Enter")
+    s.search(str(pid))
     s.keys("Enter")
     s.wait(r"^%d " % pid)
     return s
@@ -197,8 +196,7 @@ def test_mappings():
     s = Screen("--sort", "pid", "--interval", "100ms", width=120)
     if s.wait(r"kernel side: (fentry|kprobe|tracepoint|none, (?!starting))")[1].startswith("none"):
         harness.skip("no kernel-side probes work here")
-    s.type("/%d" % p.pid)
-    s.keys("Enter")
+    s.search(str(p.pid))
     s.keys("Enter")
     s.type("3")
     s.wait("it has not mapped any memory|anonymous memory mapped")

@@ -22,6 +22,7 @@
 #include "model/seen.h"
 #include "model/signature.h"
 #include "model/strata.h"
+#include "emulated.h"
 
 static const struct signature_range files[] = {{0x400000, 0x401000},
 					       {0x7f0000000000, 0x7f0000003000}};
@@ -118,6 +119,7 @@ static void test_read(void **state)
 	size_t n;
 
 	(void)state;
+	skip_emulated();
 	assert_non_null(m);
 	assert_int_equal(modules__parse(m, maps, sizeof(maps) - 1), 0);
 	assert_int_equal(signatures_files(m, &found, &n), 0);

@@ -40,8 +40,6 @@ DENIED = {
 # And these where the kernel is emulated.
 DENIED_EMULATED = {
     "test_clone": "a whole clone, watched: longer than the harness waits, under emulation",
-    "test_export": "scrapes and loads that are timed by the wall clock",
-    "test_export_limits": "scrapes and loads that are timed by the wall clock",
     "test_html": "chromium does not come up in time; a page is made of a recording",
 }
 PART = "==== "
