@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Open addressing, at most half in use. */
+#include "model/slots.h"
+
 struct table {
 	uint32_t refs;	/* ledgers that share it */
 	size_t n, room; /* room is a power of two */
@@ -35,11 +36,7 @@ static struct table *table_of(size_t room)
 
 static struct slot *find(struct table *t, uint64_t key)
 {
-	size_t i = (size_t)(key * 0x9e3779b97f4a7c15ull >> 32) & (t->room - 1);
-
-	while (t->slots[i].key && t->slots[i].key != key)
-		i = (i + 1) & (t->room - 1);
-	return &t->slots[i];
+	return slots_find(t->slots, sizeof(*t->slots), t->room, key);
 }
 
 static void let_go(struct table *t)

@@ -7,9 +7,9 @@
 
 #include "model/births.h"
 #include "model/blocks.h"
+#include "model/slots.h"
 #include "model/strata.h"
 
-/* Open addressing, at most half in use. */
 struct firsts {
 	struct first {
 		uint64_t key; /* address and whose block, 0: free */
@@ -64,11 +64,7 @@ static uint64_t key_of(const struct block *b)
 
 static struct first *find(struct first *slots, size_t room, uint64_t key)
 {
-	size_t i = (size_t)(key * 0x9e3779b97f4a7c15ull >> 32) & (room - 1);
-
-	while (slots[i].key && slots[i].key != key)
-		i = (i + 1) & (room - 1);
-	return &slots[i];
+	return slots_find(slots, sizeof(*slots), room, key);
 }
 
 /* Those that were told, or all, to a table of this room. */

@@ -4,13 +4,17 @@
 #include <stdlib.h>
 
 #include "model/estimator.h"
+#include "model/slots.h"
 
-#define SLOTS (4 * STRATA_MAX)
+#define SLOTS (2 * STRATA_MAX)
 
 struct strata {
 	uint64_t *keys; /* by stratum, from ESTIMATOR_CLASSES on; never 0 */
 	uint32_t n;
-	uint16_t *slots; /* open addressing; 0: free */
+	struct slot {
+		uint64_t key;
+		uint32_t stratum;
+	} * slots;
 };
 
 struct strata *strata__new(void)
@@ -41,19 +45,18 @@ void strata__free(struct strata *s)
 uint32_t strata__of(struct strata *s, unsigned int class, uint32_t signature)
 {
 	uint64_t key = (uint64_t)signature << 16 | class;
-	size_t i = (size_t)(key * 0x9e3779b97f4a7c15ull >> 32) % SLOTS;
+	struct slot *slot;
 
 	if (!signature)
 		return class;
-	while (s->slots[i] && s->keys[s->slots[i]] != key)
-		i = (i + 1) % SLOTS;
-	if (!s->slots[i]) {
+	slot = slots_find(s->slots, sizeof(*s->slots), SLOTS, key);
+	if (!slot->key) {
 		if (s->n == STRATA_MAX)
 			return class;
 		s->keys[s->n] = key;
-		s->slots[i] = (uint16_t)s->n++;
+		*slot = (struct slot){key, s->n++};
 	}
-	return s->slots[i];
+	return slot->stratum;
 }
 
 uint32_t strata__count(const struct strata *s)
