@@ -35,7 +35,6 @@ CORE = ("test_family,test_cross[,test_realloc_fail,test_threads,test_exec,test_m
 DENIED = {
     "test_contrib": "systemd, dpkg and man are asked, of the machine and not of its kernel",
     "test_export_tools": "prometheus and others look at the page: nothing of it is the kernel's",
-    "test_large": "its exact tests are in the fast part; the rest are shares of run time",
 }
 # And these where the kernel is emulated.
 DENIED_EMULATED = {
