@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "app/code.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,16 @@ static bool has(const struct code *c, uint64_t offset)
 	return false;
 }
 
+/* A library that is an allocator and nothing else, as its name says. */
+static bool is_all(const struct module *m, const struct watched_file *f)
+{
+	const char *name = strrchr(m->path, '/');
+	char word[sizeof(f->allocator)];
+
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(f->allocator, " "), f->allocator);
+	return f->replaces && word[0] && name && strstr(name, word) && strstr(name, ".so");
+}
+
 static bool is_inside(const struct watched *w, uint64_t pc)
 {
 	const struct module *m = modules__find(w->modules, pc);
@@ -56,7 +67,7 @@ static bool is_inside(const struct watched *w, uint64_t pc)
 		const struct watched_file *f = &w->files[i];
 
 		if (f->dev == modules_dev(m) && f->inode == m->inode)
-			return has(&f->code, pc - m->start + m->offset);
+			return is_all(m, f) || has(&f->code, pc - m->start + m->offset);
 	}
 	return false;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/cohorts.h"
 #include "app/drain.h"
 #include "app/inspection_peek.h"
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "inspect/memory.h"
 #include "inspect/signatures.h"
 #include "model/blocks.h"
+#include "model/cohort.h"
 #include "model/modules.h"
 #include "model/signature.h"
 
@@ -50,6 +52,7 @@ void inspection_free(struct inspection *i)
 {
 	explain_free(&i->explain);
 	sampling_free(&i->sampling);
+	cohort__free(i->cohort);
 	free(i->suspects);
 }
 
@@ -243,6 +246,8 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 			mend(i, d, &l, *execs);
 		if (l.blocks || first)
 			conclude(i, d, &l, *execs);
+		if (l.blocks && l.sampling.partly)
+			cohorts_look(i, l.blocks, &l.sampling);
 	}
 	if (l.blocks)
 		drain__blocks_free(d, l.blocks);
@@ -272,6 +277,8 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		sampling_free(&i->sampling);
 		/* An exec leaves nothing of what was there before. */
 		i->sampling = (struct sampling){.have_older = state.execs > 0};
+		cohort__free(i->cohort);
+		i->cohort = NULL;
 		locate(i, modules);
 	}
 	if (d)

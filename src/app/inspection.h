@@ -15,6 +15,7 @@
 #include "model/ledger.h"
 #include "model/sampling.h"
 
+struct cohort;
 struct drain;
 struct modules;
 
@@ -32,6 +33,7 @@ struct inspection {
 
 	struct sampling sampling; /* where not every call was seen */
 	uint64_t estimated_ns;	  /* CLOCK_MONOTONIC: the look that its estimates are of */
+	struct cohort *cohort; /* and which of those that were are as they were; NULL: none yet */
 
 	/* The callsites of explain.sites[], as far as they are ones. */
 	struct inspection_frames {

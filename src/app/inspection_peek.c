@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "app/cohorts.h"
 #include "app/drain.h"
 #include "app/inspection.h"
 #include "inspect/chunks.h"
@@ -20,7 +21,7 @@
 
 static void peek_at(struct inspection *i, const struct block *blocks, size_t n,
 		    const struct signature_range *files, size_t nfiles,
-		    const struct drain_seen *seen)
+		    const struct drain_seen *seen, bool fresh)
 {
 	const struct memory mem = memory_of(i->pid);
 	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
@@ -28,9 +29,12 @@ static void peek_at(struct inspection *i, const struct block *blocks, size_t n,
 	for (size_t k = 0; chunks && k < n; k++)
 		chunks[k].addr = blocks[k].addr;
 	if (chunks && !signatures_read(&mem, files, nfiles, chunks, n))
-		for (size_t k = 0; k < n; k++)
+		for (size_t k = 0; k < n; k++) {
 			sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k],
 				      chunks[k].size, chunks[k].signature, chunks[k].content);
+			if (fresh)
+				cohorts_peek(i, &blocks[k], chunks[k].words);
+		}
 	free(chunks);
 }
 
@@ -66,7 +70,7 @@ void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
 	/* Of what was seen when all was, the frees are not seen any more either. */
 	s.samples = false;
 	blocks__each(blocks, list_small, &s);
-	peek_at(i, s.v, s.n, files, nfiles, seen);
+	peek_at(i, s.v, s.n, files, nfiles, seen, false);
 	sampling_peeked(&i->sampling);
 	free(s.v);
 }
@@ -114,7 +118,7 @@ void inspection_peek(struct inspection *i, struct drain *d, const struct modules
 	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
 	if ((n || seen.ncrossings) && !signatures_files(modules, &files, &nfiles)) {
 		if (fresh && n)
-			peek_at(i, fresh, n, files, nfiles, &seen);
+			peek_at(i, fresh, n, files, nfiles, &seen, true);
 		if (seen.ncrossings &&
 		    !sampling_keep_crossings(&i->sampling, seen.crossings, seen.ncrossings))
 			find_crossings(i, &mem, files, nfiles, seen.crossings, seen.ncrossings);

@@ -239,9 +239,11 @@ static struct snapshot *take_snapshot(struct session *s, struct watched *w,
 static void note_growth(struct watched *w, const struct snapshot *snap, uint32_t execs)
 {
 	const struct inspection *i = &w->inspection;
-	struct growth_look look = {.time_ns = i->sampling.told ? i->when_ns : clock_now_ns(),
+	struct growth_look look = {.time_ns =
+				       i->sampling.told || i->cohort ? i->when_ns : clock_now_ns(),
 				   .snapshot = snap,
 				   .sampling = &i->sampling,
+				   .cohort = i->cohort,
 				   .program = execs};
 
 	look.has_heap = inspection_heap(i, &look.heap_bytes);

@@ -45,6 +45,7 @@ static int read_some(const struct memory *mem, const struct signature_range *fil
 	err = memory_heads(mem, addrs, n * PIECES, heads);
 	for (size_t i = 0; !err && i < n; i++) {
 		c[i].size = heads[i * PIECES][1] & ~SIZE_BITS;
+		memcpy(c[i].words, heads[i * PIECES + 1], sizeof(c[i].words));
 		c[i].signature =
 		    signature_of(files, nfiles, heads[i * PIECES + 1], signature_words(c[i].size));
 		c[i].content =

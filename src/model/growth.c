@@ -93,6 +93,7 @@ static void thin(struct growth *g, bool halve)
 		for (size_t i = 0; i < g->n; i++) {
 			g->series[i]->bytes[kept] = g->series[i]->bytes[from];
 			g->series[i]->gone[kept] = g->series[i]->gone[from];
+			g->series[i]->same[kept] = g->series[i]->same[from];
 		}
 	}
 	g->points = kept;
@@ -132,6 +133,7 @@ static void make_room(struct growth *g)
 		}
 		s->bytes[g->points] = stays(s) && g->points ? s->bytes[g->points - 1] : 0;
 		s->gone[g->points] = g->points ? s->gone[g->points - 1] : 0;
+		s->same[g->points] = 0;
 		g->series[kept++] = s;
 	}
 	g->n = kept;
@@ -158,8 +160,12 @@ static int put(struct growth *g, const struct growth_site *site)
 	}
 	s->bytes[g->points] = site->bytes;
 	s->gone[g->points] = site->gone;
+	s->same[g->points] = site->same;
 	if (site->sample > 0)
 		s->sample = site->sample;
+	s->stays = site->stays;
+	if (site->unit > 0)
+		s->unit = site->unit;
 	s->worth = site->worth > 0 ? site->worth : 1;
 	return 0;
 }
@@ -203,7 +209,7 @@ static bool replaces(const struct growth *g, double slope)
 
 bool growth__of(const struct growth *g, uint64_t key, struct growth_rate *rate)
 {
-	unsigned int last = g->points - 1, late = g->points * 2 / 3 - 1;
+	unsigned int last = g->points - 1;
 	double slope = 0, squares = 0, recent = 0;
 	size_t i = search(g, key, 0);
 
@@ -214,9 +220,8 @@ bool growth__of(const struct growth *g, uint64_t key, struct growth_rate *rate)
 
 		slope += s->worth * s->slope;
 		squares += s->worth * s->worth * s->error * s->error;
-		recent += s->worth * (s->bytes[last] - s->bytes[late]);
+		recent += s->worth * s->recent;
 	}
-	recent /= seconds(g, last) - seconds(g, late);
 	*rate = (struct growth_rate){
 	    .per_minute = 60 * slope, .error = 60 * sqrt(squares), .seconds = seconds(g, last)};
 	rate->growing = rate->per_minute >= LEAST && rate->per_minute > TIMES_ERROR * rate->error &&

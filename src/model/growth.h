@@ -45,6 +45,11 @@ struct growth_site {
 	double gone;   /* what stood for blocks that were found to be gone, so far */
 	double sample; /* what one sample stands for */
 	double worth;  /* bytes of the callsite for each; 0: one */
+
+	/* Where its samples were looked at again (cohort.h; else unit is 0), each as one: those
+	 * that did not change, and of these what a window gives.  Of all its blocks that were seen,
+	 * the share of those that are not known to be gone, and did not change. */
+	double same, unit, stays;
 };
 
 /*

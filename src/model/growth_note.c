@@ -2,8 +2,10 @@
 #include "model/growth_note.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
+#include "model/cohort.h"
 #include "model/growth_parts.h"
 #include "model/ledger.h"
 #include "model/sampling.h"
@@ -24,7 +26,42 @@ static size_t add_exact(const struct snapshot *s, bool maps_only, struct growth_
 	return n;
 }
 
-static size_t add_samples(const struct estimates *e, struct growth_site *out)
+/* Of each heap site, how many of its blocks were seen, by site; *n: room.  NULL where memory is
+ * out. */
+static uint64_t *seen_of(const struct snapshot *s, uint32_t *n)
+{
+	uint64_t *seen;
+
+	*n = 1;
+	for (size_t i = 0; i < s->nsites; i++)
+		if (s->sites[i].site >= *n)
+			*n = s->sites[i].site + 1;
+	seen = calloc(*n, sizeof(*seen));
+	for (size_t i = 0; seen && i < s->nsites; i++)
+		if (s->sites[i].kind == REPORT_HEAP)
+			seen[s->sites[i].site] = s->sites[i].allocated_blocks;
+	return seen;
+}
+
+/* Of which did not go, the share. */
+static void add_stays(struct growth_site *sites, size_t n, const struct snapshot *s,
+		      const struct cohort *c)
+{
+	uint32_t nseen;
+	uint64_t *seen = seen_of(s, &nseen);
+
+	for (size_t i = 0; seen && i < n; i++) {
+		uint32_t site = (uint32_t)(sites[i].key >> 1);
+
+		if (sites[i].unit > 0 && site < nseen && seen[site])
+			sites[i].stays *=
+			    fmin((double)cohort__live(c, site) / (double)seen[site], 1);
+	}
+	free(seen);
+}
+
+static size_t add_samples(const struct estimates *e, const struct cohort *c,
+			  struct growth_site *out)
 {
 	size_t n = 0;
 
@@ -34,14 +71,40 @@ static size_t add_samples(const struct estimates *e, struct growth_site *out)
 			    .key = GROWTH_CLASS, .class = class, .bytes = e->class_bytes[class]};
 	for (size_t i = 0; i < e->nparts; i++) {
 		const struct estimate_part *p = &e->parts[i];
+		const struct cohort_part *part = c ? cohort__part(c, p->class, p->site) : NULL;
 
 		out[n++] =
 		    (struct growth_site){.key = growth_key(p->site, false),
 					 .class = p->class,
 					 .bytes = p->chunks,
+					 .same = part ? part->same : 0,
 					 .gone = p->gone,
 					 .sample = p->chunks > 0 ? p->squares / p->chunks : 0,
+					 .unit = part ? part->unit : 0,
+					 .stays = part ? part->same / part->all : 0,
 					 .worth = p->worth};
+	}
+	return n;
+}
+
+/* A heap that cannot be walked: all that it has is one class. */
+static size_t add_cohort(const struct cohort_part *parts, size_t nparts, uint64_t heap_bytes,
+			 struct growth_site *out)
+{
+	size_t n = 0;
+
+	out[n++] =
+	    (struct growth_site){.key = GROWTH_CLASS, .class = 0, .bytes = (double)heap_bytes};
+	for (size_t i = 0; i < nparts; i++) {
+		const struct cohort_part *p = &parts[i];
+
+		out[n++] = (struct growth_site){.key = growth_key(p->site, false),
+						.class = 0,
+						.bytes = p->all,
+						.same = p->same,
+						.unit = p->unit,
+						.stays = p->same / p->all,
+						.worth = p->worth};
 	}
 	return n;
 }
@@ -50,30 +113,41 @@ int growth__note(struct growth *g, const struct growth_look *look)
 {
 	const struct estimates *e = &look->sampling->estimates;
 	const struct snapshot *s = look->snapshot;
-	bool sampled = look->sampling->told;
+	const struct cohort_part *parts = NULL;
+	size_t n = 0, nparts = 0;
 	struct growth_site *sites;
-	size_t n = 0;
+	bool told = look->sampling->told, sampled;
+	uint32_t looks = look->sampling->looks;
 	int err;
 
+	if (!told && look->cohort && look->has_heap && s->partly) {
+		nparts = cohort__parts(look->cohort, &parts);
+		looks = cohort__looks(look->cohort);
+	}
+	sampled = told || nparts;
 	/* A heap that changed under the look tells nothing new. */
-	if (g->points && sampled && g->sampled && g->looks == look->sampling->looks)
+	if (g->points && sampled && g->sampled && g->looks == looks)
 		return 0;
-	sites =
-	    calloc(s->nsites + (sampled ? ESTIMATOR_CLASSES + e->nparts : 0) + 2, sizeof(*sites));
+	sites = calloc(s->nsites + nparts + (told ? ESTIMATOR_CLASSES + e->nparts : 0) + 3,
+		       sizeof(*sites));
 	if (!sites)
 		return -ENOMEM;
 	if (g->points && (g->sampled != sampled || g->program != look->program))
 		growth_restart(g);
 	g->sampled = sampled;
 	g->program = look->program;
-	g->looks = look->sampling->looks;
+	g->looks = looks;
 	if (look->has_heap)
 		sites[n++] = (struct growth_site){
 		    .key = GROWTH_HEAP, .class = GROWTH_EXACT, .bytes = (double)look->heap_bytes};
 	sites[n++] = (struct growth_site){
 	    .key = GROWTH_SEEN, .class = GROWTH_EXACT, .bytes = (double)s->outstanding_bytes};
-	if (sampled)
-		n += add_samples(e, sites + n);
+	if (told)
+		n += add_samples(e, look->cohort, sites + n);
+	else if (nparts)
+		n += add_cohort(parts, nparts, look->heap_bytes, sites + n);
+	if (sampled && look->cohort)
+		add_stays(sites, n, s, look->cohort);
 	n += add_exact(s, sampled, sites + n);
 	err = growth__add(g, look->time_ns, sites, n);
 	free(sites);

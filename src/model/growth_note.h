@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct cohort;
 struct growth;
 struct sampling;
 struct snapshot;
@@ -18,6 +19,7 @@ struct growth_look {
 	uint64_t time_ns;
 	const struct snapshot *snapshot; /* of all sites, sampled ones as they are estimated */
 	const struct sampling *sampling; /* as of time_ns where it is told */
+	const struct cohort *cohort;	 /* as of then, too; NULL: none */
 	uint32_t program;		 /* another number: another program, nothing is left */
 	bool has_heap;
 	uint64_t heap_bytes; /* in malloc's blocks, as the allocator counts */

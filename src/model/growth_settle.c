@@ -11,6 +11,7 @@
  * what is left of it from all in proportion to their slopes, which makes those unsure too.
  */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "model/growth_parts.h"
@@ -44,6 +45,14 @@ static double room(const struct growth *g, const struct series *s, double span, 
 	if (s->sample <= 0)
 		return 0;
 	return fmax(fmin(s->slope, NOT_FOUND * gone(g, s) / span) - take, 0);
+}
+
+/* Of what it may have grown by, how much those may be that were found to be gone. */
+static double explained(const struct growth *g, const struct series *s, double span)
+{
+	double most = fmax(s->slope, 0) + s->error;
+
+	return most > 0 ? fmin(NOT_FOUND * gone(g, s) / span / most, 1) : 0;
 }
 
 /*
@@ -99,23 +108,50 @@ static double by_chance(struct series **s, size_t n, const struct series *total,
 	return excess - taken;
 }
 
-/* All samples stood for too much: what is left to them is to sum to what the heap has. */
-static void scale(struct series **s, size_t n, double excess)
+/* What of a share is another's, where samples of one callsite stand for more than those of another:
+ * what grows by the clock is seen more often than what grows by the call, as probes take time. */
+static double biased(double part, double by, double total)
 {
-	double all = 0, by;
+	return total * part * (1 - part) * (1 - by);
+}
 
-	for (size_t i = 0; i < n; i++)
+/*
+ * All samples stood for too much: what is left to them is to sum to what the heap has.  It is
+ * unsure either how much they stood for, of each; or what their shares are: of one that has nearly
+ * all it matters little how much that was, but who else might have had a sample.  That by shares,
+ * to ratio[].
+ */
+static void scale(struct series **s, size_t n, const struct series *total, double span,
+		  double excess, double *ratio)
+{
+	double all = 0, errors = 0, by;
+
+	for (size_t i = 0; i < n; i++) {
 		all += s[i]->sample > 0 ? fmax(s[i]->slope, 0) : 0;
-	if (excess <= 0 || all <= 0)
-		return;
-	by = fmax(1 - excess / all, 0);
-	for (size_t i = 0; i < n; i++)
-		if (s[i]->sample > 0 && s[i]->slope > 0) {
-			double off = (1 - by) * s[i]->slope;
+		errors += s[i]->sample > 0 ? s[i]->others * s[i]->others : 0;
+	}
+	by = all > 0 && excess > 0 ? fmax(1 - excess / all, 0) : 1;
+	for (size_t i = 0; i < n; i++) {
+		double own = s[i]->error * s[i]->error, part, nobodys, bias, off;
+		double others = fmax(errors - s[i]->others * s[i]->others, 0), left;
 
-			s[i]->slope *= by;
-			s[i]->error = sqrt(by * by * s[i]->error * s[i]->error + off * off);
-		}
+		ratio[i] = INFINITY;
+		s[i]->least = 0;
+		if (s[i]->sample <= 0 || all <= 0 || s[i]->slope <= 0)
+			continue;
+		part = s[i]->slope / all;
+		left = all - s[i]->slope;
+		nobodys = NINETY * NOBODYS * s[i]->sample / span;
+		bias = biased(part, by, by * all);
+		off = (1 - by) * s[i]->slope;
+		ratio[i] = sqrt(by * by *
+				    ((1 - part) * (1 - part) * own +
+				     part * part * (others + nobodys * nobodys) + left * left) +
+				bias * bias + part * part * total->error * total->error);
+		s[i]->least = by * part * nobodys;
+		s[i]->slope *= by;
+		s[i]->error = sqrt(by * by * own + off * off);
+	}
 }
 
 /*
@@ -132,32 +168,22 @@ static void bound(struct series *s, const struct series *total, double shrinks)
 	s->error = fmax(fmax(high - s->slope, s->slope - low), 0);
 }
 
-/* One class's callsites, n of them, and what the heap has of it. */
-static void share(const struct growth *g, struct series **s, size_t n, const struct series *total,
-		  double span, double *take)
+/*
+ * They sum to what the heap has, or to less: what the others and the heap are surer of says more
+ * than a callsite's own samples.
+ */
+static void combine(struct series **s, size_t n, const struct series *total, double span,
+		    double sample, double excess)
 {
-	double excess = -total->slope, sample = 0, all = total->error * total->error, shrinks = 0;
+	double all = total->error * total->error;
 
-	for (size_t i = 0; i < n; i++) {
-		excess += s[i]->slope;
-		shrinks += fmax(-s[i]->slope, 0);
-		sample = fmax(sample, s[i]->sample);
-	}
-	excess = stale(g, s, n, span, excess, take);
 	for (size_t i = 0; i < n; i++)
-		s[i]->slope -= take[i];
-	excess = by_chance(s, n, total, excess);
-	scale(s, n, excess);
-	for (size_t i = 0; i < n; i++) {
-		s[i]->error = sqrt(s[i]->error * s[i]->error + take[i] * take[i]);
 		all += s[i]->error * s[i]->error;
-	}
 	if (excess < 0) {
 		double nobodys = NOBODYS * sample / span;
 
 		all += nobodys * nobodys;
 	}
-	/* What the others and the heap are surer of says more than its own samples. */
 	for (size_t i = 0; i < n; i++) {
 		double variance = s[i]->error * s[i]->error;
 
@@ -166,20 +192,73 @@ static void share(const struct growth *g, struct series **s, size_t n, const str
 		if (excess < 0)
 			s[i]->slope -= excess * variance / all;
 		s[i]->error = sqrt(variance - variance * variance / all);
+	}
+}
+
+/* One class's callsites, n of them, and what the heap has of it. */
+static void share(const struct growth *g, struct series **s, size_t n, const struct series *total,
+		  double span, double *take)
+{
+	double excess = -total->slope, sample = 0, shrinks = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		excess += s[i]->slope;
+		shrinks += fmax(-s[i]->slope, 0);
+		sample = fmax(sample, s[i]->sample);
+	}
+	for (size_t i = 0; i < n; i++)
+		s[i]->others = s[i]->error * (1 - explained(g, s[i], span));
+	excess = stale(g, s, n, span, excess, take);
+	for (size_t i = 0; i < n; i++)
+		s[i]->slope -= take[i];
+	for (size_t i = 0; i < n; i++)
+		s[i]->error = sqrt(s[i]->error * s[i]->error + take[i] * take[i]);
+	excess = by_chance(s, n, total, excess);
+	/* take[] is done with. */
+	scale(s, n, total, span, excess, take);
+	combine(s, n, total, span, sample, excess);
+	for (size_t i = 0; i < n; i++) {
+		if (s[i]->sample <= 0)
+			continue;
+		if (excess >= 0)
+			s[i]->error = fmax(fmin(s[i]->error, take[i]), s[i]->least);
 		bound(s[i], total, shrinks);
 	}
 }
 
+double growth_recent(const struct growth *g, const double *figures)
+{
+	unsigned int last = g->points - 1, late = g->points * 2 / 3 - 1;
+
+	return (figures[last] - figures[late]) /
+	       ((double)(g->time_ns[last] - g->time_ns[late]) / 1e9);
+}
+
 static void fit(const struct growth *g, struct series *s, const double *x)
 {
-	struct trend trend = {0};
+	/* How the points differ tells what samples there were, not that there might have been one
+	 * more or less. */
 	double unsure = NINETY * s->sample / x[g->points - 1];
+	struct trend trend = {0};
 
 	trend_fit(x, s->bytes, g->points, &trend);
 	s->slope = trend.slope;
-	/* How the points differ tells what samples there were, not that there might have been one
-	 * more or less. */
+	s->recent = growth_recent(g, s->bytes);
 	s->error = sqrt(trend.error * trend.error + unsure * unsure);
+	if (s->unit <= 0)
+		return;
+	unsure = NINETY * s->unit / x[g->points - 1];
+	trend_fit(x, s->same, g->points, &s->kept);
+	s->kept.error = sqrt(s->kept.error * s->kept.error + unsure * unsure);
+}
+
+/* Were its samples looked at again? */
+static bool was_read(struct series **s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i]->unit > 0)
+			return true;
+	return false;
 }
 
 void growth_settle(struct growth *g)
@@ -199,7 +278,11 @@ void growth_settle(struct growth *g)
 		for (k = i; k < g->n && s[k]->class == s[i]->class; k++)
 			;
 		/* The total is the last one. */
-		if (s[i]->class != GROWTH_EXACT && s[k - 1]->key == GROWTH_CLASS)
+		if (s[i]->class == GROWTH_EXACT || s[k - 1]->key != GROWTH_CLASS)
+			continue;
+		if (was_read(&s[i], k - 1 - i))
+			growth_shares(g, &s[i], k - 1 - i, s[k - 1]);
+		else
 			share(g, &s[i], k - 1 - i, s[k - 1], x[g->points - 1], take);
 	}
 	free(s);

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""test_growth.py: which callsite grows is told, and nothing where none does.  Where calls are seen in
-windows, time decides what is known: tests/unit/test_leak.c has that in simulated time."""
+"""test_growth.py: which callsite grows is told, and nothing where none does: where every call is
+seen, none, or some, in windows; tests/unit/test_leak.c has the latter in simulated time."""
+import os
 import sys
 
 sys.dont_write_bytecode = True
@@ -68,7 +69,61 @@ def test_passive():
     check(abs(got - want) <= 0.1 * want, "the heap grows by %.0f, really %d a minute" % (got, want))
 
 
-TESTS = {fn.__name__: fn for fn in (test_exact, test_steady, test_passive)}
+LOST = 104
+REPORTS = 240  # at most: how many windows there are in a second is the machine's
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+
+
+def sampled_leak(env, overhead):
+    """A callsite of a storm is named, alone, however few of its calls are seen; what it loses is the
+    fixture's truth, within twice the bar, which is to hold it nine times in ten."""
+    harness.real_time("bytes a second are compared")
+    f = Fixture("storm", env=dict(os.environ, **env))
+    w = Watch(f.pid, "--max-overhead", overhead, "--interval", "1s")
+    f.tell("leak 20011")
+    named, looks, p = None, set(), None
+    for _ in range(REPORTS):
+        p = w.next_report()["processes"][0]
+        names = [leaf(s) for s in growing(p)]
+        check(names in ([], ["lose"]), "what grows: %s" % names)
+        if names:
+            named = growing(p)[0]
+            looks.add(named["growth_seconds"])
+        if len(looks) == 3:
+            break
+    w.end()
+    want = 60 * LOST * f.run("pairs 1 1")["lost_a_second"]
+    check(named, "nothing was said to grow; really %.0f bytes a minute" % want)
+    equal(p["mode"] in ("sampled", "large", "passive"), True, "not every call was seen: " + p["mode"])
+    got, error = named["growth_bytes_per_minute"], named["growth_error_bytes_per_minute"]
+    check(abs(got - want) <= 2 * error, "grows by %.0f +- %.0f, really %.0f a minute" % (
+        got, error, want))
+
+
+def test_sampled_glibc():
+    sampled_leak({}, "5")
+
+
+def test_sampled_jemalloc():
+    if not os.path.exists(JEMALLOC):
+        harness.skip("%s is not installed" % JEMALLOC)
+    # All that it holds is one class, to which all callsites belong: that takes more samples.
+    sampled_leak({"LD_PRELOAD": JEMALLOC}, "5")
+
+
+def test_sampled_steady():
+    """A storm that loses nothing: in no report anything is named."""
+    f = Fixture("storm")
+    w = Watch(f.pid, "--max-overhead", "1", "--interval", "1s")
+    f.run("mix 20000")
+    p = w.process()
+    w.end()
+    equal([leaf(s) for s in growing(p)], [], "what grows")
+    check(p["windows"] > 0, "no window")
+
+
+TESTS = {fn.__name__: fn for fn in (test_exact, test_steady, test_passive, test_sampled_glibc,
+                                    test_sampled_jemalloc, test_sampled_steady)}
 
 if __name__ == "__main__":
     harness.main(TESTS)

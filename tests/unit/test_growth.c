@@ -208,6 +208,49 @@ static void test_stale(void **state)
 	growth__free(g);
 }
 
+/*
+ * Two callsites of a class: a leak's samples stay, one in each window; those of a busy one mostly
+ * change, and of all that was seen of it three in five are known to be gone.  Who grows is clear,
+ * and by how much the heap says, but for who may have had a sample instead.
+ */
+static void test_shares(void **state)
+{
+	struct growth *g = growth__new();
+	struct growth_rate rate;
+
+	(void)state;
+	for (uint64_t s = 0; s < 60; s++) {
+		double t = (double)s;
+		const struct growth_site sites[] = {
+		    {.key = GROWTH_CLASS, .class = 3, .bytes = 100000 + 3000 * t},
+		    {.key = 4,
+		     .class = 3,
+		     .bytes = 1e6 * t,
+		     .sample = 1e6,
+		     .same = 80 * t,
+		     .unit = 80,
+		     .stays = 1,
+		     .worth = 0.75},
+		    {.key = 6,
+		     .class = 3,
+		     .bytes = 9e6 * t,
+		     .sample = 1e6,
+		     .same = 80 * t,
+		     .unit = 80,
+		     .stays = 0.25}};
+
+		add(g, s * SECOND, sites, 3);
+	}
+	assert_true(growth__of(g, 4, &rate));
+	assert_float_equal(rate.per_minute, 0.75 * 180000, 0.75 * 1000);
+	assert_in_range(rate.error, 0.75 * 180000 / 59, 0.75 * 180000 / 20);
+	assert_true(rate.growing);
+	assert_true(growth__of(g, 6, &rate));
+	assert_false(rate.growing);
+	assert_float_equal(rate.per_minute, 0, 1000);
+	growth__free(g);
+}
+
 /* One sample more or less there might be, though what there is lies on a line. */
 static void test_one_sample(void **state)
 {
@@ -330,12 +373,13 @@ static void test_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_line),   cmocka_unit_test(test_horizon),
-	    cmocka_unit_test(test_absent), cmocka_unit_test(test_fill),
-	    cmocka_unit_test(test_error),  cmocka_unit_test(test_few),
-	    cmocka_unit_test(test_stale),  cmocka_unit_test(test_one_sample),
-	    cmocka_unit_test(test_exact),  cmocka_unit_test(test_replaced),
-	    cmocka_unit_test(test_anew),   cmocka_unit_test(test_cut),
+	    cmocka_unit_test(test_line),       cmocka_unit_test(test_horizon),
+	    cmocka_unit_test(test_absent),     cmocka_unit_test(test_fill),
+	    cmocka_unit_test(test_error),      cmocka_unit_test(test_few),
+	    cmocka_unit_test(test_stale),      cmocka_unit_test(test_shares),
+	    cmocka_unit_test(test_one_sample), cmocka_unit_test(test_exact),
+	    cmocka_unit_test(test_replaced),   cmocka_unit_test(test_anew),
+	    cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
