@@ -280,7 +280,11 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		cohort__free(i->cohort);
 		i->cohort = NULL;
 		locate(i, modules);
+	} else if (i->locate_err && modules__count(modules) != i->nmodules) {
+		/* The program had not mapped its C library yet. */
+		locate(i, modules);
 	}
+	i->nmodules = modules__count(modules);
 	if (d)
 		inspection_peek(i, d, modules);
 	err = look(i, d, modules, &execs, false);

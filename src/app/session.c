@@ -215,7 +215,7 @@ static int attach(struct session *s, struct watched *w)
 {
 	int err = governor__prepare(s->governor, w->pid);
 
-	if (!err && s->config.share > 0 && procfs_modules(w->pid, w->modules) >= 0)
+	if (!err && s->config.share != 0 && procfs_modules(w->pid, w->modules) >= 0)
 		inspection_baseline(&w->inspection, w->modules);
 	if (!err)
 		err = watched__attach(w, &s->tools);

@@ -112,7 +112,7 @@ static int add_final(struct session *s, struct watched *w);
 
 /* What was there before has to be told from what is not seen any more, so the first look is at
  * once; and samples are looked at soon after they were taken, before what is freed is used again.
- */
+ * Nothing tells of those that the heap grew for: they are looked for ten times a second. */
 static void check_sampled(struct session *s, struct watched *w)
 {
 	struct governor_state g;
@@ -187,6 +187,9 @@ void session__sample(struct session *s)
 	if (now < s->next_sample_ns)
 		return;
 	tree__sample(s->tree, s->watched, s->nwatched);
+	for (size_t i = 0; i < s->nwatched; i++)
+		if (!s->watched[i]->exited)
+			check_sampled(s, s->watched[i]);
 	s->next_sample_ns = now + SAMPLE_NS + s->nwatched * SAMPLE_EACH_NS;
 }
 
@@ -232,6 +235,8 @@ static struct snapshot *take_snapshot(struct session *s, struct watched *w,
 	code_apply(w, snap);
 	if (sampling->told)
 		estimates_apply(&sampling->estimates, snap, 0, 0);
+	else
+		snapshot__leave_out_crossings(snap);
 	return snap;
 }
 

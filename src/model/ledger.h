@@ -92,6 +92,9 @@ struct snapshot {
 struct snapshot *ledger__snapshot(const struct ledger *l, size_t top, uint64_t min_bytes);
 /* Leave out as ledger__snapshot does. */
 void snapshot__cut(struct snapshot *s, size_t top, uint64_t min_bytes);
+/* Of a whole one: callsites of which nothing is known but crossings (crossings.h), which only
+ * estimates give a size. */
+void snapshot__leave_out_crossings(struct snapshot *s);
 /* The caller's; NULL where memory is out. */
 struct snapshot *snapshot__copy(const struct snapshot *s);
 void snapshot__free(struct snapshot *s);

@@ -126,6 +126,20 @@ out:
 	return s;
 }
 
+void snapshot__leave_out_crossings(struct snapshot *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->nsites; i++) {
+		const struct snapshot_site *site = &s->sites[i];
+
+		if (site->kind != REPORT_HEAP || site->bytes || site->allocated_blocks)
+			s->sites[kept++] = *site;
+	}
+	s->sites_total -= s->nsites - kept;
+	s->nsites = kept;
+}
+
 void snapshot__cut(struct snapshot *s, size_t top, uint64_t min_bytes)
 {
 	size_t n = s->nsites;

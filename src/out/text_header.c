@@ -76,8 +76,14 @@ static void seen(const struct text *t, const struct report_process *p)
 	char line[256], n[32];
 	size_t i = 0;
 
-	if (!text_has_probes(p))
-		return;
+	if (!text_has_probes(p)) {
+		if (!p->nsites)
+			return;
+		text_put(t, TEXT_WARM,
+			 "  passive: no call is seen; callsites are estimates, one sample for "
+			 "each 132 KiB that the heap grows by");
+		return estimates(t, p);
+	}
 	while (i < sizeof(says) / sizeof(*says) && strcmp(says[i].mode, p->mode))
 		i++;
 	snprintf(line, sizeof(line), "  overhead %.2f %% of its run time", p->overhead_percent);

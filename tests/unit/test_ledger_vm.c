@@ -112,6 +112,10 @@ static void test_vm_crossings(void **state)
 	assert_int_equal(s->sites[0].nframes, 2);
 	assert_int_equal(s->sites[1].nframes, 1);
 	assert_int_equal(s->sites[1].pc[0], s->sites[0].pc[1]);
+	snapshot__leave_out_crossings(s);
+	assert_int_equal(s->nsites, 1);
+	assert_int_equal(s->sites_total, 1);
+	assert_int_equal(s->sites[0].kind, REPORT_MAP);
 	snapshot__free(s);
 	child = ledger__fork(l);
 	brk_at(l, 11, 0);
