@@ -55,6 +55,29 @@ static int list_small(void *arg, const struct block *b)
 	return 0;
 }
 
+/* Crossings that were found. */
+static void crossings_again(struct inspection *i, const struct signature_range *files,
+			    size_t nfiles)
+{
+	const struct sampling_crossed *crossed = i->sampling.crossed;
+	const struct memory mem = memory_of(i->pid);
+	size_t n = i->sampling.ncrossed, found = 0;
+	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
+
+	for (size_t k = 0; chunks && k < n; k++)
+		if (crossed[k].addr)
+			chunks[found++].addr = crossed[k].addr;
+	if (chunks && !signatures_read(&mem, files, nfiles, chunks, found))
+		for (size_t k = n; k-- > 0;)
+			if (crossed[k].addr) {
+				found--;
+				sampling_peek_crossing(&i->sampling, k, chunks[found].addr,
+						       chunks[found].size, chunks[found].signature,
+						       chunks[found].content);
+			}
+	free(chunks);
+}
+
 /* Samples, before a look: whether each still begins with what it did at first. */
 void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
 			   const struct signature_range *files, size_t nfiles,
@@ -63,6 +86,7 @@ void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
 	size_t n = blocks__count(blocks);
 	struct small s = {.room = n < SAMPLES_MAX ? n : SAMPLES_MAX, .seen = seen, .samples = true};
 
+	crossings_again(i, files, nfiles);
 	s.v = calloc(s.room + 1, sizeof(*s.v));
 	if (!s.v)
 		return;
@@ -99,7 +123,8 @@ static void find_crossings(struct inspection *i, const struct memory *mem,
 		if (!signatures_read(mem, files, nfiles, chunks + first, found - first))
 			for (size_t k = first; k < found; k++)
 				sampling_peek_crossing(&i->sampling, k, chunks[k].addr,
-						       chunks[k].size, chunks[k].signature);
+						       chunks[k].size, chunks[k].signature,
+						       chunks[k].content);
 	}
 	free(points);
 	free(chunks);

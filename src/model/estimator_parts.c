@@ -9,6 +9,9 @@
 #include "model/births.h"
 #include "model/seen.h"
 
+/* What was asked for of a chunk of a crossing is known to so many bytes. */
+#define ROUNDING 8
+
 static int by_value(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -80,7 +83,9 @@ static struct share_part part_of(const struct estimator *e, size_t *i)
 		s->blocks += weight * u->n;
 		s->bytes += weight * u->bytes;
 		s->chunks += weight * u->chunks;
-		p.firm += u->same ? weight * u->chunks : 0;
+		p.firm += u->same && !u->crossing ? weight * u->chunks : 0;
+		if (u->crossing)
+			p.reused += weight * (u->same ? ROUNDING * u->n : u->chunks);
 		if (s == &p.exact)
 			continue;
 		window += weight * u->chunks;

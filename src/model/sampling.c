@@ -161,12 +161,19 @@ int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n)
 }
 
 void sampling_peek_crossing(struct sampling *s, size_t i, uint64_t addr, uint64_t chunk,
-			    uint32_t signature)
+			    uint32_t signature, uint32_t content)
 {
-	if (prepare(s) || s->crossed[i].addr)
+	struct sampling_crossed *c = &s->crossed[i];
+
+	if (prepare(s) || (c->addr && c->addr != addr))
 		return;
-	s->crossed[i].addr = addr;
-	s->crossed[i].stratum = strata__of(s->strata, estimator_class(chunk), signature);
+	if (!c->addr) {
+		c->addr = addr;
+		c->stratum = strata__of(s->strata, estimator_class(chunk), signature);
+	}
+	c->same = c->known ? c->same && c->content == content : true;
+	c->content = c->known ? c->content : content;
+	c->known = true;
 }
 
 /* A chunk of which the ledger has nothing may be one for which the heap had to grow.  false: it is
@@ -193,6 +200,7 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 					.size = chunk - ROUNDED,
 					.weight = (uint32_t)weight,
 					.moment = CROSSINGS + c->serial,
+					.same = first->known && first->same,
 					.crossing = true};
 	return true;
 }

@@ -33,10 +33,11 @@ struct sampling {
 	struct strata *strata;
 	struct firsts *firsts;
 	/* Of crossings (crossings.h), by serial: where the block was, of which stratum, when it was
-	 * first looked at. */
+	 * first looked at, and whether it began with the same each time since. */
 	struct sampling_crossed {
-		uint32_t serial, stratum;
-		uint64_t addr; /* 0: not yet */
+		uint32_t serial, stratum, content;
+		bool known, same; /* its content */
+		uint64_t addr;	  /* 0: not yet */
 	} * crossed;
 	size_t ncrossed;
 	struct estimates estimates;
@@ -73,9 +74,9 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n);
 /* Between looks: s->crossed are those of these, in their order.  0 or -ENOMEM. */
 int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n);
-/* ... and the i-th was found, with this signature. */
+/* ... and the i-th was found, or looked at again, with this signature and content. */
 void sampling_peek_crossing(struct sampling *s, size_t i, uint64_t addr, uint64_t chunk,
-			    uint32_t signature);
+			    uint32_t signature, uint32_t content);
 /* A live chunk and its signature (signature.h); b: what the ledger has at its block, or NULL.  True
  * where that is the block. */
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,

@@ -16,7 +16,11 @@
 /* Of what seems to be there and may be another's, the part that really is differs from site to site
  * by as much as it is on average. */
 #define UNLIKE 1
+/* Nine in ten of a normal distribution are within so many standard deviations. */
+#define NINETY 1.645
 /* Of samples that are not there any more, at most so many seem to be. */
+/* Nine in ten of a normal distribution are within so many standard deviations. */
+#define NINETY	       1.645
 #define STALE_MAX      0.9
 #define BALANCE_ROUNDS 64
 
@@ -206,6 +210,9 @@ static double variance_of(const struct share_part *p, const struct share *s)
 	all += own * own;
 	all += shared(portion, differs * differs, s->differs);
 	all += shared(portion, p->unlike * p->unlike, s->unlike);
+	/* Whose crossing it was says nothing of who has it now: it may all be others'. */
+	own = p->reused / NINETY;
+	all += own * own;
 	return worth * worth * all;
 }
 

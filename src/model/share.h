@@ -29,7 +29,10 @@ struct share_part {
 	double real;	  /* of the samples, those that are not stale */
 	/* Variance of the chunks by chance alone: of the samples', and of what is real. */
 	double seem_noise, noise;
-	double told;   /* how much its own samples count of what is real, 0 to 1 */
+	double told; /* how much its own samples count of what is real, 0 to 1 */
+	/* Chunk bytes of crossings (crossings.h) that may be other blocks by now, or more than was
+	 * asked for. */
+	double reused;
 	double unlike; /* of the rest, a standard deviation: chunk bytes */
 	double gone;   /* of the births, chunk bytes */
 	double unsure; /* a standard deviation of what is real of the chunks */
