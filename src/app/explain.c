@@ -20,7 +20,7 @@ static int look(struct watched *w)
 	int err = watched__attach(w, &nothing);
 
 	if (!err || err == -ENOENT)
-		err = inspection_update(&w->inspection, NULL, w->modules, true);
+		err = inspection_update(&w->inspection, NULL, w->modules, 0);
 	if (err == -ESRCH)
 		log_error("process %d (%s) has ended", w->pid, w->stat.comm);
 	return err;

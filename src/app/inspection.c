@@ -258,14 +258,14 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 }
 
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
-		      bool now)
+		      size_t processes)
 {
 	uint64_t start = clock_now_ns(), cpu = clock_thread_ns();
 	struct drain_state state = {0};
 	uint32_t execs = 0;
 	int err;
 
-	if (!now && start < i->next_ns) {
+	if (i->began_ns && start < i->began_ns + processes * PART * i->took_ns) {
 		if (d)
 			inspection_peek(i, d, modules);
 		return 0;
@@ -288,7 +288,8 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 	if (d)
 		inspection_peek(i, d, modules);
 	err = look(i, d, modules, &execs, false);
-	i->next_ns = start + PART * (clock_thread_ns() - cpu);
+	i->began_ns = start;
+	i->took_ns = clock_thread_ns() - cpu;
 	if (!err || i->done)
 		return 0;
 	if (err == -ESRCH)

@@ -51,8 +51,8 @@ struct inspection {
 	struct glibc glibc;
 	unsigned int minor;
 	struct allocator_place place; /* of another one */
-	uint64_t next_ns; /* not before this: an inspection takes a twentieth of a core at most */
-	struct block *suspects; /* blocks that the last walk did not find live */
+	uint64_t began_ns, took_ns;   /* of the last one; CPU time */
+	struct block *suspects;	      /* blocks that the last walk did not find live */
 	size_t nsuspects;
 };
 
@@ -61,12 +61,13 @@ void inspection_init(struct inspection *i, pid_t pid, ledger_leave_fn leave, voi
 void inspection_free(struct inspection *i);
 
 /*
- * Look again, unless it is too early for that (now: not even then).  d: the drain that holds its
- * ledger, as number `id`, or NULL.  Not an error where the process has ended: the last inspection
+ * Look again, unless it is too early for that: a twentieth of a core is for so many processes that
+ * are looked at (0: it is never too early).  d: the drain that holds its ledger, as number `id`, or
+ * NULL.  Not an error where the process has ended: the last inspection
  * stays.  0, or -errno of the first one; logged.
  */
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
-		      bool now);
+		      size_t processes);
 
 /* Before the first probe: what is there now is older than all that will be seen. */
 void inspection_baseline(struct inspection *i, const struct modules *modules);

@@ -119,7 +119,8 @@ static void check_sampled(struct session *s, struct watched *w)
 
 	if (governor__state(s->governor, w->pid, &g) || !g.changed)
 		return;
-	inspection_update(&w->inspection, s->drain, w->modules, !w->inspection.sampling.have_older);
+	inspection_update(&w->inspection, s->drain, w->modules,
+			  w->inspection.sampling.have_older ? s->nwatched - s->ended : 0);
 }
 
 /* Of a tree that has one there may be thousands. */
@@ -350,7 +351,7 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 
 	if (!built) {
 		inspection_update(&w->inspection, s->drain, w->modules,
-				  last && inspection_is_cheap(&w->inspection));
+				  last && inspection_is_cheap(&w->inspection) ? 0 : 1);
 		err = make_built(s, w, last, &built);
 		if (err)
 			return err;

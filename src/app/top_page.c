@@ -108,7 +108,7 @@ static int explain(pid_t pid, struct build *b, struct watched **w)
 		err = watched__attach(*w, &nothing);
 	/* A program without an allocator that is known has mappings all the same. */
 	if (!err || err == -ENOENT)
-		err = inspection_update(&(*w)->inspection, NULL, (*w)->modules, true);
+		err = inspection_update(&(*w)->inspection, NULL, (*w)->modules, 0);
 	if (!err)
 		err = build__add_passive(b, *w);
 	return err;

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """levels.py BUILD [PROGRAM ...]: what each way to look at a program costs it, in one run: bare, each
 level (large without a limit, sampled within one percent), one percent, and heaptrack; on a storm of
-pairs, on a random mix, and on sqlite3, clang and python3.  Slowdown is CPU time over that of the bare run; error is that of the ten largest callsites'
-bytes against the run that saw every call; daemon is heapwatch's own CPU time, of one core.  Needs
-root."""
+pairs, on a random mix, and on sqlite3, clang and python3.  Slowdown is CPU time over that of the
+bare run; error is that of the ten largest callsites' bytes against the run that saw every call;
+daemon is heapwatch's own CPU time, of one core.  Needs root."""
 import json
 import os
 import re
@@ -28,7 +28,7 @@ WAYS = {
     "exact": [HW, "--exact"],
     "heaptrack": ["heaptrack", "-o", TRACE],
 }
-ESTIMATED = ("sampled", "1 %")
+ESTIMATED = ("passive", "sampled", "1 %")
 # Each keeps what it made for three seconds, so that there is something to compare, and frees nothing
 # of it: where every call is seen that would be most of the reports.
 LINGER = {"LD_PRELOAD": os.path.join(BUILD, "bench/linger.so")}
