@@ -91,7 +91,12 @@ static void test_vm_crossings(void **state)
 	size_t n;
 
 	(void)state;
+	ledger__seed_brk(l, MAP);
 	brk_at(l, 2, 0);
+	assert_int_equal(ledger__crossings(l, leave_one, arg, &c, &n), 0);
+	assert_int_equal(n, 0);
+	free(c);
+	APPLY(l, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE);
 	brk_at(l, 5, 0);
 	brk_at(l, 12, HW_VM_IN_ALLOC);
 	brk_at(l, 19, 0);
