@@ -186,7 +186,7 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	struct sampling_crossed *first;
 	uint64_t weight;
 
-	if (!c || !c->site || chunk > HW_CACHED_CHUNK_MAX)
+	if (!c || !c->site)
 		return false;
 	first = &l->kept->crossed[c - l->crossings];
 	if (!first->addr) {
@@ -195,7 +195,10 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	}
 	if (first->addr != addr || first->stratum != stratum)
 		return false;
+	/* One that is as large as what the heap grew by stands for itself, but is no less a sample. */
 	weight = c->bytes * SEEN_ALL / chunk;
+	if (weight <= SEEN_ALL)
+		weight = SEEN_ALL + 1;
 	*out = (struct estimator_block){.site = c->site,
 					.size = chunk - ROUNDED,
 					.weight = (uint32_t)weight,
