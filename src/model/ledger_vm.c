@@ -56,8 +56,8 @@ static void uncross(struct ledger *l, uint64_t brk)
 	}
 }
 
-/* Where the call of malloc is seen too it needs nobody to stand for it; nor where all are, but those
- * that the attach came into. */
+/* Where the call of malloc is seen too it needs nobody to stand for it; nor where all are, but
+ * those that the attach came into. */
 static int cross(struct ledger *l, const struct hw_vm_brk *e, uint32_t site)
 {
 	if (!l->brk || e->brk <= l->brk || e->flags & HW_VM_IN_ALLOC || !l->seen.ever_less)

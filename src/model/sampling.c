@@ -195,7 +195,8 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	}
 	if (first->addr != addr || first->stratum != stratum)
 		return false;
-	/* One that is as large as what the heap grew by stands for itself, but is no less a sample. */
+	/* One that is as large as what the heap grew by stands for itself, but is no less a sample.
+	 */
 	weight = c->bytes * SEEN_ALL / chunk;
 	if (weight <= SEEN_ALL)
 		weight = SEEN_ALL + 1;
