@@ -105,7 +105,7 @@ static void find_crossings(struct inspection *i, const struct memory *mem,
 			   const struct crossing *all, size_t n)
 {
 	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
-	uint64_t *points = calloc(2 * n + 1, sizeof(*points)), *addr = points + n;
+	uint64_t *points = calloc(n + 1, sizeof(*points)), *addr = calloc(n + 1, sizeof(*addr));
 	const struct sampling_crossed *crossed = i->sampling.crossed;
 	size_t first = n;
 
@@ -113,7 +113,7 @@ static void find_crossings(struct inspection *i, const struct memory *mem,
 		first--;
 	for (size_t k = first; points && k < n; k++)
 		points[k] = all[k].point;
-	if (chunks && points && first && first < n &&
+	if (chunks && points && addr && first && first < n &&
 	    !chunks_find(mem, crossed[first - 1].addr - CHUNK_HEADER, points + first, n - first,
 			 addr + first)) {
 		size_t found = first;
@@ -126,6 +126,7 @@ static void find_crossings(struct inspection *i, const struct memory *mem,
 						       chunks[k].size, chunks[k].signature,
 						       chunks[k].content);
 	}
+	free(addr);
 	free(points);
 	free(chunks);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "model/blocks.h"
+#include "model/slots.h"
 
 #define ROOM_MIN 1024u
 
@@ -77,11 +78,7 @@ static uint32_t hash_of(const struct block *b, const uint64_t words[SIGNATURE_WO
 
 static struct begin *find(struct begin *slots, size_t room, uint64_t key)
 {
-	size_t i = (size_t)(key >> 16) & (room - 1);
-
-	while (slots[i].key && slots[i].key != key)
-		i = (i + 1) & (room - 1);
-	return &slots[i];
+	return slots_find(slots, sizeof(*slots), room, key);
 }
 
 /* Those that were told, or all, to a table of this room. */

@@ -19,8 +19,6 @@
 /* Nine in ten of a normal distribution are within so many standard deviations. */
 #define NINETY 1.645
 /* Of samples that are not there any more, at most so many seem to be. */
-/* Nine in ten of a normal distribution are within so many standard deviations. */
-#define NINETY	       1.645
 #define STALE_MAX      0.9
 #define BALANCE_ROUNDS 64
 
