@@ -75,9 +75,13 @@ static int fill_allocator(struct build_memory *m, const struct inspection *i, co
 	const struct glibc_state *s = &e->state;
 
 	/* "glibc 2.36" alone is a name and a version. */
-	snprintf(m->name, sizeof(m->name), "%s", named[0] ? named : "none found");
-	*a = (struct report_allocator){
-	    .name = m->name, .searched = named[0] ? NULL : searched, .confidence = "unknown"};
+	snprintf(m->name, sizeof(m->name), "%s",
+		 named[0]      ? named
+		 : searched[0] ? "none found"
+			       : "unknown");
+	*a = (struct report_allocator){.name = m->name,
+				       .searched = named[0] || !searched[0] ? NULL : searched,
+				       .confidence = "unknown"};
 	if (sscanf(named, "glibc %15[0-9.]", m->version) == 1 && !strchr(named, '+')) {
 		snprintf(m->name, sizeof(m->name), "glibc");
 		a->version = m->version;

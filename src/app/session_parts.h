@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* session_parts.h: what a session is made of.  Private to session.c and session_report.c. */
+/* session_parts.h: what a session is made of.  Private to session*.c. */
 #ifndef APP_SESSION_PARTS_H
 #define APP_SESSION_PARTS_H
 
@@ -43,6 +43,15 @@ int session_keep(struct session *s, struct watched *w);
 /* Out of the list and out of memory; what it has in the kernel is gone already, and so is the last
  * report. */
 void session_remove(struct session *s, size_t i);
+/* Take up children, and what has changed of all, or of one: its modules, its end. */
+int session_refresh(struct session *s);
+int session_refresh_one(struct session *s, struct watched *w);
+/* What was there before has to be told from what is not seen any more, so the first look is at
+ * once; and samples are looked at soon after they were taken, before what is freed is used again.
+ * Nothing tells of those that the heap grew for: they are looked for ten times a second. */
+void session_check_sampled(struct session *s, struct watched *w);
+/* The last report of one that has ended: names are looked up once. */
+int session_add_final(struct session *s, struct watched *w);
 /* Poll this descriptor too. */
 int session_poll(struct session *s, int fd);
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "app/build.h"
@@ -28,145 +27,6 @@
 #define SAMPLE_NS      10000000ull
 #define SAMPLE_EACH_NS 1000000ull
 
-/* A pidfd stays readable: it is taken out once that was seen. */
-static void reap(struct session *s, struct watched *w)
-{
-	if (!w->exited || w->pidfd < 0)
-		return;
-	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, w->pidfd, NULL);
-	close(w->pidfd);
-	w->pidfd = -1;
-}
-
-static const struct watched *of_id(const struct session *s, uint32_t id)
-{
-	for (size_t i = s->nwatched; i-- > 0;)
-		if (s->watched[i]->id == id)
-			return s->watched[i];
-	return NULL;
-}
-
-/* Children get their numbers from the drain. */
-static int adopt(struct session *s)
-{
-	uint32_t last = drain__last(s->drain);
-	struct drain_state life;
-	struct watched *w;
-	int err = 0;
-
-	for (; s->last_id < last && !err; s->last_id++) {
-		uint32_t id = s->last_id + 1;
-
-		if (of_id(s, id) || drain__state(s->drain, id, &life))
-			continue;
-		err = watched__child(id, &life, of_id(s, life.parent), &w);
-		if (!err && w->pidfd >= 0) {
-			err = session_poll(s, w->pidfd);
-			governor__adopt(s->governor, w->pid);
-		}
-		if (!err)
-			err = session_keep(s, w);
-	}
-	return err;
-}
-
-static bool holds_less(const struct watched *a, const struct watched *b)
-{
-	const struct report_process *x, *y;
-
-	if (!a->built || !b->built)
-		return !a->built && b->built;
-	x = built__process(a->built);
-	y = built__process(b->built);
-	return x->outstanding_bytes != y->outstanding_bytes
-		   ? x->outstanding_bytes < y->outstanding_bytes
-		   : x->peak_rss_bytes < y->peak_rss_bytes;
-}
-
-/* A tree may have any number of processes in its time: of those that ended the ones that held least
- * become sums. */
-static void forget_least(struct session *s)
-{
-	size_t max = s->config.ended ? s->config.ended : SESSION_ENDED;
-
-	while (s->ended > max) {
-		size_t least = s->nwatched;
-
-		for (size_t i = 0; i < s->nwatched; i++) {
-			const struct watched *w = s->watched[i];
-
-			if (w->exited && !w->launched &&
-			    (least == s->nwatched || holds_less(w, s->watched[least])))
-				least = i;
-		}
-		if (least == s->nwatched)
-			return;
-		tree__forget(s->tree, s->watched[least]->built
-					  ? built__process(s->watched[least]->built)
-					  : NULL);
-		session_remove(s, least);
-	}
-}
-
-static int add_final(struct session *s, struct watched *w);
-
-/* What was there before has to be told from what is not seen any more, so the first look is at
- * once; and samples are looked at soon after they were taken, before what is freed is used again.
- * Nothing tells of those that the heap grew for: they are looked for ten times a second. */
-static void check_sampled(struct session *s, struct watched *w)
-{
-	struct governor_state g;
-
-	if (governor__state(s->governor, w->pid, &g) || !g.changed)
-		return;
-	inspection_update(&w->inspection, s->drain, w->modules,
-			  w->inspection.sampling.have_older ? s->nwatched - s->ended : 0);
-}
-
-/* Of a tree that has one there may be thousands. */
-static void tell_32bit(struct session *s, const struct watched *w)
-{
-	if (!w->life.is_32bit || s->told_32bit)
-		return;
-	s->told_32bit = true;
-	log_warn("process %d (%s) is a 32-bit program: nothing that it or another such one "
-		 "allocates or maps is seen",
-		 w->pid, w->stat.comm);
-}
-
-static int refresh(struct session *s)
-{
-	int err = adopt(s);
-
-	for (size_t i = 0; i < s->nwatched && !err; i++) {
-		struct watched *w = s->watched[i];
-
-		if (w->exited)
-			continue;
-		watched__refresh(w, &s->tools);
-		tell_32bit(s, w);
-		if (modules__count(w->modules) != w->nseen)
-			err = images__see(s->images, w->modules);
-		w->nseen = modules__count(w->modules);
-		reap(s, w);
-		if (!w->exited) {
-			check_sampled(s, w);
-			continue;
-		}
-		s->ended++;
-		err = add_final(s, w);
-		governor__drop(s->governor, w->pid);
-	}
-	if (!err && s->ended > (s->config.ended ? s->config.ended : SESSION_ENDED)) {
-		/* What they started is to find them. */
-		err = adopt(s);
-		build__free(s->build);
-		s->build = NULL;
-		forget_least(s);
-	}
-	return err;
-}
-
 int session__step(struct session *s)
 {
 	uint64_t times;
@@ -175,7 +35,7 @@ int session__step(struct session *s)
 	if (read(s->notify_fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return -errno;
 	session__sample(s);
-	err = refresh(s);
+	err = session_refresh(s);
 	if (err)
 		log_error("cannot follow what the processes do: %s", strerror(-err));
 	return err;
@@ -190,7 +50,7 @@ void session__sample(struct session *s)
 	tree__sample(s->tree, s->watched, s->nwatched);
 	for (size_t i = 0; i < s->nwatched; i++)
 		if (!s->watched[i]->exited)
-			check_sampled(s, s->watched[i]);
+			session_check_sampled(s, s->watched[i]);
 	s->next_sample_ns = now + SAMPLE_NS + s->nwatched * SAMPLE_EACH_NS;
 }
 
@@ -302,7 +162,7 @@ static int make_built(struct session *s, struct watched *w, bool last, struct bu
 	    out);
 	snapshot__free(snap);
 	/* Of one that has ended there is no other: it is kept. */
-	if (!err && state.exited)
+	if (!err && w->exited)
 		w->built = *out;
 	return err;
 }
@@ -330,8 +190,7 @@ static int imagine(struct session *s, struct watched *w)
 	return err;
 }
 
-/* The last report of one that has ended: names are looked up once. */
-static int add_final(struct session *s, struct watched *w)
+int session_add_final(struct session *s, struct watched *w)
 {
 	struct built *built;
 	int err = w->built ? 0 : imagine(s, w);
@@ -353,6 +212,12 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 		inspection_update(&w->inspection, s->drain, w->modules,
 				  last && inspection_is_cheap(&w->inspection) ? 0 : 1);
 		err = make_built(s, w, last, &built);
+		if (!err && built__process(built)->exited && !w->exited) {
+			/* It ended since it was looked at: what is known of it is of before. */
+			built__free(built);
+			err = session_refresh_one(s, w);
+			built = w->built;
+		}
 		if (err)
 			return err;
 	}
@@ -367,7 +232,7 @@ static int make_report(struct session *s, bool last)
 	build__free(s->build);
 	s->build = NULL;
 	drain__sync(s->drain);
-	err = refresh(s);
+	err = session_refresh(s);
 	if (err)
 		return err;
 	session__sample(s);

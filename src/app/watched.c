@@ -220,6 +220,30 @@ int watched__arm(struct watched *w, const struct watch_tools *tools, unsigned in
 	return err;
 }
 
+/* The old program's modules name nothing any more. */
+static void note_exec(struct watched *w)
+{
+	struct modules *fresh = modules__new();
+
+	if (fresh) {
+		modules__free(w->modules);
+		w->modules = fresh;
+	}
+	from_records(w);
+}
+
+/* What was looked through is not what it had mapped at its end: of that nothing is known. */
+static void check_looked(struct watched *w)
+{
+	if (w->life.execs == w->execs && w->life.code_maps == w->code_maps)
+		return;
+	if (w->life.execs != w->execs) {
+		note_exec(w);
+		w->allocator[0] = 0;
+	}
+	w->searched[0] = 0;
+}
+
 static void end(struct watched *w, const struct watch_tools *tools)
 {
 	w->exited = true;
@@ -230,6 +254,7 @@ static void end(struct watched *w, const struct watch_tools *tools)
 	}
 	if (!w->life.exited)
 		drain__end(tools->drain, w->id);
+	check_looked(w);
 	probes__forget(tools->probes, w->pid);
 	if (tools->tables)
 		tables__drop(tools->tables, w->pid);
@@ -246,19 +271,11 @@ static void check_execs(struct watched *w, const struct watch_tools *tools)
 
 void watched__refresh(struct watched *w, const struct watch_tools *tools)
 {
-	struct modules *fresh;
-
 	if (w->exited || drain__state(tools->drain, w->id, &w->life))
 		return;
 	check_execs(w, tools);
 	if (w->life.execs != w->execs) {
-		/* The old program's modules name nothing any more. */
-		fresh = modules__new();
-		if (fresh) {
-			modules__free(w->modules);
-			w->modules = fresh;
-		}
-		from_records(w);
+		note_exec(w);
 		procfs_stat(w->pid, &w->stat);
 		procfs_exe(w->pid, w->exe, sizeof(w->exe));
 	}

@@ -210,5 +210,11 @@ int watched__attach(struct watched *w, const struct watch_tools *tools)
 	if (err)
 		return err;
 	name_allocators(w);
-	return w->allocator[0] ? 0 : has_ended(w) ? -ESRCH : -ENOENT;
+	if (w->allocator[0])
+		return 0;
+	if (!has_ended(w))
+		return -ENOENT;
+	/* Its maps may have been going. */
+	w->searched[0] = 0;
+	return -ESRCH;
 }
