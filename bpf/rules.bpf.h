@@ -5,11 +5,20 @@
 
 #include "walk.bpf.h"
 
+/* The daemon puts arrays of all sizes into it, which BPF_F_INNER_MAP permits (Linux 5.10), and
+ * writes them as memory. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* set before loading */
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, HW_ROW_ARRAYS);
 	__type(key, __u32);
-	__type(value, struct hw_row_page);
+	__array(
+	    values, struct {
+		    __uint(type, BPF_MAP_TYPE_ARRAY);
+		    __uint(map_flags, HW_ROW_ARRAY_FLAGS);
+		    __uint(max_entries, 1);
+		    __uint(key_size, sizeof(__u32));
+		    __uint(value_size, sizeof(struct hw_row_page));
+	    });
 } hw_rows __weak SEC(".maps");
 
 struct {
@@ -81,11 +90,14 @@ static __always_inline struct hw_range *hw_range_of(struct hw_thread *t, struct 
 static __always_inline bool hw_row_of(struct hw_thread *t, const struct hw_range *r, __u32 pc,
 				      struct hw_row *out)
 {
+	__u32 array = r->page >> HW_ROW_ARRAY_SHIFT, first = r->page & HW_ROW_PAGE_MASK, low, i;
+	void *rows = bpf_map_lookup_elem(&hw_rows, &array);
 	struct hw_row_page *p;
-	__u32 low, i;
 
-	HW_BOUND(t, low) = r->page;
-	HW_BOUND(t, high) = r->page + r->npages;
+	if (!rows)
+		return false;
+	HW_BOUND(t, low) = first;
+	HW_BOUND(t, high) = first + r->npages;
 	for (i = 0; i < 16; i++) {
 		__u32 high = HW_BOUND(t, high), mid;
 
@@ -93,7 +105,7 @@ static __always_inline bool hw_row_of(struct hw_thread *t, const struct hw_range
 		if (low + 1 >= high)
 			break;
 		mid = (low + high) / 2;
-		p = bpf_map_lookup_elem(&hw_rows, &mid);
+		p = bpf_map_lookup_elem(rows, &mid);
 		if (!p)
 			return false;
 		if (p->row[0].pc <= pc)
@@ -102,7 +114,7 @@ static __always_inline bool hw_row_of(struct hw_thread *t, const struct hw_range
 			HW_BOUND(t, high) = mid;
 	}
 	low = HW_BOUND(t, low);
-	p = bpf_map_lookup_elem(&hw_rows, &low);
+	p = bpf_map_lookup_elem(rows, &low);
 	if (!p)
 		return false;
 	HW_BOUND(t, low) = 0;

@@ -76,12 +76,18 @@ _Static_assert(sizeof(struct hw_row) == 8, "hw_row");
 #endif
 
 /*
- * The tables in BPF maps.  Rows of all modules stand in pages of one array; a module's are in
- * neighbouring pages.  A process's executable mappings, each with its module's pages, are one
- * value.
+ * The tables in BPF maps.  Rows of all modules stand in pages of a few arrays, which the daemon
+ * makes as they are needed; a module's are in neighbouring pages of one.  A process's executable
+ * mappings, each with its module's pages, are one value.
  */
 #define HW_PAGE_ROWS 512
 #define HW_PAGE_BITS 9
+
+/* A page's number: its array above, its place there below. */
+#define HW_ROW_ARRAYS	   64
+#define HW_ROW_ARRAY_SHIFT 24
+#define HW_ROW_PAGE_MASK   ((1u << HW_ROW_ARRAY_SHIFT) - 1)
+#define HW_ROW_ARRAY_FLAGS 0x1400 /* BPF_F_MMAPABLE | BPF_F_INNER_MAP */
 
 struct hw_row_page {
 	struct hw_row row[HW_PAGE_ROWS];

@@ -130,7 +130,7 @@ static int load(struct session *s)
 		return err;
 	maps = probes__unwind(s->probes);
 	s->names = names__new(NAMES_FILES);
-	s->tables = tables__new(maps.rows_fd, maps.pages, maps.spaces_fd, procfs_open_mapping);
+	s->tables = tables__new(maps.rows_fd, maps.spaces_fd, procfs_open_mapping);
 	s->tree = tree__new(s->start_ns);
 	s->images = images__new();
 	s->tools = (struct watch_tools){.probes = s->probes,

@@ -22,9 +22,6 @@
 #include "probe/sweeper.h"
 #include "probe/syscalls.h"
 
-/* Of 512 rows each: 16 MiB, room for 70 libraries as large as glibc. */
-#define ROW_PAGES 4096
-
 struct probes {
 	struct heapwatch_bpf *skel;
 	struct rings *rings;
@@ -131,7 +128,6 @@ static int load(struct probes *p, const struct probes_config *c)
 	bpf_map__set_max_entries(p->skel->maps.hw_threads, c->threads);
 	bpf_map__set_max_entries(p->skel->maps.hw_procs, c->processes);
 	bpf_map__set_max_entries(p->skel->maps.hw_spaces, c->processes);
-	bpf_map__set_max_entries(p->skel->maps.hw_rows, ROW_PAGES);
 	if (p->user == USER_SESSION) {
 		want(p, "hw_session", MULTI_ATTACH_SESSION);
 	} else {
@@ -385,8 +381,7 @@ int probes__level(struct probes *p, pid_t pid, const struct probes_level *level)
 struct probes_unwind probes__unwind(const struct probes *p)
 {
 	return (struct probes_unwind){.rows_fd = bpf_map__fd(p->skel->maps.hw_rows),
-				      .spaces_fd = bpf_map__fd(p->skel->maps.hw_spaces),
-				      .pages = ROW_PAGES};
+				      .spaces_fd = bpf_map__fd(p->skel->maps.hw_spaces)};
 }
 
 int probes__epoll_fd(const struct probes *p)

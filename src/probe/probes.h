@@ -92,11 +92,9 @@ struct probes_level {
 };
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
 
-/* The maps of the unwinder (heapwatch/unwind.h): descriptors that belong to p, and the pages that
- * the first has. */
+/* The maps of the unwinder (heapwatch/unwind.h): descriptors that belong to p. */
 struct probes_unwind {
 	int rows_fd, spaces_fd;
-	uint32_t pages;
 };
 struct probes_unwind probes__unwind(const struct probes *p);
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "heapwatch/unwind.h"
 #include "unwind/python.h"
+#include "unwind/row_pages.h"
 #include "unwind/rows.h"
 
 /* An emulator maps files of other machines, whose rows mean nothing here. */
@@ -38,8 +39,9 @@ struct user {
 };
 
 struct tables {
-	int rows_fd, spaces_fd;
-	uint32_t pages, next_page, generation;
+	struct row_pages *pages;
+	int spaces_fd;
+	uint32_t generation;
 	tables_open_fn open;
 	struct file *files;
 	uint32_t nfiles;
@@ -49,15 +51,18 @@ struct tables {
 	struct hw_space space; /* of the load under way: large for a stack */
 };
 
-struct tables *tables__new(int rows, uint32_t pages, int spaces, tables_open_fn open)
+struct tables *tables__new(int rows, int spaces, tables_open_fn open)
 {
 	struct tables *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
-	t->rows_fd = rows;
+	t->pages = row_pages__new(rows, row_pages_limit());
+	if (!t->pages) {
+		free(t);
+		return NULL;
+	}
 	t->spaces_fd = spaces;
-	t->pages = pages;
 	t->open = open;
 	return t;
 }
@@ -66,6 +71,7 @@ void tables__free(struct tables *t)
 {
 	if (!t)
 		return;
+	row_pages__free(t->pages);
 	free(t->files);
 	free(t->users);
 	free(t);
@@ -74,11 +80,10 @@ void tables__free(struct tables *t)
 /* Pages that follow each other: fresh ones, or those of a file that nobody maps any more. */
 static int take_pages(struct tables *t, uint32_t n, uint32_t *first)
 {
-	if (n <= t->pages - t->next_page) {
-		*first = t->next_page;
-		t->next_page += n;
+	int err = row_pages__take(t->pages, n, first);
+
+	if (!err)
 		return 0;
-	}
 	for (uint32_t i = 0; i < t->nfiles; i++) {
 		struct file *f = &t->files[i];
 
@@ -91,27 +96,12 @@ static int take_pages(struct tables *t, uint32_t n, uint32_t *first)
 		f->inode = 0;
 		return 0;
 	}
+	if (err != -ENOSPC)
+		log_debug("no room for unwind tables: %s", strerror(-err));
 	if (!t->crowded++)
 		log_warn("there is no room for more unwind tables: in files that come from now on "
 			 "stacks are followed by frame pointers only");
 	return -ENOSPC;
-}
-
-static int write_pages(struct tables *t, const struct rows *r, uint32_t page)
-{
-	struct hw_row_page p;
-
-	for (size_t i = 0; i < r->n; i += HW_PAGE_ROWS, page++) {
-		size_t n = r->n - i < HW_PAGE_ROWS ? r->n - i : HW_PAGE_ROWS;
-
-		memcpy(p.row, r->row + i, n * sizeof(*p.row));
-		/* Behind the last row nothing is found. */
-		for (size_t k = n; k < HW_PAGE_ROWS; k++)
-			p.row[k] = (struct hw_row){.pc = UINT32_MAX, .kind = HW_ROW_NONE};
-		if (bpf_map_update_elem(t->rows_fd, &page, &p, BPF_ANY))
-			return -errno;
-	}
-	return 0;
 }
 
 static void read_file(struct tables *t, struct file *f, int fd)
@@ -121,7 +111,8 @@ static void read_file(struct tables *t, struct file *f, int fd)
 
 	if (!rows_read(fd, &r) && r.machine == MACHINE) {
 		n = (uint32_t)((r.n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS);
-		if (n && !take_pages(t, n, &f->page) && !write_pages(t, &r, f->page)) {
+		if (n && !take_pages(t, n, &f->page) &&
+		    !row_pages__write(t->pages, f->page, r.row, r.n)) {
 			f->npages = n;
 			f->nrows = r.n;
 		}
@@ -242,7 +233,7 @@ int tables__load(struct tables *t, pid_t pid, const struct tables_range *ranges,
 		return -errno;
 	log_debug("%d: code in %u of %zu ranges, %u files read in %.1f ms; tables of %.1f MiB", pid,
 		  t->space.n, n, t->nfiles - known, (double)(clock_now_ns() - start) / 1e6,
-		  (double)t->next_page * sizeof(struct hw_row_page) / (1 << 20));
+		  (double)row_pages__used(t->pages) * sizeof(struct hw_row_page) / (1 << 20));
 	return 0;
 }
 
@@ -262,7 +253,7 @@ void tables__drop(struct tables *t, pid_t pid)
 void tables__counts(const struct tables *t, struct tables_counts *out)
 {
 	*out = (struct tables_counts){
-	    .files = t->nfiles, .pages = t->next_page, .crowded = t->crowded};
+	    .files = t->nfiles, .pages = row_pages__used(t->pages), .crowded = t->crowded};
 	for (uint32_t i = 0; i < t->nfiles; i++) {
 		out->rowless += !t->files[i].npages;
 		out->rows += t->files[i].nrows;

@@ -21,9 +21,9 @@ struct tables_range {
 /* Opens the file behind a mapping: a descriptor, the caller's to close, or -errno. */
 typedef int (*tables_open_fn)(pid_t pid, uint64_t start, uint64_t end);
 
-/* rows, spaces: descriptors of the maps, not taken over; pages: of the rows' map.  NULL where
- * memory is out. */
-struct tables *tables__new(int rows, uint32_t pages, int spaces, tables_open_fn open);
+/* rows, spaces: descriptors of the maps hw_rows and hw_spaces, not taken over.  NULL where memory
+ * is out. */
+struct tables *tables__new(int rows, int spaces, tables_open_fn open);
 void tables__free(struct tables *t);
 
 /*

@@ -223,6 +223,12 @@ def test_loaded_late():
 
 
 @test
+def test_many_rows():
+    """A file whose table needs an array of its own."""
+    chains("many")
+
+
+@test
 def test_deleted():
     copy = os.path.join(scratch(), "chains")
     subprocess.run(["cp", fixture(), copy], check=True)
