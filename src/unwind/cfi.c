@@ -20,6 +20,7 @@ struct run {
 	cfi_row_fn fn;
 	void *arg;
 	bool bad;
+	bool changed; /* the rule, since the last row */
 };
 
 static uint8_t byte(struct run *r)
@@ -90,6 +91,10 @@ static int emit(struct run *r)
 {
 	struct hw_row row = {.pc = (uint32_t)r->pc, .kind = HW_ROW_SIGNAL};
 
+	/* The same as before: it need not be said. */
+	if (!r->changed)
+		return 0;
+	r->changed = false;
 	if (!r->e->signal)
 		row = rule_row(&r->now, r->machine, (uint32_t)r->pc);
 	return r->fn(r->arg, &row);
@@ -129,16 +134,20 @@ static void set_rule(struct run *r, uint64_t reg, int where, int64_t at)
 {
 	struct rule_place *to = place(r, &r->now, reg);
 
-	if (to)
-		*to = (struct rule_place){.where = where, .at = at};
+	if (!to)
+		return;
+	r->changed = true;
+	*to = (struct rule_place){.where = where, .at = at};
 }
 
 static void restore(struct run *r, uint64_t reg)
 {
 	struct rule_place *to = place(r, &r->now, reg);
 
-	if (to)
-		*to = *place(r, &r->initial, reg);
+	if (!to)
+		return;
+	r->changed = true;
+	*to = *place(r, &r->initial, reg);
 }
 
 static void set_cfa(struct run *r, uint64_t reg, int64_t offset)
@@ -193,8 +202,6 @@ static int extended(struct run *r, uint8_t op)
 	const uint8_t *p;
 
 	switch (op) {
-	case DW_CFA_nop:
-		return 0;
 	case DW_CFA_advance_loc1:
 		return advance(r, fixed(r, 1) * r->e->code_align);
 	case DW_CFA_advance_loc2:
@@ -211,9 +218,6 @@ static int extended(struct run *r, uint8_t op)
 		return 0;
 	case DW_CFA_def_cfa_register:
 		set_cfa(r, uleb(r), r->now.cfa);
-		return 0;
-	case DW_CFA_def_cfa_offset:
-		r->now.cfa = (int64_t)uleb(r);
 		return 0;
 	case DW_CFA_def_cfa_offset_sf:
 		r->now.cfa = factored(r, sleb(r));
@@ -287,6 +291,12 @@ static int extended(struct run *r, uint8_t op)
 	return 0;
 }
 
+/* Most numbers are of one byte. */
+static inline uint64_t small(struct run *r)
+{
+	return r->p < r->end && !(*r->p & 0x80) ? *r->p++ : uleb(r);
+}
+
 static int instructions(struct run *r, const uint8_t *p, const uint8_t *end)
 {
 	int err = 0;
@@ -294,20 +304,24 @@ static int instructions(struct run *r, const uint8_t *p, const uint8_t *end)
 	r->p = p;
 	r->end = end;
 	while (!err && !r->bad && r->p < r->end) {
-		uint8_t op = byte(r), low = op & 0x3f;
+		uint8_t op = *r->p++, low = op & 0x3f;
 
 		switch (op & 0xc0) {
 		case DW_CFA_advance_loc:
 			err = advance(r, low * r->e->code_align);
 			break;
 		case DW_CFA_offset:
-			set_rule(r, low, RULE_AT_CFA, factored(r, (int64_t)uleb(r)));
+			set_rule(r, low, RULE_AT_CFA, factored(r, (int64_t)small(r)));
 			break;
 		case DW_CFA_restore:
 			restore(r, low);
 			break;
 		default:
-			err = extended(r, op);
+			r->changed |= op != DW_CFA_nop;
+			if (op == DW_CFA_def_cfa_offset)
+				r->now.cfa = (int64_t)small(r);
+			else if (op != DW_CFA_nop)
+				err = extended(r, op);
 		}
 	}
 	return err;
@@ -324,13 +338,22 @@ static int refuse(struct run *r)
 
 int cfi_run(const struct cfi_entry *e, cfi_row_fn fn, void *arg)
 {
-	struct run r = {.e = e, .pc = e->pc, .fn = fn, .arg = arg};
+	struct run r;
 	int err;
 
+	/* All but `saved`, which is larger than the rest. */
+	r.e = e;
+	r.depth = 0;
+	r.pc = e->pc;
+	r.fn = fn;
+	r.arg = arg;
+	r.bad = false;
+	r.changed = true;
 	r.machine = rule_machine(e->machine);
 	if (!r.machine || e->return_register != r.machine->ra)
 		return refuse(&r);
 	r.now = rule_blank(r.machine);
+	r.initial = (struct rule){0};
 	err = instructions(&r, e->initial, e->initial_end);
 	/* Initial instructions are of no place: one that advances is none. */
 	r.bad |= r.pc != e->pc;

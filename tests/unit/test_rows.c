@@ -5,6 +5,8 @@
  */
 #include "rows_fixture.h"
 
+#include <sched.h>
+
 static void test_real(void **state)
 {
 	(void)state;
@@ -18,6 +20,44 @@ static void test_real(void **state)
 	compare_with_libdw("/lib/aarch64-linux-gnu/libc.so.6", 10000);
 	compare_with_libdw("/lib/ld-linux-aarch64.so.1", 900);
 #endif
+}
+
+/* As many threads as CPUs make the rows of a large file: the same as one does. */
+static void test_threads(void **state)
+{
+#ifdef __x86_64__
+	static const char path[] = "/lib/x86_64-linux-gnu/libc.so.6";
+#else
+	static const char path[] = "/lib/aarch64-linux-gnu/libc.so.6";
+#endif
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cpu_set_t all, one;
+	struct rows by_one, by_all;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2) {
+		print_message("skip: there is one CPU\n");
+		close(fd);
+		skip();
+	}
+	CPU_ZERO(&one);
+	for (int cpu = 0; cpu < CPU_SETSIZE && !CPU_COUNT(&one); cpu++)
+		if (CPU_ISSET(cpu, &all))
+			CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_int_equal(rows_read(fd, &by_one), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	assert_int_equal(rows_read(fd, &by_all), 0);
+	assert_true(by_one.entries > 3000);
+	assert_int_equal(by_all.n, by_one.n);
+	assert_memory_equal(by_all.row, by_one.row, by_one.n * sizeof(*by_one.row));
+	assert_int_equal(by_all.entries, by_one.entries);
+	assert_int_equal(by_all.skipped, by_one.skipped);
+	rows_free(&by_one);
+	rows_free(&by_all);
+	close(fd);
 }
 
 struct got {
@@ -210,9 +250,10 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_real),	  cmocka_unit_test(test_frame_pointer),
-	    cmocka_unit_test(test_aligned_stack), cmocka_unit_test(test_special),
-	    cmocka_unit_test(test_refused),	  cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_real),	  cmocka_unit_test(test_threads),
+	    cmocka_unit_test(test_frame_pointer), cmocka_unit_test(test_aligned_stack),
+	    cmocka_unit_test(test_special),	  cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
