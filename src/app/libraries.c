@@ -69,26 +69,23 @@ static void add_preloaded(struct libraries *l)
 	free(list);
 }
 
-static void add_command(struct libraries *l, const char *command)
+char *libraries_program(const char *command)
 {
 	const char *path = getenv("PATH");
-	char *list, *rest, *dir;
+	char *list, *rest, *dir, *found = NULL;
 
-	if (strchr(command, '/')) {
-		add(l, command);
-		return;
-	}
+	if (strchr(command, '/'))
+		return realpath(command, NULL);
 	rest = list = strdup(path ? path : "/bin:/usr/bin");
-	while (rest && (dir = strsep(&rest, ":"))) {
+	while (rest && !found && (dir = strsep(&rest, ":"))) {
 		char file[PATH_MAX];
 
 		snprintf(file, sizeof(file), "%s/%s", *dir ? dir : ".", command);
-		if (!access(file, X_OK)) {
-			add(l, file);
-			break;
-		}
+		if (!access(file, X_OK))
+			found = realpath(file, NULL);
 	}
 	free(list);
+	return found;
 }
 
 /* That which most programs map comes first: in this order probes go, and perf events take the
@@ -107,10 +104,13 @@ static void order(struct libraries *l, size_t first)
 
 void libraries_find(struct libraries *l, const char *command)
 {
+	char *program = libraries_program(command);
 	size_t first;
 
 	l->n = 0;
-	add_command(l, command);
+	if (program)
+		add(l, program);
+	free(program);
 	add_preloaded(l);
 	first = l->n;
 	add_cached(l);

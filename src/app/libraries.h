@@ -21,4 +21,8 @@ struct libraries {
 void libraries_find(struct libraries *l, const char *command);
 void libraries_free(struct libraries *l);
 
+/* The file of a command, looked for in PATH, as realpath(3) gives it; NULL where there is none. The
+ * caller's. */
+char *libraries_program(const char *command);
+
 #endif

@@ -239,6 +239,7 @@ static int start_session(struct loop *l)
 					.share = o->share,
 					.most = o->most,
 					.together = o->command != NULL,
+					.command = o->command ? o->command[0] : NULL,
 					.top = o->top,
 					.min_size = o->min_size,
 					.ended = o->ended,

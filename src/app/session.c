@@ -10,6 +10,7 @@
 
 #include "app/build.h"
 #include "app/drain.h"
+#include "app/foresight.h"
 #include "app/governor.h"
 #include "app/images.h"
 #include "app/session_parts.h"
@@ -154,6 +155,8 @@ int session__new(const struct session_config *config, struct session **out)
 	s->config = *config;
 	s->epoll_fd = s->notify_fd = -1;
 	s->start_ns = clock_now_ns();
+	if (config->command)
+		s->foresight = foresight__new(config->command);
 	err = open_fds(s);
 	if (!err)
 		err = load(s);
@@ -172,6 +175,7 @@ void session__free(struct session *s)
 	governor__free(s->governor);
 	drain__free(s->drain);
 	probes__free(s->probes);
+	foresight__free(s->foresight);
 	tables__free(s->tables);
 	build__free(s->build);
 	names__free(s->names);
@@ -310,8 +314,12 @@ int session__launch(struct session *s, char *const *argv, bool as_caller, struct
 		else
 			err = session_keep(s, w);
 	}
-	if (!err)
+	if (!err) {
+		foresight__give(s->foresight, s->tables);
+		foresight__free(s->foresight);
+		s->foresight = NULL;
 		err = launch__go(l);
+	}
 	if (err) {
 		log_error("cannot start %s: %s", argv[0], strerror(-err));
 		launch__free(l);

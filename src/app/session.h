@@ -33,6 +33,7 @@ struct session_config {
 	enum budget_level most; /* no more is seen than at this level */
 	bool together;		/* share is of all that are watched, for session__launch */
 	bool follow;		/* children too */
+	const char *command;	/* that session__launch will be asked to start, or NULL */
 	bool quiet;		/* no line on stderr for each process that is watched */
 };
 

@@ -20,7 +20,8 @@ struct session {
 	struct names *names;
 	struct images *images;
 	struct tables *tables;
-	struct watch_tools tools; /* the four above, for watched.h */
+	struct foresight *foresight; /* of the command's tables; NULL: none, or it is over */
+	struct watch_tools tools;    /* those above, for watched.h */
 	struct covered covered;
 	struct tree *tree;
 	struct build *build; /* of the last report */

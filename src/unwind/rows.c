@@ -18,11 +18,16 @@
 #define PART_ENTRIES 2048
 #define PARTS	     4
 
+/* Of the first instructions of a program or of the dynamic loader, where the file has no entry for
+ * them: glibc's loader calls constructors from there. */
+#define START_BYTES 256
+
 /* Neighbouring entries, whose rows a thread makes. */
 struct part {
 	const struct entries *entries;
 	size_t first, last;
-	uint32_t end; /* of the entry before */
+	uint32_t end;	/* of the entry before */
+	uint64_t start; /* e_entry */
 	struct hw_row *row;
 	size_t n, room;
 	uint64_t skipped;
@@ -75,16 +80,33 @@ static int add_row(void *arg, const struct hw_row *row)
 	return 0;
 }
 
+/* Up to pc there is no entry. */
+static int add_gap(struct part *p, uint64_t pc)
+{
+	uint64_t start = p->start, end = start + START_BYTES;
+	struct hw_row none = {.pc = p->end, .kind = HW_ROW_NONE};
+	int err = 0;
+
+	if (pc <= p->end)
+		return 0;
+	if (start < p->end || start >= pc)
+		return add_row(p, &none);
+	if (start > p->end)
+		err = add_row(p, &none);
+	if (!err)
+		err = add_row(p, &(struct hw_row){.pc = (uint32_t)start, .kind = HW_ROW_OUTERMOST});
+	none.pc = (uint32_t)end;
+	return !err && end < pc ? add_row(p, &none) : err;
+}
+
 static void *make_part(void *arg)
 {
 	struct part *p = arg;
 
 	for (size_t i = p->first; i < p->last && !p->err; i++) {
 		struct cfi_entry e = entries_at(p->entries, i);
-		struct hw_row none = {.pc = p->end, .kind = HW_ROW_NONE};
 
-		if (e.pc > p->end)
-			p->err = add_row(p, &none);
+		p->err = add_gap(p, e.pc);
 		if (!p->err)
 			p->err = cfi_run(&e, add_row, p);
 		if (p->err == -EBADMSG) {
@@ -149,7 +171,7 @@ static int append(struct part *p, const struct part *more)
 	return 0;
 }
 
-static int make_rows(struct entries *l, struct rows *out)
+static int make_rows(struct entries *l, uint64_t start, struct rows *out)
 {
 	struct part part[PARTS] = {0};
 	unsigned int n;
@@ -161,6 +183,7 @@ static int make_rows(struct entries *l, struct rows *out)
 		struct part *p = &part[i];
 
 		p->entries = l;
+		p->start = start;
 		p->first = l->n * i / n;
 		p->last = l->n * (i + 1) / n;
 		if (p->first)
@@ -214,7 +237,7 @@ int rows_read(int fd, struct rows *out)
 		err = entries_read(elf, eh.e_machine, &l);
 	}
 	if (!err)
-		err = make_rows(&l, out);
+		err = make_rows(&l, eh.e_entry, out);
 	entries_free(&l);
 	elf_end(elf);
 	return err;

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <elf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,10 +24,17 @@
 #define MACHINE EM_X86_64
 #endif
 
+/* What stat(2) says of a file: an inode may be used again. */
+struct identity {
+	uint64_t dev, inode, size, mtime;
+};
+
 struct file {
-	uint64_t dev, inode, size, mtime; /* an inode may be used again */
-	uint32_t page, npages;		  /* 0: no rows */
-	uint32_t refs;			  /* processes that map it */
+	uint64_t dev, inode; /* as mappings have it; inode 0: nobody has mapped it yet */
+	struct identity identity;
+	uint32_t page, npages; /* 0: no rows */
+	uint32_t refs;	       /* processes that map it */
+	bool gone;	       /* its pages went to others */
 	uint64_t nrows;
 	struct segments segments;
 	struct hw_python python; /* with link-time addresses */
@@ -93,7 +101,7 @@ static int take_pages(struct tables *t, uint32_t n, uint32_t *first)
 		/* It is read again when somebody maps it again. */
 		f->page += n;
 		f->npages -= n;
-		f->inode = 0;
+		f->gone = true;
 		return 0;
 	}
 	if (err != -ENOSPC)
@@ -104,62 +112,101 @@ static int take_pages(struct tables *t, uint32_t n, uint32_t *first)
 	return -ENOSPC;
 }
 
-static void read_file(struct tables *t, struct file *f, int fd)
+static void take_rows(struct tables *t, struct file *f, int fd, const struct rows *r)
 {
-	struct rows r;
-	uint32_t n;
+	uint32_t n = (uint32_t)((r->n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS);
 
-	if (!rows_read(fd, &r) && r.machine == MACHINE) {
-		n = (uint32_t)((r.n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS);
-		if (n && !take_pages(t, n, &f->page) &&
-		    !row_pages__write(t->pages, f->page, r.row, r.n)) {
-			f->npages = n;
-			f->nrows = r.n;
-		}
-		f->segments = r.segments;
-		if (python_read(fd, &r.segments, &f->python) == -ENOTSUP)
-			log_warn("a Python interpreter whose frames are not known: only versions "
-				 "3.9 to 3.13, and not free-threaded; its C frames are shown");
+	if (r->machine != MACHINE)
+		return;
+	if (n && !take_pages(t, n, &f->page) &&
+	    !row_pages__write(t->pages, f->page, r->row, r->n)) {
+		f->npages = n;
+		f->nrows = r->n;
 	}
-	rows_free(&r);
+	f->segments = r->segments;
+	if (python_read(fd, &r->segments, &f->python) == -ENOTSUP)
+		log_warn("a Python interpreter whose frames are not known: only versions "
+			 "3.9 to 3.13, and not free-threaded; its C frames are shown");
+}
+
+static int identity_of(int fd, struct identity *out)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	*out = (struct identity){.dev = st.st_dev,
+				 .inode = st.st_ino,
+				 .size = (uint64_t)st.st_size,
+				 .mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+					  (uint64_t)st.st_mtim.tv_nsec};
+	return 0;
+}
+
+static int64_t find_identity(const struct tables *t, const struct identity *id)
+{
+	for (uint32_t i = 0; i < t->nfiles; i++)
+		if (!t->files[i].gone && !memcmp(&t->files[i].identity, id, sizeof(*id)))
+			return i;
+	return -1;
+}
+
+/* The number of a file that is not known yet; r: its rows, NULL: they are to be read. */
+static int64_t add_file(struct tables *t, int fd, const struct identity *id, const struct rows *r)
+{
+	struct file *files = reallocarray(t->files, t->nfiles + 1, sizeof(*files));
+	struct file f = {.identity = *id};
+	struct rows own;
+
+	if (!files)
+		return -1;
+	t->files = files;
+	if (r) {
+		take_rows(t, &f, fd, r);
+	} else {
+		if (!rows_read(fd, &own))
+			take_rows(t, &f, fd, &own);
+		rows_free(&own);
+	}
+	t->files[t->nfiles] = f;
+	return t->nfiles++;
+}
+
+void tables__foresee(struct tables *t, int fd, const struct rows *rows)
+{
+	struct identity id;
+
+	if (!identity_of(fd, &id) && find_identity(t, &id) < 0)
+		add_file(t, fd, &id, rows);
 }
 
 /* The number of the file, read where it is new; -1: it can't be looked at. */
 static int64_t file_of(struct tables *t, pid_t pid, const struct tables_range *range)
 {
-	struct file *files, f = {.dev = range->dev, .inode = range->inode};
-	struct stat st;
+	struct identity id;
+	int64_t k;
 	int fd;
 
 	for (uint32_t i = 0; i < t->nfiles; i++)
-		if (t->files[i].dev == f.dev && t->files[i].inode == f.inode && t->files[i].refs)
+		if (t->files[i].dev == range->dev && t->files[i].inode == range->inode &&
+		    t->files[i].refs)
 			return i;
 	fd = t->open(pid, range->start, range->end);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &st)) {
-		close(fd);
-		return -1;
+	k = -1;
+	if (!identity_of(fd, &id)) {
+		/* Nobody maps it at the moment, but it is still the same. */
+		k = find_identity(t, &id);
+		if (k < 0)
+			k = add_file(t, fd, &id, NULL);
 	}
-	f.size = (uint64_t)st.st_size;
-	f.mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-	/* Nobody maps it at the moment, but it is still the same. */
-	for (uint32_t i = 0; i < t->nfiles; i++)
-		if (t->files[i].dev == f.dev && t->files[i].inode == f.inode &&
-		    t->files[i].size == f.size && t->files[i].mtime == f.mtime) {
-			close(fd);
-			return i;
-		}
-	files = reallocarray(t->files, t->nfiles + 1, sizeof(*files));
-	if (!files) {
-		close(fd);
-		return -1;
-	}
-	t->files = files;
-	read_file(t, &f, fd);
 	close(fd);
-	t->files[t->nfiles] = f;
-	return t->nfiles++;
+	if (k >= 0 && !t->files[k].refs) {
+		t->files[k].dev = range->dev;
+		t->files[k].inode = range->inode;
+	}
+	return k;
 }
 
 static struct user *user_of(struct tables *t, pid_t pid)

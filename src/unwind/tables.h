@@ -26,6 +26,10 @@ typedef int (*tables_open_fn)(pid_t pid, uint64_t start, uint64_t end);
 struct tables *tables__new(int rows, int spaces, tables_open_fn open);
 void tables__free(struct tables *t);
 
+/* Somebody will perhaps map the open file fd, whose rows are these.  Neither is taken over. */
+struct rows;
+void tables__foresee(struct tables *t, int fd, const struct rows *rows);
+
 /*
  * Tell the kernel's side what pid has mapped: these ranges, sorted by address.  Files without rows,
  * and those that find no room, are there without them.  0 or -errno of the map.

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """test_stacks.py: whole stacks, frame by frame, in code without frame pointers."""
+import json
 import os
+import re
 import subprocess
 import time
 
@@ -226,6 +228,37 @@ def test_loaded_late():
 def test_many_rows():
     """A file whose table needs an array of its own."""
     chains("many")
+
+
+@test
+def test_ahead():
+    """What a command maps is known before it starts, but for the copies that probes are on; and what
+    constructors allocate has whole stacks too: nobody calls the dynamic loader."""
+    program = os.path.join(harness.BUILD, "fixtures/nofp/many")
+    said = subprocess.run(["ldd", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    files = 1 + len([line for line in said.splitlines() if "/" in line])
+    out = os.path.join(scratch(), "report")
+    p = start([harness.heapwatch(), "-v", "--exact", "--json", "-o", out, "--", program, "early"],
+              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    lines, read = Lines(p.stderr), 0
+    known = re.compile(r"code in %d of %d ranges, (\d+) files read" % (files, files))
+    while not (found := known.search(line := lines.next("tables") or "")):
+        check(line, "heapwatch ended: " + "\n".join(lines.seen))
+    for line in lines.seen:
+        m = re.search(r" (\d+) files read in", line)
+        read += int(m[1]) if m else 0
+    ahead = [m[1] for line in lines.seen if (m := re.search(r"tables of (\d+) files made ahead", line))]
+    copied = [line for line in lines.seen if re.search(r"/libc\.so\.6: glibc .*, copied", line)]
+    equal((ahead, read), ([str(files)], len(copied)), "files made ahead, and read once mapped")
+    p.stdin.write("\n\n")
+    p.stdin.close()
+    lines.rest()
+    equal(p.wait(), 0, "exit code")
+    with open(out) as f:
+        process = json.loads(f.read().splitlines()[-1])["processes"][0]
+    found = [s for s in process["sites"] if s["bytes"] == 4001]
+    equal([(names(s)[:2], s["truncated"]) for s in found], [(["leaf", "early"], False)],
+          "what a constructor allocated")
 
 
 @test

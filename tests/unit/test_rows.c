@@ -22,6 +22,43 @@ static void test_real(void **state)
 #endif
 }
 
+/* Nobody calls a program's first instruction, of which the dynamic loader's own table has nothing:
+ * what constructors allocate ends there. */
+static void test_start(void **state)
+{
+#ifdef __x86_64__
+	int fd = open("/lib64/ld-linux-x86-64.so.2", O_RDONLY | O_CLOEXEC);
+#else
+	int fd = open("/lib/ld-linux-aarch64.so.1", O_RDONLY | O_CLOEXEC);
+#endif
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	Dwarf_CFI *cfi = dwarf_getcfi_elf(elf);
+	Dwarf_Frame *frame;
+	struct rows r;
+	GElf_Ehdr eh;
+
+	(void)state;
+	assert_non_null(gelf_getehdr(elf, &eh));
+	assert_int_equal(rows_read(fd, &r), 0);
+	if (dwarf_cfi_addrframe(cfi, eh.e_entry, &frame))
+		assert_int_equal(rows_find(&r, eh.e_entry).pc, eh.e_entry);
+	else
+		free(frame);
+	assert_int_equal(rows_find(&r, eh.e_entry).kind, HW_ROW_OUTERMOST);
+	/* No more than what has no entry. */
+	for (uint64_t pc = eh.e_entry; pc < eh.e_entry + 4096; pc++) {
+		if (rows_find(&r, pc).kind != HW_ROW_OUTERMOST ||
+		    dwarf_cfi_addrframe(cfi, pc, &frame))
+			continue;
+		free(frame);
+		assert_true(pc - eh.e_entry < 256 && rows_find(&r, pc).pc != eh.e_entry);
+	}
+	rows_free(&r);
+	dwarf_cfi_end(cfi);
+	elf_end(elf);
+	close(fd);
+}
+
 /* As many threads as CPUs make the rows of a large file: the same as one does. */
 static void test_threads(void **state)
 {
@@ -251,9 +288,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_real),	  cmocka_unit_test(test_threads),
-	    cmocka_unit_test(test_frame_pointer), cmocka_unit_test(test_aligned_stack),
-	    cmocka_unit_test(test_special),	  cmocka_unit_test(test_refused),
-	    cmocka_unit_test(test_files),
+	    cmocka_unit_test(test_start),	  cmocka_unit_test(test_frame_pointer),
+	    cmocka_unit_test(test_aligned_stack), cmocka_unit_test(test_special),
+	    cmocka_unit_test(test_refused),	  cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
