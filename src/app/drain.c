@@ -310,6 +310,7 @@ struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint
 		    !ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
 				       &seen->ncrossings))
 			b = ledger__blocks(p->ledger);
+		p->estimated |= seen->partly;
 		*execs = p->execs;
 		*moment = ledger__moment(p->ledger, clock_now_ns());
 	}

@@ -203,7 +203,7 @@ void processes__end(struct process *p, uint64_t time_ns)
 		return;
 	p->exited = true;
 	p->ended_ns = time_ns;
-	p->final = ledger__snapshot(p->ledger, PROCESSES_FINAL_SITES, 0);
+	p->final = ledger__snapshot(p->ledger, p->estimated ? 0 : PROCESSES_FINAL_SITES, 0);
 	ledger__free(p->ledger);
 	p->ledger = NULL;
 }

@@ -13,7 +13,7 @@
 
 #include "model/ledger.h"
 
-/* Sites that an ended process keeps. */
+/* Sites that an ended process keeps, of one whose heap is not estimated (struct process). */
 #define PROCESSES_FINAL_SITES 1000
 
 /* Mappings of code that are kept of one program. */
@@ -41,6 +41,9 @@ struct process {
 	struct hw_module *maps; /* of its program, as far as records told; nmaps of them */
 	size_t nmaps;
 	struct ledger *ledger;	/* NULL once it has ended */
+	/* Its callsites' bytes are estimates, which a site can have of which no block is known: all
+	 * sites are kept at its end. */
+	bool estimated;
 	struct snapshot *final; /* what it had outstanding at its end; NULL: out of memory */
 };
 

@@ -224,6 +224,43 @@ static void test_32_bit(void **state)
 	processes__free(ps);
 }
 
+#define MANY 1009
+
+/* What is left of a process with so many callsites, each with one block of 59 bytes. */
+static struct process *ended(struct processes *ps, bool estimated)
+{
+	struct process *p;
+	uint32_t id;
+
+	assert_int_equal(processes__add(ps, PARENT, ledger__new(START), &id), 0);
+	p = processes__get(ps, id);
+	for (uint64_t i = 1; i <= MANY; i++) {
+		assert_int_equal(feed_stack(ps, PARENT, i << 32), 0);
+		assert_int_equal(feed_alloc(ps, PARENT, P + 64 * i, 59, i << 32), 0);
+	}
+	p->estimated = estimated;
+	FEED(ps, PARENT, hw_proc_exit, HW_PROC_EXIT, .status = 0);
+	assert_non_null(p->final);
+	return p;
+}
+
+/* Where callsites' bytes are estimates each may have some, however few of its blocks are known. */
+static void test_sites_kept(void **state)
+{
+	struct processes *ps = processes__new();
+	const struct snapshot *s;
+
+	(void)state;
+	assert_non_null(ps);
+	s = ended(ps, false)->final;
+	assert_int_equal(s->nsites, PROCESSES_FINAL_SITES);
+	assert_int_equal(s->hidden_bytes, (MANY - PROCESSES_FINAL_SITES) * 59);
+	s = ended(ps, true)->final;
+	assert_int_equal(s->nsites, MANY);
+	assert_int_equal(s->hidden_bytes, 0);
+	processes__free(ps);
+}
+
 static void test_exit(void **state)
 {
 	struct processes *ps = family();
@@ -351,7 +388,7 @@ int main(void)
 	    TEST(fork),		 TEST(fork_of_part), TEST(stacks_shared), TEST(fork_in_realloc),
 	    TEST(shared_memory), TEST(32_bit),	     TEST(exit),	  TEST(pid_again),
 	    TEST(orphan),	 TEST(drop),	     TEST(many_children), TEST(level_after_end),
-	    TEST(fork_alone),
+	    TEST(fork_alone),	 TEST(sites_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
