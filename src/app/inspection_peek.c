@@ -55,9 +55,9 @@ static int list_small(void *arg, const struct block *b)
 	return 0;
 }
 
-/* Crossings that were found. */
+/* Crossings that were found; all: those of i->sampling.crossed. */
 static void crossings_again(struct inspection *i, const struct signature_range *files,
-			    size_t nfiles)
+			    size_t nfiles, const struct crossing *all)
 {
 	const struct sampling_crossed *crossed = i->sampling.crossed;
 	const struct memory mem = memory_of(i->pid);
@@ -71,7 +71,7 @@ static void crossings_again(struct inspection *i, const struct signature_range *
 		for (size_t k = n; k-- > 0;)
 			if (crossed[k].addr) {
 				found--;
-				sampling_peek_crossing(&i->sampling, k, chunks[found].addr,
+				sampling_peek_crossing(&i->sampling, k, &all[k], chunks[found].addr,
 						       chunks[found].size, chunks[found].signature,
 						       chunks[found].content);
 			}
@@ -86,7 +86,7 @@ void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
 	size_t n = blocks__count(blocks);
 	struct small s = {.room = n < SAMPLES_MAX ? n : SAMPLES_MAX, .seen = seen, .samples = true};
 
-	crossings_again(i, files, nfiles);
+	crossings_again(i, files, nfiles, seen->crossings);
 	s.v = calloc(s.room + 1, sizeof(*s.v));
 	if (!s.v)
 		return;
@@ -122,7 +122,7 @@ static void find_crossings(struct inspection *i, const struct memory *mem,
 			chunks[found].addr = addr[found];
 		if (!signatures_read(mem, files, nfiles, chunks + first, found - first))
 			for (size_t k = first; k < found; k++)
-				sampling_peek_crossing(&i->sampling, k, chunks[k].addr,
+				sampling_peek_crossing(&i->sampling, k, &all[k], chunks[k].addr,
 						       chunks[k].size, chunks[k].signature,
 						       chunks[k].content);
 	}
@@ -141,6 +141,8 @@ void inspection_peek(struct inspection *i, struct drain *d, const struct modules
 	size_t n = 0, nfiles = 0;
 	struct block *fresh;
 
+	/* As it was at the last look. */
+	i->sampling.top_pad = i->explain.mmap_threshold ? i->explain.top_pad : CROSSING_TOP_PAD;
 	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
 	if ((n || seen.ncrossings) && !signatures_files(modules, &files, &nfiles)) {
 		if (fresh && n)

@@ -9,6 +9,10 @@
  * that does not fit reaches past this much before its end, and may not reach the end itself. */
 #define REST 32u
 
+#define PAGE 4096u
+/* With glibc.malloc.hugetlb it grows by these. */
+#define HUGE_PAGE (2u << 20)
+
 /* 128 GiB of heap. */
 #define MOST (1u << 20)
 
@@ -46,7 +50,7 @@ int crossings_grow(struct crossings *c, uint64_t from, uint64_t to, uint32_t sit
 		c->room = room;
 	}
 	c->all[c->n++] = (struct crossing){
-	    .point = from - REST, .bytes = to - from, .serial = ++c->last, .site = site};
+	    .point = from - REST, .bytes = to - from, .end = to, .serial = ++c->last, .site = site};
 	return 0;
 }
 
@@ -73,4 +77,11 @@ const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_
 			high = mid;
 	}
 	return low < n && all[low].point < end ? &all[low] : NULL;
+}
+
+bool crossing_fits(const struct crossing *c, uint64_t end, uint64_t top_pad)
+{
+	uint64_t page = c->bytes % HUGE_PAGE ? PAGE : HUGE_PAGE, least = end + top_pad + REST;
+
+	return least <= c->end && c->end < least + page;
 }

@@ -17,10 +17,14 @@
 struct crossing {
 	uint64_t point;	 /* an address within the block's chunk */
 	uint64_t bytes;	 /* that the heap grew by: to the next */
+	uint64_t end;	 /* of the heap then */
 	uint32_t serial; /* another for each of one address space */
 	uint32_t site;	 /* of the system call; once it is settled, of the block: 0 has none */
 	bool settled;
 };
+
+/* What top_pad is where nobody changed it (malloc/malloc.c: DEFAULT_TOP_PAD). */
+#define CROSSING_TOP_PAD (128u << 10)
 
 struct crossings {
 	struct crossing *all; /* by point, and by serial */
@@ -39,5 +43,13 @@ size_t crossings_shrink(struct crossings *c, uint64_t to);
 /* The crossing of the chunk from start to end, or NULL; all: by point. */
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
 				   uint64_t end);
+
+/*
+ * Can it be a chunk that ends here?  The heap grows by whole pages, to as little behind the block
+ * as it may be (malloc/malloc.c: sysmalloc), so that where the block ended is known to a page: what
+ * lies there else, and does not end so, came when the block had gone.  top_pad: bytes, struct
+ * malloc_par's.
+ */
+bool crossing_fits(const struct crossing *c, uint64_t end, uint64_t top_pad);
 
 #endif

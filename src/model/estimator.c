@@ -226,15 +226,18 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 
 int estimator__finish(struct estimator *e, struct estimates *out)
 {
-	struct share_part *parts;
-	long n, i;
+	struct share_part *parts = NULL;
+	long n = -ENOMEM, i;
 
 	memset(out, 0, sizeof(*out));
-	estimator_merge(e);
-	parts = calloc(e->n + 1, sizeof(*parts));
-	out->sites = calloc(e->n + 1, sizeof(*out->sites));
-	n = parts && out->sites ? estimator_parts(e, parts) : -ENOMEM;
-	if (n < 0 || estimator_sizes(e, parts, (size_t)n, out)) {
+	estimator_merge_totals(e);
+	if (!estimator_sizes(e, out)) {
+		estimator_merge(e);
+		parts = calloc(e->n + 1, sizeof(*parts));
+		out->sites = calloc(e->n + 1, sizeof(*out->sites));
+		n = parts && out->sites ? estimator_parts(e, parts) : -ENOMEM;
+	}
+	if (n < 0) {
 		free(parts);
 		estimates_free(out);
 		return -ENOMEM;

@@ -67,15 +67,20 @@ struct estimate {
 /* What a site's samples of a size came to, before they were made to sum to the heap. */
 struct estimate_part {
 	uint32_t site, class;
+	/* Crossings (crossings.h), which are a part of their own: each tells of the same heap. */
+	bool crossing;
 	double chunks;	/* chunk bytes that they stand for, blocks that stand for themselves too */
 	double squares; /* of what units of them stand for */
 	double blocks;
 	double gone;  /* chunk bytes of births that are known to be gone: see estimates_births */
 	double worth; /* bytes asked for, of a chunk's */
+	/* Of crossings: chunk bytes of those that begin as they did, and of all of the callsite's
+	 * that were looked at, of whatever class, how many do: see estimates_crossings. */
+	double same, stays;
 };
 struct estimates {
 	size_t nparts;
-	struct estimate_part *parts;	       /* by class and site */
+	struct estimate_part *parts;	       /* by kind, class and site */
 	double class_bytes[ESTIMATOR_CLASSES]; /* the heap's */
 	size_t n;
 	struct estimate *sites; /* by site */
@@ -87,6 +92,9 @@ int estimator__finish(struct estimator *e, struct estimates *out);
 void estimates_free(struct estimates *e);
 /* What there was in windows (births.h), by class and site. */
 void estimates_births(struct estimates *e, const struct birth *births, size_t n);
+struct crossed;
+/* What became of crossings (crossed.h), n callsites of them. */
+void estimates_crossings(struct estimates *e, const struct crossed *crossed, size_t n);
 
 /* The heap sites of a whole snapshot hold what was estimated, and are sorted and cut anew, as
  * ledger__snapshot does (ledger.h). */

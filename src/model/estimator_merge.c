@@ -23,8 +23,9 @@ uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum)
 		   : estimator_size_class(e, stratum);
 }
 
-static void merge_totals(struct estimator *e)
+void estimator_merge_totals(struct estimator *e)
 {
+	estimator_compact(e);
 	for (uint32_t i = ESTIMATOR_CLASSES; i < e->ntotal; i++) {
 		struct stratum *t = &e->total[i], *to;
 
@@ -128,8 +129,6 @@ static void merge_units(struct estimator *e)
 
 void estimator_merge(struct estimator *e)
 {
-	estimator_compact(e);
-	merge_totals(e);
 	choose_kind(e);
 	merge_births(e);
 	merge_units(e);

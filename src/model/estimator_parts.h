@@ -51,14 +51,16 @@ struct estimator {
 
 /* Units by stratum, site and moment, each once. */
 void estimator_compact(struct estimator *e);
-/* Strata with few samples are taken together: their totals, births and units. */
+/* Strata with few samples are taken together: their totals ... */
+void estimator_merge_totals(struct estimator *e);
+/* ... and their births and units, of which those are kept that tell more of the stratum. */
 void estimator_merge(struct estimator *e);
 /* Where a stratum's are counted then. */
 uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum);
 unsigned int estimator_size_class(const struct estimator *e, uint32_t stratum);
-/* Parts before they are shared out, and totals, by size: to the estimates.  0 or -ENOMEM. */
-int estimator_sizes(const struct estimator *e, const struct share_part *parts, size_t n,
-		    struct estimates *out);
+/* All units, by size, before some of a stratum are chosen, and totals: to the estimates.  0 or
+ * -ENOMEM. */
+int estimator_sizes(const struct estimator *e, struct estimates *out);
 /* By stratum in place of class, then by site. */
 int estimator_birth_order(const void *a, const void *b);
 /* Units to parts, by stratum and site; out has room for as many as there are units.  How many, or

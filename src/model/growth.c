@@ -207,27 +207,82 @@ static bool replaces(const struct growth *g, double slope)
 	       seen->slope - heap->slope > slope / 2;
 }
 
+/* What a callsite's series come to, bytes a second. */
+struct rates {
+	double slope, variance, recent;
+};
+
+static void sum(struct rates *r, const struct series *s, double part)
+{
+	double by = part * s->worth;
+
+	r->slope += by * s->slope;
+	r->variance += by * by * s->error * s->error;
+	r->recent += by * s->recent;
+}
+
+static bool is_sampled(const struct series *s)
+{
+	return s->sample > 0 || s->unit > 0;
+}
+
+/* Blocks that stand for themselves are no part of what samples stand for. */
+static void weigh(struct rates *r, const struct series *s, const struct series *also)
+{
+	double mine = s->worth * s->worth * s->error * s->error;
+	double its = also->worth * also->worth * also->error * also->error;
+	double part = mine + its > 0 ? its / (mine + its) : 0.5;
+
+	if (!is_sampled(s))
+		part = 1;
+	sum(r, s, part);
+	sum(r, also, is_sampled(s) ? 1 - part : 1);
+}
+
+static struct rates rates_of(const struct growth *g, uint64_t key, size_t i)
+{
+	size_t k = search(g, key, GROWTH_ALSO), end = k;
+	struct rates r = {0};
+
+	for (; end < g->n && g->series[end]->key == key && g->series[end]->class != GROWTH_EXACT;)
+		end++;
+	for (size_t first = i, also = k; first < k || also < end;) {
+		const struct series *s = first < k ? g->series[first] : NULL;
+		const struct series *t = also < end ? g->series[also] : NULL;
+
+		if (s && t && s->class == (t->class & ~GROWTH_ALSO)) {
+			weigh(&r, s, t);
+			first++;
+			also++;
+		} else if (s && (!t || s->class < (t->class & ~GROWTH_ALSO))) {
+			sum(&r, s, 1);
+			first++;
+		} else {
+			sum(&r, t, 1);
+			also++;
+		}
+	}
+	if (end < g->n && g->series[end]->key == key)
+		sum(&r, g->series[end], 1);
+	return r;
+}
+
 bool growth__of(const struct growth *g, uint64_t key, struct growth_rate *rate)
 {
 	unsigned int last = g->points - 1;
-	double slope = 0, squares = 0, recent = 0;
 	size_t i = search(g, key, 0);
+	struct rates r;
 
 	if (g->points < 3 || seconds(g, last) < SPAN_S || i == g->n || g->series[i]->key != key)
 		return false;
-	for (; i < g->n && g->series[i]->key == key; i++) {
-		const struct series *s = g->series[i];
-
-		slope += s->worth * s->slope;
-		squares += s->worth * s->worth * s->error * s->error;
-		recent += s->worth * s->recent;
-	}
-	*rate = (struct growth_rate){
-	    .per_minute = 60 * slope, .error = 60 * sqrt(squares), .seconds = seconds(g, last)};
+	r = rates_of(g, key, i);
+	*rate = (struct growth_rate){.per_minute = 60 * r.slope,
+				     .error = 60 * sqrt(r.variance),
+				     .seconds = seconds(g, last)};
 	rate->growing = rate->per_minute >= LEAST && rate->per_minute > TIMES_ERROR * rate->error &&
-			recent >= STILL * slope;
+			r.recent >= STILL * r.slope;
 	/* Mappings, whose keys are odd, are not the heap's. */
-	rate->replacing = rate->growing && !(key & 1) && replaces(g, slope);
+	rate->replacing = rate->growing && !(key & 1) && replaces(g, r.slope);
 	rate->growing &= !rate->replacing;
 	return true;
 }

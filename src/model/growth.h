@@ -24,6 +24,9 @@
 #define GROWTH_SEEN  (UINT64_MAX - 2)
 
 #define GROWTH_EXACT UINT32_MAX /* a class: none, the figure is exact */
+/* With a class: of the same bytes as that class's, by samples of another kind.  Each kind tells of
+ * all of them: how sure it is says how much it counts. */
+#define GROWTH_ALSO (1u << 16)
 
 struct growth;
 

@@ -65,24 +65,39 @@ static size_t add_samples(const struct estimates *e, const struct cohort *c,
 {
 	size_t n = 0;
 
-	for (uint32_t class = 0; class < ESTIMATOR_CLASSES; class ++)
-		if (e->class_bytes[class] > 0)
-			out[n++] = (struct growth_site){
-			    .key = GROWTH_CLASS, .class = class, .bytes = e->class_bytes[class]};
+	for (uint32_t class = 0; class < ESTIMATOR_CLASSES; class ++) {
+		struct growth_site all = {
+		    .key = GROWTH_CLASS, .class = class, .bytes = e->class_bytes[class]};
+
+		if (all.bytes <= 0)
+			continue;
+		out[n++] = all;
+		all.class |= GROWTH_ALSO;
+		out[n++] = all;
+	}
 	for (size_t i = 0; i < e->nparts; i++) {
 		const struct estimate_part *p = &e->parts[i];
-		const struct cohort_part *part = c ? cohort__part(c, p->class, p->site) : NULL;
+		const struct cohort_part *part =
+		    c && !p->crossing ? cohort__part(c, p->class, p->site) : NULL;
 
-		out[n++] =
-		    (struct growth_site){.key = growth_key(p->site, false),
-					 .class = p->class,
-					 .bytes = p->chunks,
-					 .same = part ? part->same : 0,
-					 .gone = p->gone,
-					 .sample = p->chunks > 0 ? p->squares / p->chunks : 0,
-					 .unit = part ? part->unit : 0,
-					 .stays = part ? part->same / part->all : 0,
-					 .worth = p->worth};
+		struct growth_site site = {.key = growth_key(p->site, false),
+					   .class = p->class,
+					   .bytes = p->chunks,
+					   .gone = p->gone,
+					   .sample = p->chunks > 0 ? p->squares / p->chunks : 0,
+					   .worth = p->worth};
+
+		if (p->crossing) {
+			site.class |= GROWTH_ALSO;
+			site.unit = site.sample;
+			site.same = p->same;
+			site.stays = p->stays;
+		} else if (part) {
+			site.unit = part->unit;
+			site.same = part->same;
+			site.stays = part->same / part->all;
+		}
+		out[n++] = site;
 	}
 	return n;
 }
@@ -128,7 +143,7 @@ int growth__note(struct growth *g, const struct growth_look *look)
 	/* A heap that changed under the look tells nothing new. */
 	if (g->points && sampled && g->sampled && g->looks == looks)
 		return 0;
-	sites = calloc(s->nsites + nparts + (told ? ESTIMATOR_CLASSES + e->nparts : 0) + 3,
+	sites = calloc(s->nsites + nparts + (told ? 2 * ESTIMATOR_CLASSES + e->nparts : 0) + 3,
 		       sizeof(*sites));
 	if (!sites)
 		return -ENOMEM;

@@ -40,7 +40,7 @@ struct process {
 	uint64_t received;  /* records, of every kind */
 	struct hw_module *maps; /* of its program, as far as records told; nmaps of them */
 	size_t nmaps;
-	struct ledger *ledger;	/* NULL once it has ended */
+	struct ledger *ledger; /* NULL once it has ended */
 	/* Its callsites' bytes are estimates, which a site can have of which no block is known: all
 	 * sites are kept at its end. */
 	bool estimated;

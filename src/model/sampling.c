@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/births.h"
+#include "model/crossed.h"
 #include "model/crossings.h"
 #include "model/firsts.h"
 #include "model/strata.h"
@@ -18,6 +19,9 @@
 #define MINIMUM 32u
 /* Of a chunk's bytes, the header's and, on average, what it was rounded up by. */
 #define ROUNDED 12u
+
+/* Where less of a callsite's crossings is its own it is not sure of any. */
+#define MOSTLY 0.9
 
 /* Moments of crossings: each is one of its own, behind all others (BLOCK_BORN_MAX). */
 #define CROSSINGS (1u << 30)
@@ -65,6 +69,7 @@ void sampling_look_end(struct sampling_look *l)
 	free(l->births);
 	free(l->by_stratum);
 	free(l->crossings);
+	free(l->by_site);
 	free(l->dead);
 }
 
@@ -156,17 +161,29 @@ int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n)
 	int err = sampling_keep_crossings(l->kept, all, n);
 
 	l->crossings = all;
-	l->ncrossings = err ? 0 : n;
-	return err;
+	if (err)
+		return err;
+	l->by_site = crossed_by_site(all, l->kept->crossed, n, &l->nby_site);
+	if (!l->by_site)
+		return -ENOMEM;
+	l->ncrossings = n;
+	return 0;
 }
 
-void sampling_peek_crossing(struct sampling *s, size_t i, uint64_t addr, uint64_t chunk,
-			    uint32_t signature, uint32_t content)
+void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing *of, uint64_t addr,
+			    uint64_t chunk, uint32_t signature, uint32_t content)
 {
 	struct sampling_crossed *c = &s->crossed[i];
+	bool gone = c->looked && !c->addr;
 
-	if (prepare(s) || (c->addr && c->addr != addr))
+	if (prepare(s) || (c->addr && c->addr != addr) || gone)
 		return;
+	c->looked = true;
+	if (!crossing_fits(of, addr - HEADER + chunk, s->top_pad)) {
+		c->known = true;
+		c->same = false;
+		return;
+	}
 	if (!c->addr) {
 		c->addr = addr;
 		c->stratum = strata__of(s->strata, estimator_class(chunk), signature);
@@ -183,28 +200,37 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 {
 	const uint64_t start = addr - HEADER;
 	const struct crossing *c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
+	const struct crossed *all;
 	struct sampling_crossed *first;
 	uint64_t weight;
+	double own;
 
-	if (!c || !c->site)
+	if (!c || !c->site || !crossing_fits(c, start + chunk, l->kept->top_pad))
 		return false;
 	first = &l->kept->crossed[c - l->crossings];
+	/* What was looked at, and was not it, is not it now. */
+	if (first->looked && !first->addr)
+		return false;
 	if (!first->addr) {
 		first->addr = addr;
 		first->stratum = stratum;
 	}
 	if (first->addr != addr || first->stratum != stratum)
 		return false;
+	all = crossed_of(l->by_site, l->nby_site, c->site);
+	own = all ? crossed_own(all) : 1;
+	if (own <= 0)
+		return false;
 	/* One that is as large as what the heap grew by stands for itself, but is no less a sample.
 	 */
-	weight = c->bytes * SEEN_ALL / chunk;
+	weight = (uint64_t)(own * (double)(c->bytes * SEEN_ALL / chunk));
 	if (weight <= SEEN_ALL)
 		weight = SEEN_ALL + 1;
 	*out = (struct estimator_block){.site = c->site,
 					.size = chunk - ROUNDED,
 					.weight = (uint32_t)weight,
 					.moment = CROSSINGS + c->serial,
-					.same = first->known && first->same,
+					.same = own >= MOSTLY && first->known && first->same,
 					.crossing = true};
 	return true;
 }
@@ -307,6 +333,7 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 	if (estimator__finish(l->estimator, &fresh))
 		return;
 	estimates_births(&fresh, l->births, l->nbirths);
+	estimates_crossings(&fresh, l->by_site, l->nby_site);
 	estimates_free(&s->estimates);
 	s->estimates = fresh;
 	s->told = true;

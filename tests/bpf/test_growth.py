@@ -75,6 +75,21 @@ def test_passive():
     check(abs(got - want) <= 0.1 * want, "the heap grows by %.0f, really %d a minute" % (got, want))
 
 
+def test_passive_scratch():
+    """The heap grows for blocks that are gone right away, and what is lost fills the place: who asked
+    for them is not named, and may hold nothing."""
+    f = Fixture("leak")
+    w = Watch(f.pid, "--max-overhead", "0", "--interval", "500ms")
+    f.run("10007 8000 8009")
+    p = w.process()
+    w.end()
+    equal(p["mode"], "passive", "mode")
+    names = [leaf(s) for s in growing(p)]
+    check(names in ([], ["lose"]), "what grows: %s" % names)
+    equal([s["bytes_low"] for s in p["sites"] if s["kind"] == "heap" and leaf(s) == "scratch" and
+           s["bytes_low"]], [], "what scratch holds at least")
+
+
 LOST = 104
 REPORTS = 240  # at most: how many windows there are in a second is the machine's
 JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
@@ -128,8 +143,9 @@ def test_sampled_steady():
     check(p["windows"] > 0, "no window")
 
 
-TESTS = {fn.__name__: fn for fn in (test_exact, test_steady, test_passive, test_sampled_glibc,
-                                    test_sampled_jemalloc, test_sampled_steady)}
+TESTS = {fn.__name__: fn for fn in (test_exact, test_steady, test_passive, test_passive_scratch,
+                                    test_sampled_glibc, test_sampled_jemalloc,
+                                    test_sampled_steady)}
 
 if __name__ == "__main__":
     harness.main(TESTS)

@@ -48,6 +48,34 @@ static void test_points(void **state)
 	crossings_free(&copy);
 }
 
+/* The block's end is known to a page: the heap has top_pad and a chunk of 32 bytes behind it, and
+ * is of whole pages. */
+static void test_ends(void **state)
+{
+	struct crossings c = {0};
+	const uint64_t pad = 128 << 10, from = 40 * PAGE;
+
+	(void)state;
+	/* A small block, from before the old end; 13,008 bytes of which 4,096 fitted; none kept. */
+	assert_int_equal(crossings_grow(&c, from, from + 33 * PAGE, 5), 0);
+	assert_true(crossing_fits(&c.all[0], from + PAGE - 32, pad));
+	assert_true(crossing_fits(&c.all[0], from - 31, pad));
+	assert_false(crossing_fits(&c.all[0], from + PAGE - 31, pad));
+	assert_false(crossing_fits(&c.all[0], from - 32, pad));
+	assert_int_equal(crossings_grow(&c, from, from + 35 * PAGE, 5), 0);
+	assert_true(crossing_fits(&c.all[1], from - 4096 + 13008, pad));
+	assert_false(crossing_fits(&c.all[1], from + 48, pad));
+	assert_int_equal(crossings_grow(&c, from, from + PAGE, 5), 0);
+	assert_true(crossing_fits(&c.all[2], from + 48, 0));
+	assert_false(crossing_fits(&c.all[2], from + 48, pad));
+	/* With huge pages for its heap: the block ends in these two megabytes. */
+	assert_int_equal(crossings_grow(&c, from, from + 512 * PAGE, 5), 0);
+	assert_true(crossing_fits(&c.all[3], from + 48, pad));
+	assert_true(crossing_fits(&c.all[3], from + 512 * PAGE - pad - 32, pad));
+	assert_false(crossing_fits(&c.all[3], from + 512 * PAGE - pad - 31, pad));
+	crossings_free(&c);
+}
+
 static uint64_t key_of(uint64_t image, const uint64_t *pc, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -130,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_points),
+	    cmocka_unit_test(test_ends),
 	    cmocka_unit_test(test_key_without),
 	    cmocka_unit_test(test_find),
 	};
