@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/barren.h"
 #include "app/libraries.h"
 #include "app/needed.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "probe/target.h"
 #include "unwind/rows.h"
 #include "unwind/tables.h"
 
@@ -21,6 +23,7 @@
 struct foreseen {
 	int fd;
 	struct rows rows;
+	struct target *target; /* NULL: it could not be read */
 };
 
 struct foresight {
@@ -39,11 +42,17 @@ static bool read_one(const char *path, struct foreseen *out)
 	out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (out->fd < 0)
 		return false;
-	if (!fstat(out->fd, &st) && S_ISREG(st.st_mode) && !rows_read(out->fd, &out->rows))
-		return true;
-	rows_free(&out->rows);
-	close(out->fd);
-	return false;
+	if (fstat(out->fd, &st) || !S_ISREG(st.st_mode) || rows_read(out->fd, &out->rows)) {
+		rows_free(&out->rows);
+		close(out->fd);
+		return false;
+	}
+	out->target = malloc(sizeof(*out->target));
+	if (out->target && target_read(out->fd, path, out->target)) {
+		free(out->target);
+		out->target = NULL;
+	}
+	return true;
 }
 
 static void *look_ahead(void *arg)
@@ -85,13 +94,16 @@ static void wait_for(struct foresight *f)
 	f->threaded = false;
 }
 
-void foresight__give(struct foresight *f, struct tables *t)
+void foresight__give(struct foresight *f, struct tables *t, struct barren *b)
 {
 	if (!f)
 		return;
 	wait_for(f);
-	for (size_t i = 0; i < f->n; i++)
+	for (size_t i = 0; i < f->n; i++) {
 		tables__foresee(t, f->file[i].fd, &f->file[i].rows);
+		if (f->file[i].target)
+			barren__add(b, f->file[i].fd, f->file[i].target);
+	}
 }
 
 void foresight__free(struct foresight *f)
@@ -101,6 +113,7 @@ void foresight__free(struct foresight *f)
 	wait_for(f);
 	for (size_t i = 0; i < f->n; i++) {
 		rows_free(&f->file[i].rows);
+		free(f->file[i].target);
 		close(f->file[i].fd);
 	}
 	free(f->program);

@@ -7,6 +7,7 @@
 #ifndef APP_FORESIGHT_H
 #define APP_FORESIGHT_H
 
+struct barren;
 struct foresight;
 struct tables;
 
@@ -14,7 +15,7 @@ struct tables;
  * then the tables come once the files are mapped. */
 struct foresight *foresight__new(const char *command);
 /* Wait for the thread, and tell what it has found.  f may be NULL. */
-void foresight__give(struct foresight *f, struct tables *t);
+void foresight__give(struct foresight *f, struct tables *t, struct barren *b);
 /* Waits for the thread too. */
 void foresight__free(struct foresight *f);
 

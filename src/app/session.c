@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "app/barren.h"
 #include "app/build.h"
 #include "app/drain.h"
 #include "app/foresight.h"
@@ -134,12 +135,14 @@ static int load(struct session *s)
 	s->tables = tables__new(maps.rows_fd, maps.spaces_fd, procfs_open_mapping);
 	s->tree = tree__new(s->start_ns);
 	s->images = images__new();
+	s->barren = barren__new();
 	s->tools = (struct watch_tools){.probes = s->probes,
 					.tables = s->tables,
 					.names = s->names,
 					.drain = s->drain,
-					.covered = &s->covered};
-	return s->names && s->tables && s->tree && s->images ? 0 : -ENOMEM;
+					.covered = &s->covered,
+					.barren = s->barren};
+	return s->names && s->tables && s->tree && s->images && s->barren ? 0 : -ENOMEM;
 }
 
 int session__new(const struct session_config *config, struct session **out)
@@ -180,6 +183,7 @@ void session__free(struct session *s)
 	build__free(s->build);
 	names__free(s->names);
 	images__free(s->images);
+	barren__free(s->barren);
 	tree__free(s->tree);
 	for (size_t i = 0; i < s->nwatched; i++) {
 		built__free(s->watched[i]->built);
@@ -315,7 +319,7 @@ int session__launch(struct session *s, char *const *argv, bool as_caller, struct
 			err = session_keep(s, w);
 	}
 	if (!err) {
-		foresight__give(s->foresight, s->tables);
+		foresight__give(s->foresight, s->tables, s->barren);
 		foresight__free(s->foresight);
 		s->foresight = NULL;
 		err = launch__go(l);

@@ -20,6 +20,7 @@ struct session {
 	struct names *names;
 	struct images *images;
 	struct tables *tables;
+	struct barren *barren;
 	struct foresight *foresight; /* of the command's tables; NULL: none, or it is over */
 	struct watch_tools tools;    /* those above, for watched.h */
 	struct covered covered;

@@ -34,10 +34,11 @@ int session__step(struct session *s)
 
 	if (read(s->notify_fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return -errno;
-	session__sample(s);
+	/* What was mapped first: until it is known, stacks end there. */
 	err = session_refresh(s);
 	if (err)
 		log_error("cannot follow what the processes do: %s", strerror(-err));
+	session__sample(s);
 	return err;
 }
 

@@ -12,6 +12,7 @@
 #include "app/inspection.h"
 #include "inspect/procfs.h"
 
+struct barren;
 struct covered;
 struct modules;
 struct names;
@@ -25,6 +26,7 @@ struct watch_tools {
 	struct names *names;
 	struct drain *drain;
 	const struct covered *covered; /* files whose probes are there already; may be NULL */
+	struct barren *barren;	       /* files without an allocator; may be NULL */
 };
 
 struct growth;

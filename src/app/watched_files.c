@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/barren.h"
 #include "app/covered.h"
 #include "app/space.h"
 #include "app/watched.h"
@@ -98,7 +99,7 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 
 /* The kernel is given the map_files link, which is the very inode that is mapped, in whatever mount
  * namespace, deleted or not. */
-static int attach_file(struct watched *w, const struct module *m, struct probes *probes,
+static int attach_file(struct watched *w, const struct module *m, const struct watch_tools *tools,
 		       struct watched_file *file)
 {
 	struct target *t;
@@ -113,12 +114,18 @@ static int attach_file(struct watched *w, const struct module *m, struct probes 
 		log_debug("%s (%s): %s", path, m->path, strerror(-fd));
 		return 0;
 	}
+	if (barren__has(tools->barren, fd, &file->nameless)) {
+		close(fd);
+		return 0;
+	}
 	t = malloc(sizeof(*t));
 	err = t ? target_read(fd, m->path, t) : -ENOMEM;
+	if (!err && tools->barren)
+		barren__add(tools->barren, fd, t);
 	close(fd);
 	if (!err) {
 		file->nameless = t->nameless;
-		err = attach_target(w, t, path, probes, file);
+		err = attach_target(w, t, path, tools->probes, file);
 	} else if (err != -ENOMEM) {
 		log_warn("%s, mapped by process %d, is not looked at: %s", m->path, w->pid,
 			 err == -ENOEXEC ? "not a readable ELF file" : strerror(-err));
@@ -156,7 +163,7 @@ static int look_at(struct watched *w, const struct watch_tools *tools, const str
 	const struct covered_file *covered = covered_find(tools->covered, file->dev, file->inode);
 
 	if (!covered)
-		return attach_file(w, m, tools->probes, file);
+		return attach_file(w, m, tools, file);
 	if (tools->probes)
 		probes__mapped(tools->probes, covered->path);
 	snprintf(file->allocator, sizeof(file->allocator), "%s", covered->allocator);

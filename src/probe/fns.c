@@ -189,7 +189,7 @@ static const char *rust_name(const char *symbol)
 	char *end;
 	long len;
 
-	if (strncmp(symbol, "_RNvC", 5))
+	if (symbol[0] != '_' || strncmp(symbol, "_RNvC", 5))
 		return symbol;
 	at = strstr(symbol, crate);
 	if (!at)
@@ -217,6 +217,13 @@ static bool find(const char *prefix, const char *rest, unsigned int families, st
 	return true;
 }
 
+/* C++ functions other than new and delete: most symbols of a large file, and none is an
+ * allocator's. */
+static bool is_other_cxx(const char *symbol)
+{
+	return symbol[0] == '_' && symbol[1] == 'Z' && symbol[2] != 'n' && symbol[2] != 'd';
+}
+
 const char *fns_name(size_t i)
 {
 	return i < sizeof(names) / sizeof(names[0]) ? names[i].symbol : NULL;
@@ -226,6 +233,8 @@ bool fns_find(const char *symbol, struct fns_fn *out)
 {
 	size_t i, j;
 
+	if (is_other_cxx(symbol))
+		return false;
 	if (find("", rust_name(symbol), FNS_C | FNS_CXX | FNS_RUST, out))
 		return true;
 	for (i = 0; i < sizeof(allocators) / sizeof(allocators[0]); i++) {
@@ -233,7 +242,7 @@ bool fns_find(const char *symbol, struct fns_fn *out)
 			const char *prefix = allocators[i].prefixes[j];
 			size_t len = strlen(prefix);
 
-			if (!strncmp(symbol, prefix, len) &&
+			if (*symbol == *prefix && !strncmp(symbol, prefix, len) &&
 			    find(prefix, symbol + len, allocators[i].family, out))
 				return true;
 		}
@@ -248,7 +257,10 @@ unsigned int fns_maker_of(const char *symbol)
 
 	for (i = 0; i < sizeof(allocators) / sizeof(allocators[0]); i++) {
 		for (j = 0; allocators[i].marks[j]; j++) {
-			if (!strcmp(name, allocators[i].marks[j]))
+			const char *mark = allocators[i].marks[j];
+
+			/* The second letter first: it tells most of them apart. */
+			if (*name && name[1] == mark[1] && !strcmp(name, mark))
 				return allocators[i].family;
 		}
 	}

@@ -204,13 +204,17 @@ def test_no_allocator():
 
 @test
 def test_stripped():
-    """Where nothing has a name, that is why no allocator was found."""
+    """Where nothing has a name, that is why no allocator was found; of the second process of a file
+    too, for which it is not looked through again."""
     p, path = compile_and_start(this_machine(), options=("-s",))
-    code, out, _ = run("-p", p.pid, "--once", "--duration", "100ms")
+    again = harness.start([path])
+    code, out, _ = run("-p", "%d,%d" % (p.pid, again.pid), "--once", "--duration", "100ms")
     equal(code, 0, "exit code")
-    first = [l for l in out.splitlines() if "(nolibc)" in l][0]
-    check("no known allocator in %s (stripped: its functions have no names): only its mappings are "
-          "seen" % path in first, "the first line is %r" % first)
+    first = [l for l in out.splitlines() if "(nolibc)" in l]
+    equal(len(first), 2, "lines of its processes")
+    for line in first:
+        check("no known allocator in %s (stripped: its functions have no names): only its mappings "
+              "are seen" % path in line, "the first line is %r" % line)
 
 
 @test
