@@ -61,13 +61,12 @@ class Exporter:
 
     def settled(self, what=lambda m: True):
         """Metrics of a tick that began after this call, in which `what` is true."""
-        now, tries = time.time(), 0
+        now, limit = time.time(), time.monotonic() + harness.TIMEOUT
         while True:
             m = self.metrics()
             if m["heapwatch_last_tick_timestamp_seconds", ()] > now + 0.25 and what(m):
                 return m
-            tries += 1
-            check(tries < 600, "it never came to be; log: %s" % self.log.seen[-5:])
+            check(time.monotonic() < limit, "it never came to be; log: %s" % self.log.seen[-5:])
             time.sleep(0.05)
 
     def end(self, sig=signal.SIGTERM):

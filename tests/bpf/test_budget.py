@@ -129,9 +129,9 @@ def test_no_leak_from_a_change():
 def test_child():
     """A process that was forked in a storm, while not all of it was seen, has a budget of its own:
     it does little, and is seen in whole."""
-    harness.real_time("its 53 blocks take more than a percent of a second")
     f = Fixture("storm")
-    w = Watch(f.pid, "--max-overhead", "1", "--interval", "200ms")
+    # Where a machine is emulated its 53 blocks take more than a percent of a second.
+    w = Watch(f.pid, "--max-overhead", "20" if harness.EMULATED else "1", "--interval", "200ms")
     f.tell("child 4000")
 
     def child():
@@ -220,8 +220,9 @@ def test_tree():
 def test_tree_forks():
     """Who is forked while nothing is seen is not seen, from its first instruction; one that all is
     seen of is exact, and holds what its parent held."""
-    harness.real_time("it makes no fork in the 3 seconds once the level has changed")
-    last = command("forks 3000\n", "--max-overhead", "1")[-1]["processes"]
+    # An emulated machine makes few forks a second, and changes the level late.
+    last = command("forks %d\n" % (30000 if harness.EMULATED else 3000),
+                   "--max-overhead", "1")[-1]["processes"]
     first, children = last[0], last[1:]
     check(first["mode"] != "exact", "mode is exact in a storm")
     check(any(p["probe_hits"] == 0 for p in children), "each of %d children has a probe" %

@@ -13,7 +13,8 @@ from harness import check, consistent, equal, heapwatch, need, scratch  # noqa: 
 from test_html import dom, table  # noqa: E402
 from test_record import as_json, report, run  # noqa: E402
 
-REVISIONS = 211
+# Each takes an emulated machine a second.
+REVISIONS = 31 if harness.EMULATED else 211
 TESTS = {}
 
 
@@ -57,6 +58,8 @@ def clone():
           "who held most at the peak")
     page = os.path.join(where, "a.html")
     run(heapwatch(), "report", file, "--html", "-o", page)
+    if harness.EMULATED:
+        return  # no browser comes up in time: see dom()
     drawn = dom(page)
     check(drawn.count("<polygon") >= 2, "fewer than two processes are drawn")
     check("(the peak)" in drawn, "the page does not open at the peak")

@@ -90,7 +90,6 @@ def group_of_many_processes():
 @test
 def figures_of_other_allocators():
     """What they say of themselves; of one whose symbols are gone nothing, not glibc's emptiness."""
-    harness.real_time("in a minute not each of seven heaps is told")
     said = {}
     fixture = lambda name: os.path.join(harness.BUILD, "fixtures", name)
     for name, library in (("own-tcmalloc", None), ("own-jemalloc", None), ("own-mimalloc", None),

@@ -63,6 +63,7 @@ def browser():
 
 def dom(page, fragment="", script=None):
     """The page as it is once it has drawn itself; script: run then, sets document.title."""
+    harness.real_time("a browser needs minutes for a page")
     if script:
         with open(page) as f:
             text = f.read()

@@ -36,11 +36,6 @@ DENIED = {
     "test_contrib": "systemd, dpkg and man are asked, of the machine and not of its kernel",
     "test_export_tools": "prometheus and others look at the page: nothing of it is the kernel's",
 }
-# And these where the kernel is emulated.
-DENIED_EMULATED = {
-    "test_clone": "a whole clone, watched: longer than the harness waits, under emulation",
-    "test_html": "chromium does not come up in time; a page is made of a recording",
-}
 PART = "==== "
 TESTS = {}
 said = {}
@@ -189,7 +184,7 @@ def scripts():
     """Those of tests/bpf: a new one is run, until somebody says why not."""
     found = sorted(n[:-3] for n in os.listdir(os.path.join(HERE, "../bpf"))
                    if n.startswith("test_") and n.endswith(".py"))
-    gone = {*DENIED, *DENIED_EMULATED} - set(found)
+    gone = set(DENIED) - set(found)
     check(not gone, "reasons for what is not there: %s" % gone)
     return found
 
@@ -197,13 +192,14 @@ def scripts():
 def whole(kernel, script):
     if script in DENIED:
         skip(DENIED[script])
-    if script in DENIED_EMULATED and emulated(kernel):
-        skip(DENIED_EMULATED[script])
     how = "HEAPWATCH_TIMEOUT=600 " + ("HEAPWATCH_EMULATED=1 " if emulated(kernel) else "")
     code, out = run(kernel, "%s%s tests/bpf/%s.py --build %s" % (how, sys.executable, script,
                                                                 harness.BUILD))
     sums = harness.TALLY.findall(out)
     check(sums and sums[-1][1] == "0" and not code, out)
+    # What it skips of itself is no secret.
+    for name, why in re.findall(r"^skip (\S+): (.+)$", out, re.M):
+        print("     %s does not run %s: %s" % (script, name, why), flush=True)
     if sums[-1][0] == "0":
         skip("; ".join(sorted(set(re.findall(r"^skip [^:]+: (.+)$", out, re.M)))))
 
