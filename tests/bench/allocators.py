@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """allocators.py BUILD: what a malloc/free pair costs under heapwatch, per allocator; needs root.
 
-The pair loop with each library preloaded, all by turns in each round, bare and watched, so that a
-busy machine is busy for all of them: against glibc's is the median of the rounds' ratios.  And which
+The pair loop with each library preloaded, all by turns in each round, bare and watched, in CPU time, so
+that a busy machine is busy for all of them: against glibc's is the median of the rounds' ratios.  And which
 of the functions it calls are probed at an instruction that the kernel must single-step."""
 import os
 import re
@@ -59,7 +59,7 @@ def main():
             print("%-20s not installed" % name)
             continue
         env = dict(os.environ, **({"LD_PRELOAD": LIBS + lib} if lib else {}))
-        loops[name] = subprocess.Popen([PAIR], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        loops[name] = subprocess.Popen([PAIR, "cpu"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        text=True, env=env)
     rounds = [{name: both(loop, options) for name, loop in loops.items()} for _ in range(ROUNDS)]
     print("a pair at depth 3, ns:     bare   watched   of glibc's   malloc        free")
