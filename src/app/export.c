@@ -249,7 +249,6 @@ static void count_calls(struct exporter *e)
 {
 	enum kernel_kind kind = e->options->system;
 
-	libbpf_set_print(NULL); /* trying what works may fail, and that is no news */
 	if (kind == KERNEL_AUTO)
 		kind = feature_best_kernel(NULL);
 	if (e->options->system == KERNEL_AUTO && kind == KERNEL_TRACEPOINT) {
@@ -280,11 +279,14 @@ int exporter__new(const struct export_options *o, struct exporter **out)
 		if (err && http.fd >= 0)
 			close(http.fd);
 	}
+	libbpf_set_print(NULL); /* trying what works may fail, and that is no news */
 	/* It mounts, where it must: before capabilities go.  They go while there is one thread. */
 	if (!err && feature_tracefs())
 		log_debug("tracefs is not there");
 	if (!err)
-		err = privileges_drop(o->system != KERNEL_NONE || o->rules || o->nwatches);
+		err = privileges_drop(o->rules || o->nwatches	 ? PRIVILEGES_WATCH
+				      : o->system != KERNEL_NONE ? PRIVILEGES_PROBES
+								 : PRIVILEGES_LOOK);
 	if (!err) {
 		http.arg = e->pages;
 		err = http__new(&http, e->web, &e->http);

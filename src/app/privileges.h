@@ -5,12 +5,17 @@
 
 #include <stdbool.h>
 
+enum privileges {
+	PRIVILEGES_LOOK,   /* at processes */
+	PRIVILEGES_PROBES, /* and put probes into the kernel */
+	PRIVILEGES_WATCH,  /* and on their allocators */
+};
+
 /*
- * Give up, for good, every capability but those that looking at processes and (where `probes`)
- * attaching to them later takes; and the way to get one by execve.  Threads that run already keep
- * theirs: call it while there is one.  What was not there before is not there after.  0 or -errno,
- * logged.
+ * Give up, for good, every capability but those that this takes, now and later; and the way to get
+ * one by execve.  Threads that run already keep theirs: call it while there is one.  What was not
+ * there before is not there after.  0 or -errno, logged.
  */
-int privileges_drop(bool probes);
+int privileges_drop(enum privileges kept);
 
 #endif

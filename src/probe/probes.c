@@ -101,7 +101,10 @@ static int choose(struct probes *p, const struct probes_config *c)
 	p->returns = seccomp_try_return();
 	p->user = c->user == USER_AUTO ? feature_best_user(p->trials) : c->user;
 	if (p->user == USER_AUTO) {
-		log_error("this kernel takes no uprobe of any kind; see 'heapwatch doctor'");
+		log_error("this kernel takes no uprobe of any kind%s; see 'heapwatch doctor'",
+			  feature_user(USER_PERF, NULL) == -EACCES
+			      ? " from us: before Linux 6.6 that needs CAP_SYS_ADMIN"
+			      : "");
 		return -ENOTSUP;
 	}
 	p->kernel = c->kernel == KERNEL_AUTO ? feature_best_kernel(p->trials) : c->kernel;
