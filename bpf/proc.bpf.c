@@ -97,6 +97,7 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
 	if (!e)
 		return 0;
 	e->start = p->start;
+	e->max_rss_pages = task->signal->maxrss;
 	mm = task->mm;
 	e->flags = mm && !(mm->task_size >> 32) ? HW_EXEC_32BIT : 0;
 	e->pad = 0;

@@ -178,8 +178,9 @@ struct hw_vm_advise {
 
 struct hw_proc_exec {
 	struct hw_hdr hdr;
-	__u64 start; /* of the process: as hw_proc_fork.start */
-	__u32 flags; /* HW_EXEC_* */
+	__u64 start;	     /* of the process: as hw_proc_fork.start */
+	__u64 max_rss_pages; /* signal->maxrss: the highest of the programs before */
+	__u32 flags;	     /* HW_EXEC_* */
 	__u32 pad;
 	char comm[HW_COMM];
 	char path[HW_EXEC_PATH]; /* as exec was given it, cut; both end with a 0 */
@@ -246,7 +247,7 @@ _Static_assert(sizeof(struct hw_vm_range) == 40, "hw_vm_range");
 _Static_assert(sizeof(struct hw_vm_brk) == 40, "hw_vm_brk");
 _Static_assert(sizeof(struct hw_vm_remap) == 64, "hw_vm_remap");
 _Static_assert(sizeof(struct hw_vm_advise) == 40, "hw_vm_advise");
-_Static_assert(sizeof(struct hw_proc_exec) == 304, "hw_proc_exec");
+_Static_assert(sizeof(struct hw_proc_exec) == 312, "hw_proc_exec");
 _Static_assert(sizeof(struct hw_proc_exit) == 104, "hw_proc_exit");
 _Static_assert(sizeof(struct hw_module) == 56, "hw_module");
 _Static_assert(sizeof(struct hw_proc_fork) == 32, "hw_proc_fork");

@@ -240,8 +240,8 @@ static void fill_life(struct report_process *p, const struct build_input *in)
 		if (!life->execs || is_unseen(in))
 			p->mode = "degraded";
 	}
-	/* Of a program that execs, the kernel's maximum may be that of the one before. */
-	if (!life->execs || !p->peak_rss_bytes) {
+	/* The kernel's maximum is that of all programs that it was. */
+	if (life->max_rss_pages > life->max_rss_before || !p->peak_rss_bytes) {
 		uint64_t told = life->max_rss_pages * (uint64_t)sysconf(_SC_PAGESIZE);
 
 		if (told > p->peak_rss_bytes)

@@ -226,6 +226,7 @@ static int state_of(struct drain *d, uint32_t id, struct process **out_p, struct
 				    .began_ns = p->began_ns,
 				    .ended_ns = p->ended_ns,
 				    .max_rss_pages = p->max_rss_pages,
+				    .max_rss_before = p->max_rss_before,
 				    .received = p->received,
 				    .counters = p->counters};
 	memcpy(out->comm, p->comm, sizeof(out->comm));

@@ -44,7 +44,7 @@ uint32_t drain__last(struct drain *d);
 struct drain_state {
 	uint32_t tgid, parent, execs, code_maps, status;
 	bool forked, orphan, exited, is_32bit;
-	uint64_t start_ns, began_ns, ended_ns, max_rss_pages, received;
+	uint64_t start_ns, began_ns, ended_ns, max_rss_pages, max_rss_before, received;
 	struct hw_proc counters; /* of an ended one */
 	char comm[HW_COMM], path[HW_EXEC_PATH];
 };

@@ -193,6 +193,7 @@ int processes__renew(struct process *p, uint64_t time_ns)
 	ledger__free(p->ledger);
 	p->ledger = fresh;
 	p->nmaps = 0;
+	p->max_rss_before = UINT64_MAX;
 	p->execs++;
 	return 0;
 }
@@ -253,6 +254,7 @@ static int on_exec(struct process *p, const struct hw_proc_exec *e)
 
 	if (err)
 		return err;
+	p->max_rss_before = e->max_rss_pages;
 	p->is_32bit = e->flags & HW_EXEC_32BIT;
 	memcpy(p->comm, e->comm, sizeof(p->comm));
 	memcpy(p->path, e->path, sizeof(p->path));

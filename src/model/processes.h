@@ -31,6 +31,7 @@ struct process {
 	uint64_t began_ns, ended_ns; /* CLOCK_MONOTONIC; 0: before the attach, not yet */
 	uint32_t status;	     /* of an ended one, as wait(2) gives it */
 	uint64_t max_rss_pages;	 /* of an ended one: highest RSS; that of an older program too */
+	uint64_t max_rss_before; /* pages, of those older; UINT64_MAX: not told */
 	struct hw_proc counters; /* of an ended one: the kernel's last */
 	char comm[HW_COMM];	 /* after its last exec; "" where none was seen */
 	char path[HW_EXEC_PATH]; /* likewise */

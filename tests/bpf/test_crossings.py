@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 import harness  # noqa: E402
@@ -68,7 +69,9 @@ def command():
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL, text=True)
     # Until its code is known its stacks end early: commands of some ms are over by then.
-    p.stdin.write("pairs 1 1500\ngrow %d\npairs 1 3000\n" % BLOCKS)
+    # An emulated machine takes longer for that, and for the look at what has grown.
+    slow = 10 if harness.EMULATED else 1
+    p.stdin.write("pairs 1 %d\ngrow %d\npairs 1 %d\n" % (1500 * slow, BLOCKS, 3000 * slow))
     p.stdin.close()
     lines = [json.loads(line) for line in p.stdout if line.startswith("{")]
     equal(p.wait(harness.TIMEOUT), 0, "exit code")
@@ -99,7 +102,10 @@ def test_used_again():
     f = Fixture("storm")
     w = Watch(f.pid, "--max-overhead", "0", "--interval", "300ms", "--depth", "0")
     truth = f.run("mix 3000")["sites"]
+    limit = time.monotonic() + harness.TIMEOUT
     p = w.process()
+    while not any(s["kind"] == "heap" for s in p["sites"]) and time.monotonic() < limit:
+        p = w.process()
     w.end()
     told = 0
     for name, want in truth.items():

@@ -123,7 +123,7 @@ static void test_stacks(void **state)
 static void test_sizes(void **state)
 {
 	static const uint16_t sizes[HW_KIND_END] = {
-	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 304, 104, 24, 424, 32, 56,
+	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 312, 104, 24, 424, 32, 56,
 	};
 	uint64_t words[38];
 

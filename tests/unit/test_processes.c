@@ -135,13 +135,37 @@ static void test_exec(void **state)
 	processes__free(ps);
 }
 
+/* The kernel's maximum is of all programs that a process was: what it was at the exec tells. */
+static void test_max_rss(void **state)
+{
+	struct hw_proc_exec e = {.hdr = {.tgid = 11, .kind = HW_PROC_EXEC, .size = sizeof(e)},
+				 .max_rss_pages = 37};
+	struct hw_proc_exit end = {.hdr = {.tgid = 11, .kind = HW_PROC_EXIT, .size = sizeof(end)},
+				   .max_rss_pages = 43};
+	struct processes *ps = watching(11);
+	struct process *p = processes__find(ps, 11);
+
+	(void)state;
+	assert_int_equal(p->max_rss_before, 0);
+	assert_int_equal(processes__apply(ps, &e, sizeof(e)), 0);
+	assert_int_equal(p->max_rss_before, 37);
+	/* An exec whose record was lost. */
+	assert_int_equal(processes__renew(p, SECOND), 0);
+	assert_true(p->max_rss_before == UINT64_MAX);
+	e.max_rss_pages = 41;
+	assert_int_equal(processes__apply(ps, &e, sizeof(e)), 0);
+	assert_int_equal(processes__apply(ps, &end, sizeof(end)), 0);
+	assert_int_equal(p->max_rss_before, 41);
+	assert_int_equal(p->max_rss_pages, 43);
+	processes__free(ps);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_unknown_code),
-	    cmocka_unit_test(test_codes),
-	    cmocka_unit_test(test_codes_full),
-	    cmocka_unit_test(test_exec),
+	    cmocka_unit_test(test_unknown_code), cmocka_unit_test(test_codes),
+	    cmocka_unit_test(test_codes_full),	 cmocka_unit_test(test_exec),
+	    cmocka_unit_test(test_max_rss),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
