@@ -114,8 +114,17 @@ def figures_of_other_allocators():
     p = harness.start([stripped], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     harness.Lines(p.stdout).until("ready")
     known = lambda m, g: ("heapwatch_group_allocator_system_bytes", (("group", g),)) in m
+    missing = []
+
+    def all_known(m):
+        missing[:] = [g for g in said if not known(m, g)]
+        return not missing
+
     e = Exporter()
-    m = e.settled(lambda m: all(known(m, g) for g in said))
+    try:
+        m = e.settled(all_known)
+    except harness.Failed as why:
+        raise harness.Failed("%s; without figures: %s" % (why, missing)) from None
     for group, figures in said.items():
         if "stats.mapped" in figures:
             held, used = figures["stats.mapped"], figures["stats.allocated"]
