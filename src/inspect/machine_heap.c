@@ -112,7 +112,7 @@ static bool is_unused(const struct machine_heap_reader *h)
 void machine_heap_locate(struct machine_heap_reader *h, pid_t pid, uint64_t size,
 			 struct glibc_cache *cache, uint64_t now_ns)
 {
-	uint64_t start = clock_now_ns(), wait;
+	uint64_t start = clock_thread_ns(), wait;
 	struct modules *m;
 	int err;
 
@@ -132,7 +132,7 @@ void machine_heap_locate(struct machine_heap_reader *h, pid_t pid, uint64_t size
 	h->tries++;
 	if (h->told_ns == now_ns) {
 		/* Figures are worth more than the hope for others. */
-		wait = WALK_FACTOR * (clock_now_ns() - start);
+		wait = WALK_FACTOR * (clock_thread_ns() - start);
 		h->retry_ns = now_ns + (wait > WALK_AGAIN ? wait : WALK_AGAIN);
 	}
 }
@@ -202,7 +202,7 @@ static void keep_walk(struct machine_heap_reader *h, const struct glibc_state *s
 
 void machine_heap_walk(struct machine_heap_reader *h, uint64_t budget_ns, uint64_t now_ns)
 {
-	uint64_t start = clock_now_ns(), wait;
+	uint64_t start = clock_thread_ns(), wait;
 	struct pagemap *pages = NULL;
 	struct glibc_state s = {0};
 	int err;
@@ -218,7 +218,7 @@ void machine_heap_walk(struct machine_heap_reader *h, uint64_t budget_ns, uint64
 		keep_walk(h, &s, now_ns);
 	glibc_state_free(&s);
 	pagemap__free(pages);
-	h->walk_cost_ns = clock_now_ns() - start;
+	h->walk_cost_ns = clock_thread_ns() - start;
 	wait = WALK_FACTOR * h->walk_cost_ns;
 	h->next_walk_ns = now_ns + (err ? RETRY_LATER : wait > WALK_AGAIN ? wait : WALK_AGAIN);
 }

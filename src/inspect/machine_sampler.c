@@ -138,17 +138,17 @@ static void look_at_heap(struct sampler *s, struct machine_record *r)
 
 static void look_at_heaps(struct sampler *s)
 {
-	uint64_t start = clock_now_ns(), budget = machine_budget_tick(&s->heaps), spent = 0;
+	uint64_t start = clock_thread_ns(), budget = machine_budget_tick(&s->heaps), spent = 0;
 
 	for (size_t i = 0; i < s->table.n && spent < budget; i++)
 		if (s->table.records[i]->shown) {
 			look_at_heap(s, s->table.records[i]);
-			spent = clock_now_ns() - start;
+			spent = clock_thread_ns() - start;
 		}
 	for (size_t i = 0; i < s->table.n && spent < budget; i++) {
 		s->heap_turn = s->heap_turn + 1 < s->table.n ? s->heap_turn + 1 : 0;
 		look_at_heap(s, s->table.records[s->heap_turn]);
-		spent = clock_now_ns() - start;
+		spent = clock_thread_ns() - start;
 	}
 	machine_budget_spend(&s->heaps, spent);
 }
@@ -177,7 +177,7 @@ static struct machine_record *next_walk(const struct sampler *s)
 
 static void walk_heaps(struct sampler *s)
 {
-	uint64_t start = clock_now_ns(), budget = machine_budget_tick(&s->walks), spent = 0;
+	uint64_t start = clock_thread_ns(), budget = machine_budget_tick(&s->walks), spent = 0;
 	struct machine_record *r;
 
 	while (spent < budget && (r = next_walk(s))) {
@@ -185,14 +185,14 @@ static void walk_heaps(struct sampler *s)
 		if (spent && r->heap.walk_cost_ns > budget - spent)
 			break;
 		machine_heap_walk(&r->heap, WALK_MOST, s->now_ns);
-		spent = clock_now_ns() - start;
+		spent = clock_thread_ns() - start;
 	}
 	machine_budget_spend(&s->walks, spent);
 }
 
 static void read_pss(struct sampler *s)
 {
-	uint64_t start = clock_now_ns(), budget = machine_budget_tick(&s->walks), spent = 0;
+	uint64_t start = clock_thread_ns(), budget = machine_budget_tick(&s->walks), spent = 0;
 
 	for (size_t i = 0; i < s->table.n && spent < budget; i++) {
 		struct machine_record *r = s->table.records[i];
@@ -205,7 +205,7 @@ static void read_pss(struct sampler *s)
 		r->has_pss = machine_table_read(&s->table, path, text, sizeof(text)) > 0 &&
 			     !machine_parse_pss(text, &r->pss);
 		r->pss_ns = s->now_ns;
-		spent = clock_now_ns() - start;
+		spent = clock_thread_ns() - start;
 	}
 	machine_budget_spend(&s->walks, spent);
 }

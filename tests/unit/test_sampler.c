@@ -322,24 +322,35 @@ static void kernel_side(void **state)
 	sampler__free(s);
 }
 
+/* The first one's file takes a while, in which nothing is spent: it waits, as for a CPU or a lock.
+ */
 static void pss(void **state)
 {
 	struct sampler *s = sampler_of(NULL);
-	const uint32_t pids[] = {13};
+	const uint32_t pids[] = {13, 17};
 	const struct machine *m;
+	char path[256];
 
 	(void)state;
 	make(13, "pss", 1, 100);
-	put_of(13, "smaps_rollup", "Rss:   20 kB\nPss:   7 kB\n");
+	make(17, "next", 1, 100);
+	put_of(17, "smaps_rollup", "Rss:   20 kB\nPss:   11 kB\n");
 	put_of(1, "smaps_rollup", "Rss:   20 kB\nPss:   9 kB\n");
 	m = sampler__tick(s, SECOND);
 	assert_false(m->processes[1].has_pss);
-	sampler__show(s, &(struct sampler_shown){.pids = pids, .n = 1, .pss = true});
+	sampler__show(s, &(struct sampler_shown){.pids = pids, .n = 2, .pss = true});
+	snprintf(path, sizeof(path), "%s/13/smaps_rollup", root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	if (!fork()) {
+		usleep(100000);
+		_exit(open(path, O_WRONLY) < 0);
+	}
 	m = sampler__tick(s, 2 * SECOND);
-	assert_true(m->processes[1].has_pss);
-	assert_int_equal(m->processes[1].pss, 7 * 1024);
+	assert_true(m->processes[2].has_pss);
+	assert_int_equal(m->processes[2].pss, 11 * 1024);
 	assert_false(m->processes[0].has_pss);
 	unmake(13);
+	unmake(17);
 	sampler__free(s);
 }
 
