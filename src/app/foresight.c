@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "app/needed.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "inspect/procfs.h"
+#include "model/modules.h"
 #include "probe/target.h"
 #include "unwind/rows.h"
 #include "unwind/tables.h"
@@ -22,64 +25,114 @@
 
 struct foreseen {
 	int fd;
+	uint64_t dev, inode;
 	struct rows rows;
 	struct target *target; /* NULL: it could not be read */
 };
 
 struct foresight {
-	char *program;
+	char *program; /* may be NULL */
+	pid_t *pids;
+	size_t npids;
 	pthread_t thread;
 	bool threaded;
 	struct foreseen file[NEEDED_MAX];
-	size_t n;
+	size_t n, rows;
 };
 
-/* False: it is no file with rows. */
-static bool read_one(const char *path, struct foreseen *out)
+static bool is_known(const struct foresight *f, const struct stat *st)
 {
+	for (size_t i = 0; i < f->n; i++)
+		if (f->file[i].dev == st->st_dev && f->file[i].inode == st->st_ino)
+			return true;
+	return false;
+}
+
+/* Takes fd over, which may be none. */
+static void look_at(struct foresight *f, int fd, const char *name)
+{
+	struct foreseen *to = &f->file[f->n];
 	struct stat st;
 
-	out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (out->fd < 0)
-		return false;
-	if (fstat(out->fd, &st) || !S_ISREG(st.st_mode) || rows_read(out->fd, &out->rows)) {
-		rows_free(&out->rows);
-		close(out->fd);
-		return false;
+	if (fd < 0)
+		return;
+	if (f->n == NEEDED_MAX || f->rows > FORESEEN_ROWS || fstat(fd, &st) ||
+	    !S_ISREG(st.st_mode) || is_known(f, &st)) {
+		close(fd);
+		return;
 	}
-	out->target = malloc(sizeof(*out->target));
-	if (out->target && target_read(out->fd, path, out->target)) {
-		free(out->target);
-		out->target = NULL;
+	*to = (struct foreseen){.fd = fd, .dev = st.st_dev, .inode = st.st_ino};
+	if (rows_read(fd, &to->rows)) {
+		rows_free(&to->rows);
+		close(fd);
+		return;
 	}
-	return true;
+	to->target = malloc(sizeof(*to->target));
+	if (to->target && target_read(fd, name, to->target)) {
+		free(to->target);
+		to->target = NULL;
+	}
+	f->rows += to->rows.n;
+	f->n++;
+}
+
+static void look_at_program(struct foresight *f)
+{
+	struct needed needed;
+
+	needed_find(&needed, f->program);
+	for (size_t i = 0; i < needed.n; i++)
+		look_at(f, open(needed.path[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK), needed.path[i]);
+	needed_free(&needed);
+}
+
+static void look_at_process(struct foresight *f, pid_t pid)
+{
+	struct modules *m = modules__new();
+
+	if (!m)
+		return;
+	if (procfs_modules(pid, m) < 0) {
+		modules__free(m);
+		return;
+	}
+	for (size_t i = 0; i < modules__count(m); i++) {
+		const struct module *one = modules__at(m, i);
+
+		if (one->exec && one->inode)
+			look_at(f, procfs_open_mapping(pid, one->start, one->end), one->path);
+	}
+	modules__free(m);
 }
 
 static void *look_ahead(void *arg)
 {
 	struct foresight *f = arg;
 	uint64_t start = clock_now_ns();
-	struct needed needed;
-	size_t rows = 0;
 
-	needed_find(&needed, f->program);
-	for (size_t i = 0; i < needed.n && rows < FORESEEN_ROWS; i++)
-		if (read_one(needed.path[i], &f->file[f->n]))
-			rows += f->file[f->n++].rows.n;
-	log_debug("%s: tables of %zu files made ahead in %.1f ms", f->program, f->n,
+	if (f->program)
+		look_at_program(f);
+	for (size_t i = 0; i < f->npids; i++)
+		look_at_process(f, f->pids[i]);
+	log_debug("tables of %zu files made ahead in %.1f ms", f->n,
 		  (double)(clock_now_ns() - start) / 1e6);
-	needed_free(&needed);
 	return NULL;
 }
 
-struct foresight *foresight__new(const char *command)
+struct foresight *foresight__new(const char *command, const pid_t *pids, size_t npids)
 {
-	struct foresight *f = calloc(1, sizeof(*f));
+	struct foresight *f = command || npids ? calloc(1, sizeof(*f)) : NULL;
 
 	if (!f)
 		return NULL;
-	f->program = libraries_program(command);
-	f->threaded = f->program && !pthread_create(&f->thread, NULL, look_ahead, f);
+	if (command)
+		f->program = libraries_program(command);
+	f->pids = calloc(npids + 1, sizeof(*f->pids));
+	if (f->pids && npids) {
+		memcpy(f->pids, pids, npids * sizeof(*pids));
+		f->npids = npids;
+	}
+	f->threaded = (f->program || f->npids) && !pthread_create(&f->thread, NULL, look_ahead, f);
 	if (!f->threaded) {
 		foresight__free(f);
 		return NULL;
@@ -117,5 +170,6 @@ void foresight__free(struct foresight *f)
 		close(f->file[i].fd);
 	}
 	free(f->program);
+	free(f->pids);
 	free(f);
 }

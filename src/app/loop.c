@@ -240,6 +240,8 @@ static int start_session(struct loop *l)
 					.most = o->most,
 					.together = o->command != NULL,
 					.command = o->command ? o->command[0] : NULL,
+					.pids = o->pids,
+					.npids = o->npids,
 					.top = o->top,
 					.min_size = o->min_size,
 					.ended = o->ended,

@@ -158,8 +158,7 @@ int session__new(const struct session_config *config, struct session **out)
 	s->config = *config;
 	s->epoll_fd = s->notify_fd = -1;
 	s->start_ns = clock_now_ns();
-	if (config->command)
-		s->foresight = foresight__new(config->command);
+	s->foresight = foresight__new(config->command, config->pids, config->npids);
 	err = open_fds(s);
 	if (!err)
 		err = load(s);
@@ -277,6 +276,13 @@ int session_keep(struct session *s, struct watched *w)
 	return 0;
 }
 
+static void take_foresight(struct session *s)
+{
+	foresight__give(s->foresight, s->tables, s->barren);
+	foresight__free(s->foresight);
+	s->foresight = NULL;
+}
+
 int session__watch(struct session *s, pid_t pid)
 {
 	size_t i = index_of(s, pid);
@@ -289,6 +295,7 @@ int session__watch(struct session *s, pid_t pid)
 	err = watched__new(pid, &w);
 	if (err)
 		return err;
+	take_foresight(s);
 	err = attach(s, w);
 	if (err) {
 		watched__free(w);
@@ -319,9 +326,7 @@ int session__launch(struct session *s, char *const *argv, bool as_caller, struct
 			err = session_keep(s, w);
 	}
 	if (!err) {
-		foresight__give(s->foresight, s->tables, s->barren);
-		foresight__free(s->foresight);
-		s->foresight = NULL;
+		take_foresight(s);
 		err = launch__go(l);
 	}
 	if (err) {

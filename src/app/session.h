@@ -33,8 +33,11 @@ struct session_config {
 	enum budget_level most; /* no more is seen than at this level */
 	bool together;		/* share is of all that are watched, for session__launch */
 	bool follow;		/* children too */
-	const char *command;	/* that session__launch will be asked to start, or NULL */
-	bool quiet;		/* no line on stderr for each process that is watched */
+	/* That session__launch or session__watch will be asked for first, or none. */
+	const char *command;
+	const pid_t *pids;
+	size_t npids;
+	bool quiet; /* no line on stderr for each process that is watched */
 };
 
 /* Check what the kernel permits, load the programs, start the drain; nobody is watched yet.

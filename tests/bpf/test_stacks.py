@@ -262,6 +262,22 @@ def test_ahead():
 
 
 @test
+def test_ahead_of_attach():
+    """What a process maps is looked at while the probes are loaded, and not again."""
+    c = Chains("chains")
+    w = Watch(c.p.pid)
+    wanted = c.all()
+    sites = w.process()["sites"]
+    for line in wanted:
+        check_chain(sites, line)
+    w.end_exactly()
+    said = "\n".join(w.err.seen)
+    files = re.findall(r"tables of (\d+) files made ahead", said)
+    known = re.findall(r"code in (\d+) of \1 ranges, (\d+) files read", said)
+    equal((len(files), known[0]), (1, (files[0], "0")), "files made ahead; known and read at the attach")
+
+
+@test
 def test_deleted():
     copy = os.path.join(scratch(), "chains")
     subprocess.run(["cp", fixture(), copy], check=True)
