@@ -56,7 +56,7 @@ static bool has_ended(const struct watched *w)
 	return procfs_memory(w->pid, &m) || !m.rss_bytes;
 }
 
-/* Put probes on an allocator, or say why this process takes none. */
+/* Put probes on an allocator, or say why this process takes none.  -ENOENT: unmapped meanwhile. */
 static int attach_target(struct watched *w, const struct target *t, const char *path,
 			 struct probes *probes, struct watched_file *file)
 {
@@ -80,9 +80,9 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	if (!t->has_malloc)
 		return 0;
 	err = probes ? probes__attach(probes, w->pid, path, t) : 0;
-	/* Unmapped meanwhile, perhaps with all the rest. */
-	if (err == -ENOENT)
-		return has_ended(w) ? -ESRCH : 0;
+	/* Perhaps with all the rest. */
+	if (err == -ENOENT && has_ended(w))
+		return -ESRCH;
 	if (err)
 		return err;
 	w->attached_ns = clock_now_ns();
@@ -98,7 +98,7 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 }
 
 /* The kernel is given the map_files link, which is the very inode that is mapped, in whatever mount
- * namespace, deleted or not. */
+ * namespace, deleted or not.  -ENOENT as above. */
 static int attach_file(struct watched *w, const struct module *m, const struct watch_tools *tools,
 		       struct watched_file *file)
 {
@@ -112,7 +112,7 @@ static int attach_file(struct watched *w, const struct module *m, const struct w
 		return watched_refuse(w->pid, -EPERM);
 	if (fd < 0) {
 		log_debug("%s (%s): %s", path, m->path, strerror(-fd));
-		return 0;
+		return fd == -ENOENT ? fd : 0;
 	}
 	if (barren__has(tools->barren, fd, &file->nameless)) {
 		close(fd);
@@ -184,6 +184,7 @@ static void look_at_tunables(const struct watched *w, const struct watch_tools *
 int watched__attach(struct watched *w, const struct watch_tools *tools)
 {
 	int err = procfs_modules(w->pid, w->modules);
+	bool gone = false;
 
 	look_at_tunables(w, tools);
 	w->searched[0] = w->allocator[0] = 0;
@@ -207,6 +208,14 @@ int watched__attach(struct watched *w, const struct watch_tools *tools)
 			return -ENOMEM;
 		if (fresh)
 			err = look_at(w, tools, m, file);
+		if (err == -ENOENT) {
+			/* An exec came in between: where the next program has that file too, it is
+			 * still to be looked at. */
+			w->nfiles--;
+			gone = true;
+			err = 0;
+			continue;
+		}
 		if (strstr(w->searched, m->path))
 			continue;
 		append(w->searched, sizeof(w->searched), ", ", m->path);
@@ -219,9 +228,9 @@ int watched__attach(struct watched *w, const struct watch_tools *tools)
 	name_allocators(w);
 	if (w->allocator[0])
 		return 0;
-	if (!has_ended(w))
-		return -ENOENT;
-	/* Its maps may have been going. */
-	w->searched[0] = 0;
-	return -ESRCH;
+	/* All that is known then is that its maps were going. */
+	err = has_ended(w) ? -ESRCH : -ENOENT;
+	if (gone || err == -ESRCH)
+		w->searched[0] = 0;
+	return err;
 }
