@@ -34,6 +34,7 @@ enum hw_kind {
 	HW_CODE,	   /* struct hw_code: a code object of Python that stacks name */
 	HW_PROC_FORK,	   /* struct hw_proc_fork: it has a child, which is watched from here on */
 	HW_MODULE,	   /* struct hw_module: a file's code was mapped */
+	HW_HEAP_GROW,	   /* struct hw_heap_grow: a heap of glibc's grew by mprotect */
 	HW_KIND_END,
 };
 
@@ -155,6 +156,14 @@ struct hw_vm_brk {
 	__u32 pad;
 };
 
+/* Of a few growths, while not every call is seen: heap.h says which. */
+struct hw_heap_grow {
+	struct hw_hdr hdr;
+	__u64 from, to; /* its end, before and after */
+	__u64 top;	/* of its last chunk, where the block begins; 0: not known */
+	__u64 stack;
+};
+
 struct hw_vm_remap {
 	struct hw_hdr hdr;
 	__u64 old_addr;
@@ -245,6 +254,7 @@ _Static_assert(sizeof(struct hw_realloc_end) == 56, "hw_realloc_end");
 _Static_assert(sizeof(struct hw_vm_map) == 48, "hw_vm_map");
 _Static_assert(sizeof(struct hw_vm_range) == 40, "hw_vm_range");
 _Static_assert(sizeof(struct hw_vm_brk) == 40, "hw_vm_brk");
+_Static_assert(sizeof(struct hw_heap_grow) == 48, "hw_heap_grow");
 _Static_assert(sizeof(struct hw_vm_remap) == 64, "hw_vm_remap");
 _Static_assert(sizeof(struct hw_vm_advise) == 40, "hw_vm_advise");
 _Static_assert(sizeof(struct hw_proc_exec) == 312, "hw_proc_exec");

@@ -331,8 +331,10 @@ struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t 
 	if (p && p->ledger && p->execs == execs) {
 		if (!ledger__fresh(p->ledger, &b, n) && *n)
 			ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly);
-		ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
-				  &seen->ncrossings);
+		if (ledger__crossed(p->ledger) != seen->crossed &&
+		    !ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
+				       &seen->ncrossings))
+			seen->crossed = ledger__crossed(p->ledger);
 	}
 	leave(d);
 	return b;

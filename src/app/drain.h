@@ -78,11 +78,13 @@ struct drain_seen {
 	void *arg;
 	struct crossing *crossings; /* crossings.h */
 	size_t ncrossings;
+	uint32_t crossed; /* ledger__crossed, of these */
 };
 struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
 			     struct drain_seen *seen);
 void drain__blocks_free(struct drain *d, struct blocks *b);
-/* ledger__fresh, of that program, with seen->spans: free both.  NULL: none, or no memory. */
+/* ledger__fresh, of that program, with seen->spans: free both.  NULL: none, or no memory.
+ * seen->crossings: only where seen->crossed is not of now; free them. */
 struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t *n,
 			   struct drain_seen *seen);
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */

@@ -274,6 +274,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		drain__state(d, i->id, &state);
 	if (!i->located || state.execs != i->execs) {
 		i->execs = state.execs;
+		i->crossed = 0;
 		sampling_free(&i->sampling);
 		/* An exec leaves nothing of what was there before. */
 		i->sampling = (struct sampling){.have_older = state.execs > 0};

@@ -46,8 +46,9 @@ struct inspection {
 	void *leave_arg;
 	bool located;
 	int locate_err;
-	uint32_t execs;	 /* of the program that was located */
-	size_t nmodules; /* of those that were known then */
+	uint32_t execs;	  /* of the program that was located */
+	uint32_t crossed; /* ledger__crossed, of the crossings that were looked for */
+	size_t nmodules;  /* of those that were known then */
 	struct glibc glibc;
 	unsigned int minor;
 	struct allocator_place place; /* of another one */

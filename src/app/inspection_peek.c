@@ -2,10 +2,12 @@
 #include "app/inspection_peek.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "app/cohorts.h"
 #include "app/drain.h"
 #include "app/inspection.h"
+#include "heapwatch/heap.h"
 #include "inspect/chunks.h"
 #include "inspect/memory.h"
 #include "inspect/signatures.h"
@@ -99,33 +101,69 @@ void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
 	free(s.v);
 }
 
-/* Where blocks are for which the heap grew, from one that was found to the next. */
-static void find_crossings(struct inspection *i, const struct memory *mem,
-			   const struct signature_range *files, size_t nfiles,
+/* Where blocks are for which one heap grew, from one that was found to the next: crossings from
+ * first to end. */
+static void find_in_heap(struct inspection *i, const struct crossing *all, size_t first, size_t end,
+			 uint64_t *points, uint64_t *addr)
+{
+	const struct sampling_crossed *crossed = i->sampling.crossed;
+	const struct memory mem = memory_of(i->pid);
+	uint64_t start = 0;
+	size_t next = end, known;
+
+	while (next > first && !crossed[next - 1].addr && !crossed[next - 1].looked)
+		next--;
+	if (next == end)
+		return;
+	for (known = next; known > first && !crossed[known - 1].addr;)
+		known--;
+	if (known > first)
+		start = crossed[known - 1].addr - CHUNK_HEADER;
+	else if (all[first].main || i->locate_err ||
+		 glibc_first_chunk(&i->glibc, hw_heap_of(all[first].point), &start))
+		return;
+	for (size_t k = next; k < end; k++)
+		points[k] = all[k].point;
+	if (chunks_find(&mem, start, points + next, end - next, addr + next))
+		memset(addr + next, 0, (end - next) * sizeof(*addr));
+}
+
+static bool same_heap(const struct crossing *a, const struct crossing *b)
+{
+	return a->main == b->main && (a->main || hw_heap_of(a->point) == hw_heap_of(b->point));
+}
+
+/* Where the block begins is known of most, else it is looked for by the chunks before it. */
+static void find_crossings(struct inspection *i, const struct signature_range *files, size_t nfiles,
 			   const struct crossing *all, size_t n)
 {
 	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
 	uint64_t *points = calloc(n + 1, sizeof(*points)), *addr = calloc(n + 1, sizeof(*addr));
-	const struct sampling_crossed *crossed = i->sampling.crossed;
-	size_t first = n;
+	const struct memory mem = memory_of(i->pid);
+	size_t found = 0;
 
-	while (first && !crossed[first - 1].addr)
-		first--;
-	for (size_t k = first; points && k < n; k++)
-		points[k] = all[k].point;
-	if (chunks && points && addr && first && first < n &&
-	    !chunks_find(mem, crossed[first - 1].addr - CHUNK_HEADER, points + first, n - first,
-			 addr + first)) {
-		size_t found = first;
-
-		for (; found < n && addr[found]; found++)
-			chunks[found].addr = addr[found];
-		if (!signatures_read(mem, files, nfiles, chunks + first, found - first))
-			for (size_t k = first; k < found; k++)
-				sampling_peek_crossing(&i->sampling, k, &all[k], chunks[k].addr,
-						       chunks[k].size, chunks[k].signature,
-						       chunks[k].content);
+	for (size_t first = 0, end; chunks && points && addr && first < n; first = end) {
+		for (end = first + 1; end < n && same_heap(&all[first], &all[end]);)
+			end++;
+		if (!all[first].start) {
+			find_in_heap(i, all, first, end, points, addr);
+			continue;
+		}
+		for (size_t k = first; k < end; k++)
+			if (!i->sampling.crossed[k].looked && all[k].start)
+				addr[k] = all[k].start + CHUNK_HEADER;
 	}
+	for (size_t k = 0; addr && chunks && k < n; k++)
+		if (addr[k])
+			chunks[found++].addr = addr[k];
+	if (found && !signatures_read(&mem, files, nfiles, chunks, found))
+		for (size_t k = n; k-- > 0;)
+			if (addr[k]) {
+				found--;
+				sampling_peek_crossing(&i->sampling, k, &all[k], chunks[found].addr,
+						       chunks[found].size, chunks[found].signature,
+						       chunks[found].content);
+			}
 	free(addr);
 	free(points);
 	free(chunks);
@@ -135,8 +173,7 @@ static void find_crossings(struct inspection *i, const struct memory *mem,
  * again. */
 void inspection_peek(struct inspection *i, struct drain *d, const struct modules *modules)
 {
-	struct drain_seen seen = {.leave = i->leave, .arg = i->leave_arg};
-	const struct memory mem = memory_of(i->pid);
+	struct drain_seen seen = {.leave = i->leave, .arg = i->leave_arg, .crossed = i->crossed};
 	struct signature_range *files = NULL;
 	size_t n = 0, nfiles = 0;
 	struct block *fresh;
@@ -144,12 +181,13 @@ void inspection_peek(struct inspection *i, struct drain *d, const struct modules
 	/* As it was at the last look. */
 	i->sampling.top_pad = i->explain.mmap_threshold ? i->explain.top_pad : CROSSING_TOP_PAD;
 	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
-	if ((n || seen.ncrossings) && !signatures_files(modules, &files, &nfiles)) {
+	if ((n || seen.crossings) && !signatures_files(modules, &files, &nfiles)) {
 		if (fresh && n)
 			peek_at(i, fresh, n, files, nfiles, &seen, true);
-		if (seen.ncrossings &&
+		if (seen.crossings &&
 		    !sampling_keep_crossings(&i->sampling, seen.crossings, seen.ncrossings))
-			find_crossings(i, &mem, files, nfiles, seen.crossings, seen.ncrossings);
+			find_crossings(i, files, nfiles, seen.crossings, seen.ncrossings);
+		i->crossed = seen.crossed;
 	}
 	free(seen.spans);
 	free(seen.crossings);

@@ -119,6 +119,7 @@ static int load(struct session *s)
 	struct probes_unwind maps;
 	int err;
 
+	s->config.probes.partly = s->config.share != 0;
 	s->config.probes.large = s->config.share > 0;
 	err = probes__new(&s->config.probes, &s->probes);
 

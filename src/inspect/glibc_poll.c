@@ -173,11 +173,32 @@ static int main_region(const struct glibc *g, const struct glibc_arena *a,
 	return fn(arg, base, a->top_addr + a->top_bytes, first);
 }
 
+/* The arena itself stands in its first heap. */
+static uint64_t first_chunk(const struct glibc_layout *l, uint64_t heap, uint64_t arena)
+{
+	uint64_t first = heap + l->heap_header;
+
+	return arena == first ? (first + l->state_size + 15) & ~15ull : first;
+}
+
+int glibc_first_chunk(const struct glibc *g, uint64_t heap, uint64_t *first)
+{
+	struct heap_info h;
+	int err = memory_read(&g->mem, heap, &h, sizeof(h));
+
+	if (err)
+		return err;
+	if (!h.arena || h.size > h.mprotect_size || h.mprotect_size > GLIBC_HEAP_MAX)
+		return -ENODATA;
+	*first = first_chunk(g->layout, heap, h.arena);
+	return 0;
+}
+
 int glibc_regions(const struct glibc *g, const struct glibc_arena *a,
 		  int (*fn)(void *arg, uint64_t start, uint64_t end, uint64_t first_chunk),
 		  void *arg)
 {
-	uint64_t heap = a->top_addr & ~(GLIBC_HEAP_MAX - 1), first, total = 0;
+	uint64_t heap = a->top_addr & ~(GLIBC_HEAP_MAX - 1), total = 0;
 	const struct glibc_layout *l = g->layout;
 	struct heap_info h;
 	int err;
@@ -194,10 +215,7 @@ int glibc_regions(const struct glibc *g, const struct glibc_arena *a,
 		if (i == HEAPS_MAX || (heap & (GLIBC_HEAP_MAX - 1)) || h.arena != a->addr ||
 		    h.size > GLIBC_HEAP_MAX || h.size < l->heap_header || total > a->system)
 			return -ENODATA;
-		first = heap + l->heap_header;
-		if (a->addr == first)
-			first = (first + l->state_size + 15) & ~15ull;
-		err = fn(arg, heap, heap + h.size, first);
+		err = fn(arg, heap, heap + h.size, first_chunk(l, heap, h.arena));
 		if (err)
 			return err;
 	}

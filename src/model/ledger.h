@@ -116,6 +116,8 @@ struct crossing;
 typedef uint32_t (*ledger_leave_fn)(void *arg, const uint64_t *pc, uint32_t nframes);
 int ledger__crossings(struct ledger *l, ledger_leave_fn leave, void *arg, struct crossing **out,
 		      size_t *n);
+/* Another number where one came or went since. */
+uint32_t ledger__crossed(const struct ledger *l);
 
 /* What was born in windows (births.h), for the caller to free.  0 or -ENOMEM. */
 struct birth;

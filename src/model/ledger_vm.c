@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heapwatch/heap.h"
 #include "model/ledger_parts.h"
 
 #define PAGE_MASK 4095ull
@@ -28,6 +29,20 @@ static void mapped(struct ledger *l, enum mapping_owner owner, uint32_t site, ui
 		sites__allocated(l->sites, site, REPORT_MAP, bytes, extents);
 }
 
+/* Its callsite is not one any more; it held one block there (settle()). */
+static void uncross(void *arg, const struct crossing *c)
+{
+	struct ledger *l = arg;
+
+	if (c->settled && c->site)
+		sites__change(l->sites, c->site, REPORT_HEAP, 0, -1);
+}
+
+static void lose(struct ledger *l, uint64_t addr, uint64_t len)
+{
+	crossings_lose(&l->crossings, addr, addr + len, uncross, l);
+}
+
 static int on_vm_map(struct ledger *l, const struct hw_vm_map *e)
 {
 	enum mapping_owner owner = owner_of(e->flags);
@@ -35,34 +50,13 @@ static int on_vm_map(struct ledger *l, const struct hw_vm_map *e)
 	uint64_t len = whole_pages(e->len);
 	int err;
 
+	lose(l, e->addr, len);
 	if (e->flags & (HW_VM_FILE | HW_VM_SHARED))
 		return mappings__remove(l->mappings, e->addr, len);
 	err = mappings__add(l->mappings, e->addr, len, owner, site);
 	if (!err)
 		mapped(l, owner, site, len, 1);
 	return err;
-}
-
-/* Its callsite is not one any more; it held one block there (settle()). */
-static void uncross(struct ledger *l, uint64_t brk)
-{
-	size_t gone = crossings_shrink(&l->crossings, brk);
-
-	for (size_t i = 0; i < gone; i++) {
-		const struct crossing *c = &l->crossings.all[l->crossings.n + i];
-
-		if (c->settled && c->site)
-			sites__change(l->sites, c->site, REPORT_HEAP, 0, -1);
-	}
-}
-
-/* Where the call of malloc is seen too it needs nobody to stand for it; nor where all are, but
- * those that the attach came into. */
-static int cross(struct ledger *l, const struct hw_vm_brk *e, uint32_t site)
-{
-	if (!l->brk || e->brk <= l->brk || e->flags & HW_VM_IN_ALLOC || !l->seen.ever_less)
-		return 0;
-	return crossings_grow(&l->crossings, l->brk, e->brk, site);
 }
 
 static int on_vm_brk(struct ledger *l, const struct hw_vm_brk *e)
@@ -76,10 +70,22 @@ static int on_vm_brk(struct ledger *l, const struct hw_vm_brk *e)
 		return err;
 	if (l->brk && brk > old)
 		mapped(l, owner, site, brk - old, 1);
-	uncross(l, e->brk > l->brk ? l->brk : e->brk);
-	err = cross(l, e, site);
+	crossings_shrink(&l->crossings, e->brk > l->brk ? l->brk : e->brk, uncross, l);
+	/* Where the call of malloc is seen too it needs nobody to stand for it; nor where all are,
+	 * but those that the attach came into. */
+	if (l->brk && e->brk > l->brk && !(e->flags & HW_VM_IN_ALLOC) && l->seen.ever_less)
+		err = crossings_brk(&l->crossings, l->brk, e->brk, site);
 	l->brk = e->brk;
 	return err;
+}
+
+static int on_heap_grow(struct ledger *l, const struct hw_heap_grow *e)
+{
+	if (!l->seen.ever_less)
+		return 0;
+	/* Nothing is left of what was behind that. */
+	lose(l, e->from, hw_heap_of(e->from) + HW_HEAP_MAX - e->from);
+	return crossings_grow(&l->crossings, e, sites__find(l->sites, e->stack));
 }
 
 /* From the site of the system call to that of the call of malloc, which holds a block from here on,
@@ -117,20 +123,49 @@ static int settle(struct ledger *l, struct crossing *c, ledger_leave_fn leave, v
 	return 0;
 }
 
+struct listing {
+	struct ledger *ledger;
+	ledger_leave_fn leave;
+	void *arg;
+	struct crossing *out;
+	size_t n;
+};
+
+static int list(void *arg, struct crossing *c)
+{
+	struct listing *to = arg;
+	int err = c->settled ? 0 : settle(to->ledger, c, to->leave, to->arg);
+
+	to->out[to->n++] = *c;
+	return err;
+}
+
 int ledger__crossings(struct ledger *l, ledger_leave_fn leave, void *arg, struct crossing **out,
 		      size_t *n)
 {
-	struct crossings copy = {0};
-	int err = 0;
+	struct listing to = {.ledger = l, .leave = leave, .arg = arg};
+	int err;
 
-	for (size_t i = 0; i < l->crossings.n && !err; i++)
-		if (!l->crossings.all[i].settled)
-			err = settle(l, &l->crossings.all[i], leave, arg);
-	if (!err)
-		err = crossings_copy(&copy, &l->crossings);
-	*out = copy.all;
-	*n = copy.n;
-	return err;
+	*out = NULL;
+	*n = 0;
+	if (!l->crossings.n)
+		return 0;
+	to.out = calloc(l->crossings.n, sizeof(*to.out));
+	if (!to.out)
+		return -ENOMEM;
+	err = crossings_each(&l->crossings, list, &to);
+	if (err) {
+		free(to.out);
+		return err;
+	}
+	*out = to.out;
+	*n = to.n;
+	return 0;
+}
+
+uint32_t ledger__crossed(const struct ledger *l)
+{
+	return l->crossings.changes;
 }
 
 /*
@@ -189,6 +224,7 @@ int ledger_vm_apply(struct ledger *l, const union wire_event *ev)
 	case HW_VM_MAP:
 		return on_vm_map(l, ev->vm_map);
 	case HW_VM_UNMAP:
+		lose(l, ev->vm_range->addr, whole_pages(ev->vm_range->len));
 		return mappings__remove(l->mappings, ev->vm_range->addr,
 					whole_pages(ev->vm_range->len));
 	case HW_VM_UNMAP_FAIL:
@@ -202,7 +238,10 @@ int ledger_vm_apply(struct ledger *l, const union wire_event *ev)
 		return on_vm_remap_end(l, ev->vm_remap);
 	case HW_VM_ADVISE:
 		l->advised_bytes += whole_pages(ev->vm_advise->len);
+		lose(l, ev->vm_advise->addr, whole_pages(ev->vm_advise->len));
 		return 0;
+	case HW_HEAP_GROW:
+		return on_heap_grow(l, ev->heap_grow);
 	}
 	return 0;
 }

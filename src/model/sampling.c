@@ -144,11 +144,12 @@ int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size
 	if (!now)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		while (k < s->ncrossed && s->crossed[k].serial < all[i].serial)
+		while (k < s->ncrossed && s->crossed[k].point < all[i].point)
 			k++;
 		if (k < s->ncrossed && s->crossed[k].serial == all[i].serial)
 			now[i] = s->crossed[k];
 		now[i].serial = all[i].serial;
+		now[i].point = all[i].point;
 	}
 	free(s->crossed);
 	s->crossed = now;
@@ -179,7 +180,7 @@ void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing 
 	if (prepare(s) || (c->addr && c->addr != addr) || gone)
 		return;
 	c->looked = true;
-	if (!crossing_fits(of, addr - HEADER + chunk, s->top_pad)) {
+	if (!crossing_fits(of, addr - HEADER, addr - HEADER + chunk, s->top_pad)) {
 		c->known = true;
 		c->same = false;
 		return;
@@ -199,13 +200,14 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 		    struct estimator_block *out)
 {
 	const uint64_t start = addr - HEADER;
-	const struct crossing *c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
+	const struct crossing *c =
+	    crossing_of(l->crossings, l->ncrossings, start, start + chunk, l->kept->top_pad);
 	const struct crossed *all;
 	struct sampling_crossed *first;
 	uint64_t weight;
 	double own;
 
-	if (!c || !c->site || !crossing_fits(c, start + chunk, l->kept->top_pad))
+	if (!c || !c->site)
 		return false;
 	first = &l->kept->crossed[c - l->crossings];
 	/* What was looked at, and was not it, is not it now. */

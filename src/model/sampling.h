@@ -32,9 +32,10 @@ struct sampling {
 	uint32_t nolder;
 	struct strata *strata;
 	struct firsts *firsts;
-	/* Of crossings (crossings.h), by serial: where the block was, of which stratum, when it was
+	/* Of crossings (crossings.h), by point: where the block was, of which stratum, when it was
 	 * first looked at, and whether it began with the same each time since. */
 	struct sampling_crossed {
+		uint64_t point;
 		uint32_t serial, stratum, content;
 		bool looked;	  /* between looks; without an address then it had gone */
 		bool known, same; /* its content */

@@ -76,14 +76,14 @@ static int attach_named(struct probes *p, const char *name)
 	return err;
 }
 
-static int attach_syscalls(struct probes *p, enum kernel_kind asked)
+static int attach_syscalls(struct probes *p, const struct probes_config *c)
 {
 	char name[32];
-	int err = syscalls_attach(p->skel->obj, p->kernel, p->links, name);
+	int err = syscalls_attach(p->skel->obj, p->kernel, c->partly, p->links, name);
 
 	if (!err)
 		return 0;
-	if (asked == KERNEL_AUTO && p->kernel == KERNEL_TRACEPOINT) {
+	if (c->kernel == KERNEL_AUTO && p->kernel == KERNEL_TRACEPOINT) {
 		/* The last resort, which was not tried before. */
 		log_warn("cannot attach %s: %s: mappings are not seen (see 'heapwatch doctor')",
 			 name, strerror(-err));
@@ -143,7 +143,7 @@ static int load(struct probes *p, const struct probes_config *c)
 	if (p->user != USER_PERF)
 		want(p, "hw_pass", multi);
 	want(p, "hw_set_level", 0);
-	syscalls_want(p->skel->obj, p->kernel);
+	syscalls_want(p->skel->obj, p->kernel, c->partly);
 	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
 	if (!err)
 		err = heapwatch_bpf__load(p->skel);
@@ -194,7 +194,7 @@ int probes__new(const struct probes_config *config, struct probes **out)
 	for (size_t i = 0; i < sizeof(life) / sizeof(*life) && !err; i++)
 		err = attach_named(p, life[i]);
 	if (!err)
-		err = attach_syscalls(p, config->kernel);
+		err = attach_syscalls(p, config);
 	if (!err)
 		err = -pthread_create(&p->closer, NULL, close_trials, p->trials);
 	if (err) {

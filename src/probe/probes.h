@@ -22,7 +22,8 @@ struct probes_config {
 	unsigned int rings;	 /* 1 to HW_MAX_RINGS */
 	unsigned int threads;	 /* that can be in an allocator's function at once, or have been */
 	unsigned int processes;
-	bool large; /* level large may be wanted */
+	bool partly; /* not every call of malloc will be seen */
+	bool large;  /* level large may be wanted */
 };
 
 struct probes;

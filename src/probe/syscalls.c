@@ -10,9 +10,11 @@
 static const struct {
 	char when; /* e: entry, x: exit */
 	const char *call;
+	bool partly; /* tells nothing where every call of malloc is seen */
 } programs[] = {
-    {'e', "munmap"}, {'e', "mremap"}, {'x', "mmap"},	{'x', "munmap"},
-    {'x', "mremap"}, {'x', "brk"},    {'x', "madvise"},
+    {'e', "munmap", false},  {'e', "mremap", false},  {'x', "mmap", false},
+    {'x', "munmap", false},  {'x', "mremap", false},  {'x', "brk", false},
+    {'x', "madvise", false}, {'x', "mprotect", true},
 };
 
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
@@ -27,22 +29,26 @@ static struct bpf_program *program(struct bpf_object *obj, enum kernel_kind kind
 	return bpf_object__find_program_by_name(obj, name);
 }
 
-void syscalls_want(struct bpf_object *obj, enum kernel_kind kind)
+void syscalls_want(struct bpf_object *obj, enum kernel_kind kind, bool partly)
 {
 	char name[32];
 
 	for (size_t i = 0; kind != KERNEL_NONE && i < PROGRAMS; i++)
-		bpf_program__set_autoload(program(obj, kind, i, name), true);
+		if (partly || !programs[i].partly)
+			bpf_program__set_autoload(program(obj, kind, i, name), true);
 }
 
-int syscalls_attach(struct bpf_object *obj, enum kernel_kind kind, struct links *links,
+int syscalls_attach(struct bpf_object *obj, enum kernel_kind kind, bool partly, struct links *links,
 		    char name[32])
 {
 	int err = 0;
 
 	for (size_t i = 0; kind != KERNEL_NONE && i < PROGRAMS && !err; i++) {
-		struct bpf_link *link = bpf_program__attach(program(obj, kind, i, name));
+		struct bpf_link *link;
 
+		if (programs[i].partly && !partly)
+			continue;
+		link = bpf_program__attach(program(obj, kind, i, name));
 		err = libbpf_get_error(link);
 		if (err)
 			break;

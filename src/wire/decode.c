@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "heapwatch/heap.h"
 #include "heapwatch/python.h"
 
 #define USER_END (1ull << 48)
@@ -30,6 +31,7 @@ static const struct {
     [HW_LEVEL] = {"level", sizeof(struct hw_level)},
     [HW_CODE] = {"code", sizeof(struct hw_code)},
     [HW_MODULE] = {"module", sizeof(struct hw_module)},
+    [HW_HEAP_GROW] = {"heap_grow", sizeof(struct hw_heap_grow)},
     [HW_PROC_FORK] = {"proc_fork", sizeof(struct hw_proc_fork)},
 };
 
@@ -66,6 +68,14 @@ static bool is_remap(const struct hw_vm_remap *r)
 	return is_range(r->old_addr, r->old_len) && is_range(r->addr, r->len);
 }
 
+static bool is_growth(const struct hw_heap_grow *e)
+{
+	const uint64_t heap = hw_heap_of(e->from);
+
+	return e->to < USER_END && e->from < e->to && e->from > heap &&
+	       hw_heap_grown(e->from, e->to) && (!e->top || (e->top > heap && e->top < e->from));
+}
+
 static bool well_formed(const union wire_event *ev, size_t len)
 {
 	unsigned int kind = ev->hdr->kind;
@@ -93,6 +103,8 @@ static bool well_formed(const union wire_event *ev, size_t len)
 		return is_range(ev->vm_range->addr, ev->vm_range->len);
 	case HW_VM_BRK:
 		return ev->vm_brk->brk < USER_END;
+	case HW_HEAP_GROW:
+		return is_growth(ev->heap_grow);
 	case HW_VM_REMAP_END:
 		return is_remap(ev->vm_remap);
 	case HW_PROC_EXEC:

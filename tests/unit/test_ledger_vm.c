@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "heapwatch/heap.h"
 #include "model/crossings.h"
 #include "model/sites.h"
 
@@ -134,6 +135,86 @@ static void test_vm_crossings(void **state)
 	ledger__free(child);
 }
 
+static void grow(struct ledger *l, uint64_t heap, uint64_t page, uint64_t stack)
+{
+	/* Over a whole cell, and so over the page that is drawn of it (heap.h). */
+	APPLY(l, hw_heap_grow, HW_HEAP_GROW, .from = heap + page * PAGE,
+	      .to = heap + (page + 15) * PAGE, .stack = stack);
+}
+
+static size_t crossed(struct ledger *l, struct crossing out[8])
+{
+	static char arg[] = "of a test";
+	struct crossing *c;
+	size_t n;
+
+	assert_int_equal(ledger__crossings(l, leave_one, arg, &c, &n), 0);
+	assert_in_range(n, 0, 8);
+	for (size_t i = 0; i < n; i++)
+		out[i] = c[i];
+	free(c);
+	return n;
+}
+
+static uint64_t crossed_at(struct ledger *l, uint64_t key)
+{
+	struct snapshot *s = ledger__snapshot(l, 0, 0);
+	uint64_t blocks = 0;
+
+	for (size_t i = 0; i < s->nsites; i++)
+		if (s->sites[i].kind == REPORT_HEAP && s->sites[i].pc[0] == key + 2)
+			blocks += s->sites[i].blocks;
+	snapshot__free(s);
+	return blocks;
+}
+
+/* Heaps that grow by mprotect: their crossings are gone with their memory, however that went. */
+static void test_heap_crossings(void **state)
+{
+	const uint64_t heap = MAP & ~(HW_HEAP_MAX - 1), other = heap + HW_HEAP_MAX;
+	struct ledger *l = fresh(), *child;
+	struct crossing c[8];
+
+	(void)state;
+	grow(l, heap, 33, A);
+	assert_int_equal(crossed(l, c), 0);
+	APPLY(l, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE);
+	grow(l, other, 33, A);
+	grow(l, heap, 33, A);
+	grow(l, heap, 48, B);
+	grow(l, heap, 63, A);
+	assert_int_equal(crossed(l, c), 4);
+	assert_int_equal(c[0].point, heap + 33 * PAGE - 32);
+	assert_int_equal(c[0].bytes, HW_HEAP_CELL_FEW);
+	assert_int_equal(c[1].point, heap + 48 * PAGE - 32);
+	assert_int_equal(c[3].point, other + 33 * PAGE - 32);
+	assert_int_equal(c[0].site, c[3].site);
+	assert_int_not_equal(c[0].site, c[1].site);
+	assert_int_equal(crossed_at(l, A), 3);
+	assert_int_equal(crossed_at(l, B), 1);
+	child = ledger__fork(l);
+
+	/* madvise, and growth from further down. */
+	APPLY(l, hw_vm_advise, HW_VM_ADVISE, .addr = heap + 60 * PAGE, .len = 18 * PAGE,
+	      .advice = 4);
+	assert_int_equal(crossed(l, c), 3);
+	assert_int_equal(crossed_at(l, A), 2);
+	grow(l, heap, 40, A);
+	assert_int_equal(crossed(l, c), 3);
+	assert_int_equal(c[1].point, heap + 40 * PAGE - 32);
+	assert_int_equal(crossed_at(l, A), 3);
+	assert_int_equal(crossed_at(l, B), 0);
+	/* munmap of the whole; a mapping over the other. */
+	range(l, HW_VM_UNMAP, other, HW_HEAP_MAX);
+	assert_int_equal(crossed(l, c), 2);
+	map(l, heap + 39 * PAGE, 9 * PAGE, HW_VM_NOACCESS);
+	assert_int_equal(crossed(l, c), 1);
+	assert_int_equal(crossed_at(l, A), 1);
+	assert_int_equal(crossed(child, c), 4);
+	ledger__free(l);
+	ledger__free(child);
+}
+
 static void test_vm_remap(void **state)
 {
 	struct ledger *l = fresh();
@@ -181,7 +262,7 @@ static void test_vm_remap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {TEST(vm_map), TEST(vm_brk_advise), TEST(vm_crossings),
-					   TEST(vm_remap)};
+					   TEST(heap_crossings), TEST(vm_remap)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

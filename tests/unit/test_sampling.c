@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "model/crossings.h"
 #include "model/sampling.h"
 
 static bool has(const void *arg, uint64_t addr)
@@ -57,9 +58,41 @@ static void test_stale(void **state)
 	sampling_free(&s);
 }
 
+static void expect_crossed(const struct sampling *s, const uint64_t *addr, size_t n)
+{
+	assert_int_equal(s->ncrossed, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(s->crossed[i].addr, addr[i]);
+}
+
+/* What is known of a crossing stays with it, whichever come and go before and behind it; not with
+ * another at the same place. */
+static void test_kept(void **state)
+{
+	struct crossing c[4] = {{.point = 4064, .end = 8192, .serial = 3},
+				{.point = 12256, .end = 16384, .serial = 1}};
+	struct sampling s = {0};
+
+	(void)state;
+	assert_int_equal(sampling_keep_crossings(&s, c, 2), 0);
+	sampling_peek_crossing(&s, 0, &c[0], 4064, 48, 0, 0);
+	sampling_peek_crossing(&s, 1, &c[1], 12256, 48, 0, 0);
+	c[3] = c[1];
+	c[2] = (struct crossing){.point = 8000, .serial = 4};
+	c[1] = c[0];
+	c[0] = (struct crossing){.point = 50, .serial = 5};
+	assert_int_equal(sampling_keep_crossings(&s, c, 4), 0);
+	expect_crossed(&s, (uint64_t[]){0, 4064, 0, 12256}, 4);
+	c[1].serial = 6;
+	assert_int_equal(sampling_keep_crossings(&s, c + 1, 3), 0);
+	expect_crossed(&s, (uint64_t[]){0, 0, 12256}, 3);
+	sampling_free(&s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_stale)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_stale),
+					   cmocka_unit_test(test_kept)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,7 @@ part() { echo; echo "==== $1"; }
 export HEAPWATCH_TIMEOUT=600
 part doctor; $hw doctor; echo exit $?
 part core; %(python)s tests/bpf/test_watch.py --build %(build)s --only '%(core)s'
+part arenas; %(python)s tests/bpf/test_arenas.py --build %(build)s --only 'test_held[,test_protect'
 part large; %(python)s tests/bpf/test_large.py --build %(build)s --only test_large
 part ftrace; echo 0 >/proc/sys/kernel/ftrace_enabled; $hw doctor
 sleep 60 & pid=$!
@@ -103,6 +104,14 @@ def test_core(kernel):
     kinds = [k for k, name in harness.KINDS.items() if KERNELS[kernel][1][name] == "yes"]
     for kind in [*kinds, "fentry", "kprobe", "tracepoint"]:
         check("ok test_maps[%s]" % kind in out, "nothing was counted with %s:\n%s" % (kind, out))
+
+
+def test_arenas(kernel):
+    """What threads' heaps grow by, with every kind of kernel-side probe."""
+    out = part(kernel, "arenas")
+    for kind in ("fentry", "kprobe", "tracepoint"):
+        check("ok test_held[%s]" % kind in out, "nothing was told with %s:\n%s" % (kind, out))
+    check(harness.TALLY.findall(out) == [("4", "0", "0")], out)
 
 
 def test_large(kernel):
@@ -208,7 +217,8 @@ def collect(everything):
     TESTS["test_doctor[this machine]"] = here_doctor
     TESTS["test_cache[this machine]"] = here_cache
     for kernel, (version, _) in KERNELS.items():
-        for fn in (test_doctor, test_core, test_large, test_ftrace_off, test_no_btf, test_lockdown):
+        for fn in (test_doctor, test_core, test_arenas, test_large, test_ftrace_off, test_no_btf,
+                   test_lockdown):
             TESTS["%s[%s]" % (fn.__name__, version)] = lambda fn=fn, k=kernel: fn(k)
         # Named by their files: a part here may have the same name.
         for script in scripts() if everything else ():
