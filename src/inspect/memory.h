@@ -21,9 +21,11 @@ struct memory {
 #define MEMORY_HEADS 512
 
 /*
- * Copy 16 bytes from each of n (up to MEMORY_HEADS) addresses to heads[i].  One that is not there
- * reads as zeroes.  0, -ESRCH, -EPERM.
+ * Copy len bytes, a multiple of 16, from each of n (up to MEMORY_HEADS) addresses to buf, one
+ * behind the other.  What is not there reads as zeroes, by 16 bytes.  0, -ESRCH, -EPERM.
  */
+int memory_pieces(const struct memory *m, const uint64_t *addrs, size_t n, size_t len, void *buf);
+/* ... of 16 bytes each, to heads[i]. */
 int memory_heads(const struct memory *m, const uint64_t *addrs, size_t n, uint64_t (*heads)[2]);
 
 /* By process_vm_readv(2), which neither stops the process nor waits for its locks. */

@@ -12,11 +12,13 @@
 #define SIZE_BITS 7ull
 
 /* Of a chunk are read: its header, and what the block begins with. */
-#define PIECES	5u
-#define AT_ONCE (MEMORY_HEADS / PIECES)
+#define HEADER	2u
+#define WORDS	(HEADER + SIGNATURE_CONTENT)
+#define AT_ONCE 128u
 
-_Static_assert((PIECES - 1) * 2 == SIGNATURE_CONTENT && SIGNATURE_CONTENT >= SIGNATURE_WORDS,
-	       "all words that count are read");
+_Static_assert(WORDS % 2 == 0 && SIGNATURE_CONTENT >= SIGNATURE_WORDS,
+	       "whole pieces, all that count");
+_Static_assert(AT_ONCE <= MEMORY_HEADS, "no more than can be read at once");
 
 int signatures_files(const struct modules *m, struct signature_range **files, size_t *n)
 {
@@ -36,20 +38,19 @@ int signatures_files(const struct modules *m, struct signature_range **files, si
 static int read_some(const struct memory *mem, const struct signature_range *files, size_t nfiles,
 		     struct signatures_chunk *c, size_t n)
 {
-	uint64_t addrs[MEMORY_HEADS] = {0}, heads[MEMORY_HEADS][2];
+	uint64_t addrs[AT_ONCE] = {0}, words[AT_ONCE][WORDS];
 	int err;
 
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < PIECES; k++)
-			addrs[i * PIECES + k] = c[i].addr - 16 + k * 16;
-	err = memory_heads(mem, addrs, n * PIECES, heads);
+		addrs[i] = c[i].addr - HEADER * sizeof(uint64_t);
+	err = memory_pieces(mem, addrs, n, sizeof(*words), words);
 	for (size_t i = 0; !err && i < n; i++) {
-		c[i].size = heads[i * PIECES][1] & ~SIZE_BITS;
-		memcpy(c[i].words, heads[i * PIECES + 1], sizeof(c[i].words));
-		c[i].signature =
-		    signature_of(files, nfiles, heads[i * PIECES + 1], signature_words(c[i].size));
-		c[i].content =
-		    signature_content(heads[i * PIECES + 1], signature_content_words(c[i].size));
+		const uint64_t *block = words[i] + HEADER;
+
+		c[i].size = words[i][1] & ~SIZE_BITS;
+		memcpy(c[i].words, block, sizeof(c[i].words));
+		c[i].signature = signature_of(files, nfiles, block, signature_words(c[i].size));
+		c[i].content = signature_content(block, signature_content_words(c[i].size));
 	}
 	return err;
 }

@@ -125,7 +125,8 @@ static void test_read(void **state)
 	assert_int_equal(signatures_files(m, &found, &n), 0);
 	assert_int_equal(n, 2);
 	assert_memory_equal(found, files, sizeof(files));
-	/* Chunks of 48 bytes; the last is where nothing is mapped. */
+	/* Chunks of 48 bytes; the last is where nothing is mapped, and of the one before it not all
+	 * is there that is read. */
 	heap = mmap(NULL, 8 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_true(heap != MAP_FAILED);
 	for (size_t i = 0; i < BLOCKS; i++) {
@@ -133,6 +134,11 @@ static void test_read(void **state)
 		heap[i * 6 + 3] = i % 3 ? 0x400000 + i : i;
 		chunks[i].addr = (uint64_t)(uintptr_t)&heap[i * 6 + 2];
 	}
+	munmap(heap + 6 * 512, 2 * 4096);
+	heap[6 * 512 - 5] = 48 | 1;
+	heap[6 * 512 - 1] = BLOCKS - 2;
+	heap[6 * 512 - 3] = BLOCKS - 2;
+	chunks[BLOCKS - 2].addr = (uint64_t)(uintptr_t)&heap[6 * 512 - 4];
 	chunks[BLOCKS - 1].addr = 0x10;
 	assert_int_equal(signatures_read(&mem, found, n, chunks, BLOCKS), 0);
 	for (size_t i = 0; i < BLOCKS - 1; i++) {
@@ -140,10 +146,12 @@ static void test_read(void **state)
 		assert_int_equal(chunks[i].signature, i % 3 ? of(0, 0x400000 + i, 0, 0) : 0);
 	}
 	assert_int_equal(chunks[BLOCKS - 1].size, 0);
+	assert_int_equal(chunks[BLOCKS - 2].content,
+			 signature_content((uint64_t[]){0, BLOCKS - 2, 0, BLOCKS - 2, 0}, 5));
 	/* Five of its words are the block's. */
 	assert_int_equal(chunks[7].content,
 			 signature_content((uint64_t[]){0, 0x400007, 0, 0, 0}, 5));
-	munmap(heap, 8 * 4096);
+	munmap(heap, 6 * 4096);
 	free(found);
 	modules__free(m);
 }
