@@ -3,6 +3,10 @@
 #include "core.bpf.h"
 #include "unwind.bpf.h"
 
+/* What a pointer of the kernel's leads to is read by BPF_CORE_READ here: followed directly, each
+ * costs the verifier a search through all names of the kernel's types, 1 to 3 ms; and these are
+ * rare. */
+
 /* Whoever was armed is in here once it has gone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -37,11 +41,13 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 	__u32 tgid, tid, owner, pid = child->tgid;
 	struct hw_proc *self = hw_self(&tgid, &tid), *p, fresh = {};
 	struct hw_space *space;
+	bool shares;
 
 	if (!self || pid == tgid)
 		return 0;
+	shares = BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm);
 	if (!(self->flags & HW_PROC_FOLLOW)) {
-		if (child->mm != parent->mm && self->seen != HW_SEEN_NONE)
+		if (!shares && self->seen != HW_SEEN_NONE)
 			hw_tell_fork(self, tgid, child, HW_FORK_ALONE);
 		return 0;
 	}
@@ -60,7 +66,7 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 	/* Before its first call, and after its parent's record of the level, which it shares. */
 	fresh.turn = self->turn;
 	fresh.seen = self->seen;
-	if (child->mm == parent->mm)
+	if (shares)
 		fresh.owner = owner;
 	if (bpf_map_update_elem(&hw_procs, &pid, &fresh, BPF_ANY)) {
 		hw_count(&p->unfollowed);
@@ -81,6 +87,7 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
 	struct hw_proc *p = hw_self(&tgid, &tid);
 	struct hw_proc_exec *e;
 	struct mm_struct *mm;
+	__u64 start, end;
 	void *ring;
 
 	if (!p)
@@ -97,17 +104,21 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
 	if (!e)
 		return 0;
 	e->start = p->start;
-	e->max_rss_pages = task->signal->maxrss;
-	mm = task->mm;
-	e->flags = mm && !(mm->task_size >> 32) ? HW_EXEC_32BIT : 0;
+	e->max_rss_pages = BPF_CORE_READ(task, signal, maxrss);
+	mm = BPF_CORE_READ(task, mm);
+	e->flags = mm && !(BPF_CORE_READ(mm, task_size) >> 32) ? HW_EXEC_32BIT : 0;
 	e->pad = 0;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	e->path[0] = 0;
-	bpf_probe_read_kernel_str(e->path, sizeof(e->path), bprm->filename);
+	bpf_probe_read_kernel_str(e->path, sizeof(e->path), BPF_CORE_READ(bprm, filename));
 	e->path[sizeof(e->path) - 1] = 0;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
-	if (mm && mm->end_code > mm->start_code)
-		hw_emit_module(p, tgid, bprm->file, mm->start_code, mm->end_code - mm->start_code,
+	if (!mm)
+		return 0;
+	start = BPF_CORE_READ(mm, start_code);
+	end = BPF_CORE_READ(mm, end_code);
+	if (end > start)
+		hw_emit_module(p, tgid, BPF_CORE_READ(bprm, file), start, end - start,
 			       HW_MODULE_FIRST);
 	return 0;
 }
@@ -116,13 +127,13 @@ int BPF_PROG(hw_exec, struct task_struct *task, __s32 old_tid, struct linux_binp
  * wait for them is not. */
 static __always_inline void hw_account(const struct hw_proc *p, struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
-	__u64 cpu = task->signal->sum_sched_runtime + task->se.sum_exec_runtime;
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	__u64 cpu = BPF_CORE_READ(task, signal, sum_sched_runtime) + task->se.sum_exec_runtime;
 	struct hw_gone *gone;
 	__u32 zero = 0;
 
 	if (leader != task)
-		cpu += leader->se.sum_exec_runtime;
+		cpu += BPF_CORE_READ(leader, se.sum_exec_runtime);
 	gone = bpf_map_lookup_elem(&hw_gone, &zero);
 	if (!gone)
 		return;
@@ -143,7 +154,7 @@ SEC("tp_btf/sched_process_exit") int BPF_PROG(hw_exit, struct task_struct *task)
 	if (!p)
 		return 0;
 	bpf_map_delete_elem(&hw_threads, &tid);
-	if (task->signal->live.counter)
+	if (BPF_CORE_READ(task, signal, live.counter))
 		return 0;
 	/* Not between the reserve and its check: 6.1 forgets there that the record is not NULL. */
 	hw_account(p, task);
@@ -153,7 +164,7 @@ SEC("tp_btf/sched_process_exit") int BPF_PROG(hw_exit, struct task_struct *task)
 		return 0;
 	e->status = task->exit_code;
 	e->pad = 0;
-	e->max_rss_pages = task->signal->maxrss;
+	e->max_rss_pages = BPF_CORE_READ(task, signal, maxrss);
 	e->produced = p->produced;
 	e->lost = p->lost;
 	e->broken = p->broken;
