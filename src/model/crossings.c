@@ -135,6 +135,9 @@ int crossings_brk(struct crossings *c, uint64_t from, uint64_t to, uint32_t site
 
 	if (c->n == MOST)
 		return 0;
+	/* It had gone back further than to where the first was. */
+	if (h && h->start > one.point)
+		h->start = one.point;
 	return add(c, h ? h : add_heap(c, one.point, true), &one);
 }
 

@@ -81,7 +81,7 @@ static void seen(const struct text *t, const struct report_process *p)
 			return;
 		text_put(t, TEXT_WARM,
 			 "  passive: no call is seen; callsites are estimates, one sample for "
-			 "each 132 KiB that the heap grows by");
+			 "each 132 KiB or less that a heap grows by");
 		return estimates(t, p);
 	}
 	while (i < sizeof(says) / sizeof(*says) && strcmp(says[i].mode, p->mode))

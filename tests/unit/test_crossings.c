@@ -80,6 +80,10 @@ static void test_points(void **state)
 	assert_int_equal(list_all(&c), 0);
 	crossings_shrink(&c, 10 * PAGE, count_gone, &gone);
 	assert_int_equal(gone, 36);
+	/* Further back than ever, and unmapped there. */
+	assert_int_equal(crossings_brk(&c, 4 * PAGE, 37 * PAGE, 17), 0);
+	crossings_lose(&c, 3 * PAGE, 4 * PAGE, count_gone, &gone);
+	assert_int_equal(gone, 36 + 17);
 	crossings_free(&c);
 	crossings_free(&copy);
 }
