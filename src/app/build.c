@@ -203,7 +203,7 @@ static bool is_unseen(const struct build_input *in)
 {
 	const struct watched *w = in->watched;
 
-	if (!in->probed || (w->searched[0] && !w->allocator[0]))
+	if (w->searched[0] && !w->allocator[0])
 		return false;
 	return !w->attached_ns || (in->state->exited && !in->counters->hits);
 }
@@ -236,8 +236,9 @@ static void fill_life(struct report_process *p, const struct build_input *in)
 
 		p->seen_from = "late";
 		p->late_ns = attached > began ? attached - began : 0;
-		/* Blocks that it inherited and freed meanwhile seem to be held. */
-		if (!life->execs || is_unseen(in))
+		/* Blocks that it inherited and freed meanwhile seem to be held; where none are seen
+		 * at all, none. */
+		if (strcmp(p->mode, "passive") && (!life->execs || is_unseen(in)))
 			p->mode = "degraded";
 	}
 	/* The kernel's maximum is that of all programs that it was. */

@@ -223,14 +223,14 @@ int watched__attach(struct watched *w, const struct watch_tools *tools)
 			append(w->searched, sizeof(w->searched), " ",
 			       "(stripped: its functions have no names)");
 	}
-	if (err)
-		return err;
-	name_allocators(w);
+	if (!err)
+		name_allocators(w);
 	if (w->allocator[0])
 		return 0;
+	if (!err && has_ended(w))
+		err = -ESRCH;
 	/* All that is known then is that its maps were going. */
-	err = has_ended(w) ? -ESRCH : -ENOENT;
-	if (gone || err == -ESRCH)
+	if (err || gone)
 		w->searched[0] = 0;
-	return err;
+	return err ? err : -ENOENT;
 }
