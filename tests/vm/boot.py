@@ -269,9 +269,10 @@ def run(kernel, command, append="", timeout=600, root="/"):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         stack.callback(end, guest)
         watchdog = threading.Timer(timeout, guest.kill)
+        # Its thread would keep us from ending, where something ends us.
+        stack.callback(watchdog.cancel)
         watchdog.start()
         guest.wait()
-        watchdog.cancel()
         said = {n: open(at[n], errors="replace").read() for n in ("out", "status", "console")}
         if said["status"].strip():
             return int(said["status"]), said["out"]
