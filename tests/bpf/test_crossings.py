@@ -51,12 +51,15 @@ def again(fn):
 
 
 def looked_at(w):
-    """A report in which some callsite of malloc is told: an emulated machine looks late."""
-    limit = time.monotonic() + harness.TIMEOUT
-    p = w.process()
-    while not any(s["kind"] == "heap" for s in p["sites"]) and time.monotonic() < limit:
-        p = w.process()
-    return p
+    """A report whose look began after this call: an emulated machine looks late."""
+    now, limit = time.time(), time.monotonic() + harness.TIMEOUT
+    while True:
+        r = w.settled()
+        p = r["processes"][0]
+        if p["estimates"] == "fresh" and r["time"] - p["estimates_age_seconds"] > now:
+            return p
+        check(time.monotonic() < limit, "no look: estimates are %s, of %s s ago" % (
+            p["estimates"], p["estimates_age_seconds"]))
 
 
 def attached():
