@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "app/drain.h"
+#include "app/drain_parts.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,24 +20,6 @@
 
 /* Records that wait for no wake-up wait this long. */
 #define DRAIN_TIMEOUT_MS 20
-
-struct drain {
-	struct probes *probes;
-	struct processes *processes;
-	pthread_t thread;
-	bool running;
-	atomic_bool stop;
-	int notify_fd, epoll_fd, stop_fd;
-
-	/* Held while records are applied.  `waiting` callers want it: a mutex alone would let the
-	 * thread, which asks again at once, keep it for ever. */
-	pthread_mutex_t lock;
-	pthread_cond_t served;
-	atomic_int waiting;
-
-	bool notify;	/* in this batch something happened that others have to act on */
-	uint64_t until; /* drain__sync: stop at records later than this; 0: no limit */
-};
 
 static void on_fork(struct drain *d, const struct hw_proc_fork *e)
 {
@@ -64,8 +46,7 @@ static int on_record(void *arg, const void *data, size_t len)
 	return atomic_load_explicit(&d->waiting, memory_order_relaxed) > 0;
 }
 
-/* With the lock held. */
-static void apply_all(struct drain *d, uint64_t until)
+void drain_apply(struct drain *d, uint64_t until)
 {
 	uint64_t one = 1;
 
@@ -89,13 +70,13 @@ static void *drain_thread(void *arg)
 		pthread_mutex_lock(&d->lock);
 		while (atomic_load(&d->waiting))
 			pthread_cond_wait(&d->served, &d->lock);
-		apply_all(d, 0);
+		drain_apply(d, 0);
 		pthread_mutex_unlock(&d->lock);
 	}
 	return NULL;
 }
 
-static void enter(struct drain *d)
+void drain_enter(struct drain *d)
 {
 	atomic_fetch_add(&d->waiting, 1);
 	pthread_mutex_lock(&d->lock);
@@ -103,7 +84,7 @@ static void enter(struct drain *d)
 	pthread_cond_signal(&d->served);
 }
 
-static void leave(struct drain *d)
+void drain_leave(struct drain *d)
 {
 	pthread_mutex_unlock(&d->lock);
 }
@@ -173,37 +154,37 @@ int drain__add(struct drain *d, pid_t pid, struct ledger *ledger, drain_arm_fn a
 {
 	int err;
 
-	enter(d);
+	drain_enter(d);
 	err = arm(arg, ledger);
 	if (!err)
 		err = processes__add(d->processes, (uint32_t)pid, ledger, id);
-	leave(d);
+	drain_leave(d);
 	return err;
 }
 
 void drain__drop(struct drain *d, uint32_t id)
 {
-	enter(d);
-	apply_all(d, clock_now_ns());
+	drain_enter(d);
+	drain_apply(d, clock_now_ns());
 	processes__drop(d->processes, id);
-	leave(d);
+	drain_leave(d);
 }
 
 uint32_t drain__last(struct drain *d)
 {
 	uint32_t last;
 
-	enter(d);
+	drain_enter(d);
 	last = processes__last(d->processes);
-	leave(d);
+	drain_leave(d);
 	return last;
 }
 
 void drain__sync(struct drain *d)
 {
-	enter(d);
-	apply_all(d, clock_now_ns());
-	leave(d);
+	drain_enter(d);
+	drain_apply(d, clock_now_ns());
+	drain_leave(d);
 }
 
 static int state_of(struct drain *d, uint32_t id, struct process **out_p, struct drain_state *out)
@@ -239,9 +220,9 @@ int drain__state(struct drain *d, uint32_t id, struct drain_state *out)
 	struct process *p;
 	int err;
 
-	enter(d);
+	drain_enter(d);
 	err = state_of(d, id, &p, out);
-	leave(d);
+	drain_leave(d);
 	return err;
 }
 
@@ -250,11 +231,11 @@ size_t drain__modules(struct drain *d, uint32_t id, struct hw_module *maps, size
 	struct process *p;
 	size_t n = 0;
 
-	enter(d);
+	drain_enter(d);
 	p = processes__get(d->processes, id);
 	for (; p && n < p->nmaps && n < max; n++)
 		maps[n] = p->maps[n];
-	leave(d);
+	drain_leave(d);
 	return n;
 }
 
@@ -262,22 +243,22 @@ void drain__end(struct drain *d, uint32_t id)
 {
 	struct process *p;
 
-	enter(d);
+	drain_enter(d);
 	p = processes__get(d->processes, id);
 	if (p)
 		processes__end(p, clock_now_ns());
-	leave(d);
+	drain_leave(d);
 }
 
 void drain__renew(struct drain *d, uint32_t id)
 {
 	struct process *p;
 
-	enter(d);
+	drain_enter(d);
 	p = processes__get(d->processes, id);
 	if (p && !p->exited && processes__renew(p, clock_now_ns()))
 		log_debug("no memory for a new ledger");
-	leave(d);
+	drain_leave(d);
 }
 
 struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint64_t min_bytes,
@@ -286,103 +267,24 @@ struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint6
 	struct snapshot *s = NULL;
 	struct process *p;
 
-	enter(d);
+	drain_enter(d);
 	if (!state_of(d, id, &p, out) && p->ledger) {
 		s = ledger__snapshot(p->ledger, top, min_bytes);
 	} else if (p && p->final) {
 		/* It may be asked for again: a report can come before its end is acted on. */
 		s = snapshot__copy(p->final);
 	}
-	leave(d);
+	drain_leave(d);
 	return s;
-}
-
-struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
-			     struct drain_seen *seen)
-{
-	struct blocks *b = NULL;
-	struct process *p;
-
-	enter(d);
-	p = processes__get(d->processes, id);
-	if (p && p->ledger) {
-		if (!ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly) &&
-		    !ledger__births(p->ledger, &seen->births, &seen->nbirths) &&
-		    !ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
-				       &seen->ncrossings))
-			b = ledger__blocks(p->ledger);
-		p->estimated |= seen->partly;
-		*execs = p->execs;
-		*moment = ledger__moment(p->ledger, clock_now_ns());
-	}
-	leave(d);
-	return b;
-}
-
-struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t *n,
-			   struct drain_seen *seen)
-{
-	struct block *b = NULL;
-	struct process *p;
-
-	*n = 0;
-	enter(d);
-	p = processes__get(d->processes, id);
-	if (p && p->ledger && p->execs == execs) {
-		if (!ledger__fresh(p->ledger, &b, n) && *n)
-			ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly);
-		if (ledger__crossed(p->ledger) != seen->crossed &&
-		    !ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
-				       &seen->ncrossings))
-			seen->crossed = ledger__crossed(p->ledger);
-	}
-	leave(d);
-	return b;
-}
-
-/* Segments that are shared are counted without atomics: also the last copy goes under the lock. */
-void drain__blocks_free(struct drain *d, struct blocks *b)
-{
-	enter(d);
-	blocks__free(b);
-	leave(d);
-}
-
-size_t drain__frames(struct drain *d, uint32_t id, uint32_t execs, uint32_t site, uint64_t *pc,
-		     size_t max)
-{
-	struct process *p;
-	size_t n = 0;
-
-	enter(d);
-	p = processes__get(d->processes, id);
-	if (p && p->ledger && p->execs == execs)
-		n = ledger__frames(p->ledger, site, pc, max);
-	leave(d);
-	return n;
-}
-
-size_t drain__repair(struct drain *d, uint32_t id, uint32_t execs, const struct block *blocks,
-		     size_t n)
-{
-	struct process *p;
-	size_t repaired = 0;
-
-	enter(d);
-	p = processes__get(d->processes, id);
-	for (size_t i = 0; p && p->ledger && p->execs == execs && i < n; i++)
-		repaired += ledger__repair(p->ledger, &blocks[i]);
-	leave(d);
-	return repaired;
 }
 
 struct codes *drain__codes(struct drain *d)
 {
 	struct codes *c;
 
-	enter(d);
+	drain_enter(d);
 	c = processes__codes(d->processes);
-	leave(d);
+	drain_leave(d);
 	return c;
 }
 
@@ -390,8 +292,8 @@ uint64_t drain__bad(struct drain *d)
 {
 	uint64_t bad;
 
-	enter(d);
+	drain_enter(d);
 	bad = processes__bad(d->processes);
-	leave(d);
+	drain_leave(d);
 	return bad;
 }

@@ -87,6 +87,14 @@ void drain__blocks_free(struct drain *d, struct blocks *b);
  * seen->crossings: only where seen->crossed is not of now; free them. */
 struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t *n,
 			   struct drain_seen *seen);
+/* ledger__glimpse of process tgid, or with 0 of all, at most max of them; what was recorded until
+ * now is in it.  How many have any; free(out[i].blocks). */
+struct drain_glimpse {
+	uint32_t id, tgid, execs;
+	struct block *blocks;
+	size_t n;
+};
+size_t drain__glimpse(struct drain *d, pid_t tgid, struct drain_glimpse *out, size_t max);
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */
 size_t drain__frames(struct drain *d, uint32_t id, uint32_t execs, uint32_t site, uint64_t *pc,
 		     size_t max);

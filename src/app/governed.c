@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "app/glimpse.h"
 #include "app/meter.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -121,6 +122,8 @@ static int look_through(const struct governing *g, struct governed *p, struct wi
 		err = read_meter(g, p, &w->before);
 	if (!err)
 		err = wait_through(g, p, w);
+	if (!err)
+		glimpses__take(g->glimpses, p->pid);
 	probes__switch(g->probes, p->pid, less);
 	return err ? err : read_meter(g, p, &w->gone);
 }

@@ -11,6 +11,7 @@
 
 #include "model/budget.h"
 
+struct glimpses;
 struct meter;
 struct probes;
 
@@ -18,7 +19,8 @@ struct probes;
 struct governing {
 	struct probes *probes;
 	struct meter *meter;
-	pthread_mutex_t *lock; /* of the budgets and of what others read of a process */
+	struct glimpses *glimpses; /* of what comes in windows */
+	pthread_mutex_t *lock;	   /* of the budgets and of what others read of a process */
 };
 
 struct governed {

@@ -117,6 +117,7 @@ int governor__new(struct probes *probes, const struct governor_config *config,
 	if (!g)
 		return -ENOMEM;
 	g->common.probes = probes;
+	g->common.glimpses = config->glimpses;
 	g->config = *config;
 	pthread_mutex_init(&g->lock, NULL);
 	g->common.lock = &g->lock;

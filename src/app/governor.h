@@ -12,6 +12,7 @@
 
 #include "model/budget.h"
 
+struct glimpses;
 struct governor;
 struct hw_proc;
 struct probes;
@@ -26,6 +27,7 @@ struct governor_config {
 	bool together;
 	int notify_fd; /* written to when what is seen of a process has changed, or a window was
 			* open */
+	struct glimpses *glimpses; /* what comes in windows is looked at with it */
 };
 int governor__new(struct probes *probes, const struct governor_config *config,
 		  struct governor **out);

@@ -17,6 +17,7 @@
 
 struct cohort;
 struct drain;
+struct glimpses;
 struct modules;
 
 /* Pinned sites that are named. */
@@ -40,6 +41,8 @@ struct inspection {
 		size_t n;
 		uint64_t pc[INSPECTION_FRAMES];
 	} frames[INSPECTION_PINNED];
+
+	struct glimpses *glimpses; /* the caller's; NULL: none */
 
 	/* Private. */
 	ledger_leave_fn leave;

@@ -6,6 +6,7 @@
 
 #include "app/cohorts.h"
 #include "app/drain.h"
+#include "app/glimpse.h"
 #include "app/inspection.h"
 #include "heapwatch/heap.h"
 #include "inspect/chunks.h"
@@ -14,6 +15,7 @@
 #include "model/blocks.h"
 #include "model/crossings.h"
 #include "model/seen.h"
+#include "model/signature.h"
 
 /* Samples at most that are looked at before a look at the heap, a millisecond for a thousand. */
 #define SAMPLES_MAX (1u << 18)
@@ -37,6 +39,36 @@ static void peek_at(struct inspection *i, const struct block *blocks, size_t n,
 			if (fresh)
 				cohorts_peek(i, &blocks[k], chunks[k].words);
 		}
+	free(chunks);
+}
+
+static bool is_same(const struct block *a, const struct block *b)
+{
+	return a->addr == b->addr && a->size == b->size && a->site == b->site && a->born == b->born;
+}
+
+/* How those n began that were looked at while their window was open. */
+static void peek_glimpsed(struct inspection *i, const struct block *blocks, size_t n,
+			  const struct signature_range *files, size_t nfiles,
+			  const struct drain_seen *seen)
+{
+	struct signatures_chunk *chunks = NULL;
+	struct block *glimpsed = NULL;
+	size_t all = i->glimpses ? glimpses__of(i->glimpses, i->id, &glimpsed, &chunks) : 0;
+
+	for (size_t g = 0, k = 0; g < all; g++) {
+		const struct signatures_chunk *c = &chunks[g];
+
+		while (k < n && blocks[k].addr < c->addr)
+			k++;
+		if (k == n || !is_same(&blocks[k], &glimpsed[g]))
+			continue;
+		sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k], c->size,
+			      signature_of(files, nfiles, c->words, signature_words(c->size)),
+			      c->content);
+		cohorts_peek(i, &blocks[k], c->words);
+	}
+	free(glimpsed);
 	free(chunks);
 }
 
@@ -182,6 +214,8 @@ void inspection_peek(struct inspection *i, struct drain *d, const struct modules
 	i->sampling.top_pad = i->explain.mmap_threshold ? i->explain.top_pad : CROSSING_TOP_PAD;
 	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
 	if ((n || seen.crossings) && !signatures_files(modules, &files, &nfiles)) {
+		if (fresh && n)
+			peek_glimpsed(i, fresh, n, files, nfiles, &seen);
 		if (fresh && n)
 			peek_at(i, fresh, n, files, nfiles, &seen, true);
 		if (seen.crossings &&

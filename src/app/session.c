@@ -12,6 +12,7 @@
 #include "app/build.h"
 #include "app/drain.h"
 #include "app/foresight.h"
+#include "app/glimpse.h"
 #include "app/governor.h"
 #include "app/images.h"
 #include "app/session_parts.h"
@@ -109,7 +110,8 @@ static int start_governor(struct session *s)
 									      : -1,
 					       .most = s->config.most,
 					       .together = s->config.together,
-					       .notify_fd = s->notify_fd};
+					       .notify_fd = s->notify_fd,
+					       .glimpses = s->glimpses};
 
 	return governor__new(s->probes, &config, &s->governor);
 }
@@ -127,6 +129,8 @@ static int load(struct session *s)
 		check_returns(s);
 	if (!err)
 		err = drain__new(s->probes, s->notify_fd, &s->drain);
+	if (!err)
+		err = glimpses__new(s->drain, &s->glimpses);
 	if (!err)
 		err = start_governor(s);
 	if (err)
@@ -176,6 +180,7 @@ void session__free(struct session *s)
 	if (!s)
 		return;
 	governor__free(s->governor);
+	glimpses__free(s->glimpses);
 	drain__free(s->drain);
 	probes__free(s->probes);
 	foresight__free(s->foresight);

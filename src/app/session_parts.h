@@ -8,6 +8,7 @@
 #include "app/watched.h"
 
 struct build;
+struct glimpses;
 struct governor;
 struct images;
 struct tree;
@@ -16,6 +17,7 @@ struct session {
 	struct session_config config;
 	struct probes *probes;
 	struct drain *drain;
+	struct glimpses *glimpses; /* from the governor's threads to the inspections */
 	struct governor *governor;
 	struct names *names;
 	struct images *images;

@@ -98,6 +98,7 @@ void session_check_sampled(struct session *s, struct watched *w)
 
 	if (governor__state(s->governor, w->pid, &g) || !g.changed)
 		return;
+	w->inspection.glimpses = s->glimpses;
 	inspection_update(&w->inspection, s->drain, w->modules,
 			  w->inspection.sampling.have_older ? s->nwatched - s->ended : 0);
 }

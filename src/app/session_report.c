@@ -210,6 +210,7 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 	int err;
 
 	if (!built) {
+		w->inspection.glimpses = s->glimpses;
 		inspection_update(&w->inspection, s->drain, w->modules,
 				  last && inspection_is_cheap(&w->inspection) ? 0 : 1);
 		err = make_built(s, w, last, &built);

@@ -20,7 +20,7 @@ struct signatures_chunk {
 	uint64_t addr; /* of the block, a multiple of 16 */
 	uint64_t size; /* of its chunk, as its header says; 0: it could not be read */
 	uint32_t signature, content;
-	uint64_t words[SIGNATURE_WORDS]; /* that the block begins with; zeroes if it is not there */
+	uint64_t words[SIGNATURE_CONTENT]; /* that it begins with; zeroes if it is not there */
 };
 /* Of n chunks, by their addr, the rest.  0, -ESRCH, -EPERM. */
 int signatures_read(const struct memory *mem, const struct signature_range *files, size_t nfiles,

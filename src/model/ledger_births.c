@@ -2,6 +2,7 @@
 /* ledger_births.c: of what was born in windows, how much; the rest of it is in the ledger. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/estimator.h"
 #include "model/ledger.h"
@@ -9,10 +10,14 @@
 
 /*
  * What is born late in a window may be on its way to its free: whether it is one that stays is not
- * known yet, and before it can be looked at, its address may be another one's.  So the last one of
- * three that came in a window is no sample, and the others stand for it too.
+ * known yet, and before it can be looked at, its address may be another one's.  So who came after
+ * the look while it was open, or else the last one of three, is no sample, and the others stand for
+ * it too.
  */
 #define LATE_OF 3
+
+/* Of those that came before that look, the last one of so many may not be written to yet. */
+#define FRESH_OF 8
 
 static bool counts(const struct ledger *l, const struct block *blk)
 {
@@ -53,23 +58,51 @@ static int by_address(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Those of n addresses, which are sorted here, that there are. */
+static int find_all(const struct ledger *l, uint64_t *addr, size_t all, struct block **blocks,
+		    size_t *n)
+{
+	*n = 0;
+	*blocks = malloc(all ? all * sizeof(**blocks) : 1);
+	if (!*blocks)
+		return -ENOMEM;
+	if (all)
+		qsort(addr, all, sizeof(*addr), by_address);
+	for (size_t i = 0; i < all; i++)
+		if ((!i || addr[i] != addr[i - 1]) &&
+		    blocks__find(l->blocks, addr[i], &(*blocks)[*n]))
+			++*n;
+	return 0;
+}
+
 int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n)
 {
 	struct ledger_fresh *f = &l->fresh;
+	int err = find_all(l, f->addr, l->seen.window ? 0 : f->n, blocks, n);
+
+	if (!err && !l->seen.window)
+		f->n = f->window = 0;
+	return err;
+}
+
+int ledger__glimpse(struct ledger *l, struct block **blocks, size_t *n)
+{
+	struct ledger_fresh *f = &l->fresh;
+	size_t all = l->seen.window ? f->n - f->window : 0;
+	uint64_t *addr = malloc(all ? all * sizeof(*addr) : 1);
+	int err = -ENOMEM;
 
 	*n = 0;
-	*blocks = malloc(f->n && !l->seen.window ? f->n * sizeof(**blocks) : 1);
-	if (!*blocks)
-		return -ENOMEM;
-	if (!f->n || l->seen.window)
-		return 0;
-	qsort(f->addr, f->n, sizeof(*f->addr), by_address);
-	for (size_t i = 0; i < f->n; i++)
-		if ((!i || f->addr[i] != f->addr[i - 1]) &&
-		    blocks__find(l->blocks, f->addr[i], &(*blocks)[*n]))
-			++*n;
-	f->n = f->window = 0;
-	return 0;
+	*blocks = NULL;
+	all -= all / FRESH_OF;
+	if (addr && all)
+		memcpy(addr, f->addr + f->window, all * sizeof(*addr));
+	if (addr)
+		err = find_all(l, addr, all, blocks, n);
+	if (!err)
+		f->glimpsed = all;
+	free(addr);
+	return err;
 }
 
 /* Its births are not weighed yet, where it is of the window that is open, or of a time that all is
@@ -114,7 +147,7 @@ static int begin(struct ledger *l)
 static uint32_t drop_late(struct ledger *l, uint32_t weight)
 {
 	struct ledger_fresh *f = &l->fresh;
-	size_t late = f->births / LATE_OF, n = f->n - f->window;
+	size_t n = f->n - f->window, late = f->glimpsed ? n - f->glimpsed : n / LATE_OF;
 	uint64_t more;
 	struct block b;
 
@@ -143,7 +176,7 @@ int ledger_level(struct ledger *l, const struct hw_level *level)
 	err = seen_apply(&l->seen, e, ledger_seconds(l, e->hdr.time));
 	if (!window && e->window) {
 		l->fresh.window = l->fresh.n;
-		l->fresh.births = 0;
+		l->fresh.births = l->fresh.glimpsed = 0;
 	}
 	if (l->seen.ever_less && !l->births)
 		ret = begin(l);

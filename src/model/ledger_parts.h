@@ -39,8 +39,9 @@ struct ledger {
 	struct ledger_fresh {  /* small blocks of windows */
 		uint64_t *addr;
 		size_t n, room;
-		size_t window; /* where those of the window that is open begin */
-		size_t births; /* in it */
+		size_t window;	 /* where those of the window that is open begin */
+		size_t births;	 /* in it */
+		size_t glimpsed; /* of these, the first that were looked at while it was open */
 	} fresh;
 };
 

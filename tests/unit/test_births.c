@@ -128,9 +128,50 @@ static void test_ledger(void **state)
 	ledger__free(l);
 }
 
+/* Looked at while the window is open: who came before that, but for the last eighth, is a sample,
+ * and those stand for all that came; who was freed is none. */
+static void test_glimpse(void **state)
+{
+	struct ledger *l = fresh();
+	struct block *blocks;
+	size_t n;
+
+	(void)state;
+	level(l, HW_SEEN_LARGE, 0, SEEN_ALL);
+	assert_int_equal(ledger__glimpse(l, &blocks, &n), 0);
+	assert_int_equal(n, 0);
+	free(blocks);
+	level(l, HW_SEEN_LARGE, 1, 0);
+	for (uint64_t i = 17; i-- > 0;)
+		alloc(l, P + i * 4096, 41, A);
+	drop(l, P + 16 * 4096);
+	assert_int_equal(ledger__glimpse(l, &blocks, &n), 0);
+	/* Of 17 the last two are left out, and the first is freed. */
+	assert_int_equal(n, 14);
+	for (uint64_t i = 0; i < 14; i++)
+		assert_int_equal(blocks[i].addr, P + (i + 2) * 4096);
+	free(blocks);
+	for (uint64_t i = 20; i < 33; i++)
+		alloc(l, P + i * 4096, 43, B);
+	drop(l, P + 15 * 4096);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	/* 30 came; 15 may be samples, of which 13 are left. */
+	assert_true(blocks_of(l, 41) == 13 * 202 * SEEN_ALL);
+	assert_int_equal(ledger__fresh(l, &blocks, &n), 0);
+	assert_int_equal(n, 13);
+	free(blocks);
+	/* The next one is not looked at: a third is left out. */
+	level(l, HW_SEEN_LARGE, 1, 0);
+	for (uint64_t i = 40; i < 46; i++)
+		alloc(l, P + i * 4096, 57, B);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	assert_true(blocks_of(l, 57) == 4 * 151.5 * SEEN_ALL);
+	ledger__free(l);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(windows), TEST(ledger)};
+	const struct CMUnitTest tests[] = {TEST(windows), TEST(ledger), TEST(glimpse)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
