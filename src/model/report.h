@@ -251,4 +251,11 @@ struct report {
 	const struct report_process *processes;
 };
 
+/* Over so many seconds growth is known, at most; 0: not. */
+double report_growth_seconds(const struct report_process *p);
+
+/* What there is to say of the look that its estimates are of: "" where that is nothing.  True where
+ * it is a warning. */
+bool report_estimates(const struct report_process *p, char *line, size_t size);
+
 #endif

@@ -85,16 +85,6 @@ static void one(const struct text *t, const struct report_site *s)
 	text_put(t, NULL, line);
 }
 
-static double seconds(const struct report_process *p)
-{
-	double most = p->heap_growth.known ? p->heap_growth.seconds : 0;
-
-	for (size_t i = 0; i < p->nsites; i++)
-		if (p->sites[i].growth.known && p->sites[i].growth.seconds > most)
-			most = p->sites[i].growth.seconds;
-	return most;
-}
-
 /* What seems to grow and may not: so much of it. */
 static void replacing(const struct text *t, const struct report_process *p)
 {
@@ -121,7 +111,7 @@ void text_growth(const struct text *t, const struct report_process *p)
 	const struct report_site *first = ranked(p, 0);
 	bool passive = !strcmp(p->mode, "passive"), heap = p->heap_growth.known;
 	char line[256], by[64] = "unknown";
-	double span = seconds(p);
+	double span = report_growth_seconds(p);
 
 	if (!first && span < LONG_ENOUGH)
 		return;

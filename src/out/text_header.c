@@ -39,30 +39,15 @@ bool text_has_probes(const struct report_process *p)
 	return strcmp(p->user_probes, "none") && strcmp(p->user_probes, "unsafe");
 }
 
-/* A look each few seconds is as it should be. */
-#define OLD_S 10
-
 static void estimates(const struct text *t, const struct report_process *p)
 {
-	double age = p->inspection_age + p->estimates_older;
-	char line[256];
+	char line[256], indented[258];
+	bool warn = report_estimates(p, line, sizeof(line));
 
-	if (!p->estimates)
+	if (!line[0])
 		return;
-	if (!strcmp(p->estimates, "missing") && p->outstanding_blocks) {
-		text_put(t, TEXT_WARM,
-			 "  no look has seen all of the heap: blocks are those that windows "
-			 "saw come and not go");
-	} else if (!strcmp(p->estimates, "stale")) {
-		snprintf(
-		    line, sizeof(line),
-		    "  the heap changed under the last look at it: estimates are of %.0f s ago",
-		    age);
-		text_put(t, TEXT_WARM, line);
-	} else if (!strcmp(p->estimates, "fresh") && age >= OLD_S) {
-		snprintf(line, sizeof(line), "  estimates are of %.0f s ago", age);
-		text_put(t, TEXT_DIM, line);
-	}
+	snprintf(indented, sizeof(indented), "  %s", line);
+	text_put(t, warn ? TEXT_WARM : TEXT_DIM, indented);
 }
 
 static void seen(const struct text *t, const struct report_process *p)

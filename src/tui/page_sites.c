@@ -133,23 +133,12 @@ static void draw_growth(char *buf, size_t len, const struct report_growth *g)
 	snprintf(buf, len, "%7.17s %6.16s", by, machine_bytes_text(error, g->error));
 }
 
-/* By how many seconds growth is known; 0: it is not. */
-static double known_by(const struct report_process *p)
-{
-	double most = p->heap_growth.known ? p->heap_growth.seconds : 0;
-
-	for (size_t i = 0; i < p->nsites; i++)
-		if (p->sites[i].growth.known && p->sites[i].growth.seconds > most)
-			most = p->sites[i].growth.seconds;
-	return most;
-}
-
 /* How many callsites grow, and the heap; nothing where that is not known. */
 static void say_growth(struct page_body *b, const struct report_process *p)
 {
 	const struct report_growth *heap = &p->heap_growth;
 	char line[160], by[MACHINE_CELL], error[MACHINE_CELL];
-	double seconds = known_by(p);
+	double seconds = report_growth_seconds(p);
 	int n = 0, used;
 
 	for (size_t i = 0; i < p->nsites; i++)
@@ -175,7 +164,8 @@ void page_callsites(struct page_body *b, const struct page_state *s, const struc
 	const struct report_process *p = v->data->process;
 	char line[256], held[MACHINE_CELL], size[MACHINE_CELL], change[MACHINE_CELL];
 	struct page_order order;
-	char growth[48];
+	char growth[48], look[160];
+	bool warn;
 	int cursor;
 
 	if (!p->nsites && v->data->watch != PAGE_WATCHING) {
@@ -192,8 +182,9 @@ void page_callsites(struct page_body *b, const struct page_state *s, const struc
 	if (page_order_make(s, p, &order))
 		return;
 	cursor = s->cursor < (int)order.n ? s->cursor : (int)order.n - 1;
+	warn = report_estimates(p, look, sizeof(look));
 	if (cursor >= 0)
-		scroll(b, cursor + (known_by(p) > 0 ? 3 : 2),
+		scroll(b, cursor + 2 + !!*look + (report_growth_seconds(p) > 0),
 		       (int)p->sites[order.v[cursor]].nframes + 1);
 	snprintf(line, sizeof(line),
 		 "outstanding since the attach: %s in %" PRIu64 " blocks%s%s  %s",
@@ -204,6 +195,8 @@ void page_callsites(struct page_body *b, const struct page_state *s, const struc
 			   : "",
 		 p->mode);
 	page_say(b, 1, STYLE_NORMAL, line);
+	if (*look)
+		page_say(b, 1, warn ? STYLE_WARN : STYLE_NORMAL, look);
 	say_growth(b, p);
 	page_say(b, 0, STYLE_BOLD,
 		 s->marked

@@ -306,6 +306,7 @@ static void growth(void **state)
 	sites[2].growth = (struct report_growth){true, 5662310, 225280, 34, true, false};
 	b.process.heap_growth =
 	    (struct report_growth){true, .per_minute = 6 << 20, .error = 4 << 10, .seconds = 34};
+	b.process.estimates = "missing";
 	/* The fastest is first, and back by bytes. */
 	assert_int_equal(type(&b, 'G'), EFFECT_DRAW);
 	assert_int_equal(b.s.tab, PAGE_CALLSITES);
