@@ -381,7 +381,8 @@ static void test_python(void **state)
 	t = trace_of(argv, &n);
 	s = replay_all(t, n);
 	assert_true(n > 500000);
-	assert_true(s.error <= 0.27 * s.n);
+	/* 0.16 on one system, 0.27 on another. */
+	assert_true(s.error <= 0.3 * s.n);
 	assert_true(s.inside10 >= 0.86 * s.bars10);
 	assert_true(s.inside >= 0.88 * s.bars);
 	free(t);
