@@ -88,7 +88,8 @@ void drain__blocks_free(struct drain *d, struct blocks *b);
 struct block *drain__fresh(struct drain *d, uint32_t id, uint32_t execs, size_t *n,
 			   struct drain_seen *seen);
 /* ledger__glimpse of process tgid, or with 0 of all, at most max of them; what was recorded until
- * now is in it.  How many have any; free(out[i].blocks). */
+ * now is in it.  So that it takes a millisecond or two it is not all of many blocks, and nothing
+ * where another one holds the ledgers.  How many have any; free(out[i].blocks). */
 struct drain_glimpse {
 	uint32_t id, tgid, execs;
 	struct block *blocks;

@@ -20,7 +20,7 @@ struct glimpses {
 	struct drain *drain;
 	pthread_mutex_t lock;
 	struct glimpse {
-		uint32_t id;
+		uint32_t id, execs;
 		struct block *blocks;
 		struct signatures_chunk *chunks;
 		size_t n;
@@ -75,7 +75,11 @@ static struct glimpse *place(struct glimpses *g, uint32_t id)
 static void take(struct glimpses *g, const struct drain_glimpse *from)
 {
 	const struct memory mem = memory_of((pid_t)from->tgid);
-	struct glimpse x = {.id = from->id, .blocks = from->blocks, .n = from->n}, *to;
+	struct glimpse x = {.id = from->id,
+			    .execs = from->execs,
+			    .blocks = from->blocks,
+			    .n = from->n},
+		       *to;
 
 	x.chunks = calloc(x.n, sizeof(*x.chunks));
 	for (size_t i = 0; x.chunks && i < x.n; i++)
@@ -100,7 +104,7 @@ void glimpses__take(struct glimpses *g, pid_t tgid)
 		take(g, &some[i]);
 }
 
-size_t glimpses__of(struct glimpses *g, uint32_t id, struct block **blocks,
+size_t glimpses__of(struct glimpses *g, uint32_t id, uint32_t execs, struct block **blocks,
 		    struct signatures_chunk **chunks)
 {
 	size_t i = 0, n = 0;
@@ -109,9 +113,13 @@ size_t glimpses__of(struct glimpses *g, uint32_t id, struct block **blocks,
 	while (i < g->n && g->all[i].id != id)
 		i++;
 	if (i < g->n) {
-		n = g->all[i].n;
-		*blocks = g->all[i].blocks;
-		*chunks = g->all[i].chunks;
+		if (g->all[i].execs == execs) {
+			n = g->all[i].n;
+			*blocks = g->all[i].blocks;
+			*chunks = g->all[i].chunks;
+		} else {
+			drop(&g->all[i]);
+		}
 		g->all[i] = g->all[--g->n];
 		g->all[g->n] = (struct glimpse){0};
 	}

@@ -22,13 +22,14 @@ struct signatures_chunk;
 int glimpses__new(struct drain *d, struct glimpses **out);
 void glimpses__free(struct glimpses *g);
 
-/* Now, of process tgid, or with 0 of all that a window is open in: under a millisecond. */
+/* Now, of process tgid, or with 0 of all that a window is open in: what the drain
+ * gives (drain__glimpse). */
 void glimpses__take(struct glimpses *g, pid_t tgid);
 
-/* What was taken last of process `id` of the drain, and not asked for yet: each chunk (its
- * signature is not valid) with its block, by address.  How many; 0: nothing.  free(*blocks),
- * free(*chunks). */
-size_t glimpses__of(struct glimpses *g, uint32_t id, struct block **blocks,
+/* What was taken last of process `id` of the drain and this program of its, and not asked for yet:
+ * each chunk (its signature is not valid) with its block, by address.  How many; 0: nothing.
+ * free(*blocks), free(*chunks). */
+size_t glimpses__of(struct glimpses *g, uint32_t id, uint32_t execs, struct block **blocks,
 		    struct signatures_chunk **chunks);
 
 #endif

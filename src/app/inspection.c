@@ -200,7 +200,7 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 	if (!i->sampling.stale)
 		i->estimated_ns = i->when_ns;
 	if (l->sampling.ndead)
-		drain__repair(d, i->pid, execs, l->sampling.dead, l->sampling.ndead);
+		drain__repair(d, i->id, execs, l->sampling.dead, l->sampling.ndead);
 }
 
 /* d NULL: there is no ledger.  first: none yet. */

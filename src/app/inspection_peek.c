@@ -54,7 +54,8 @@ static void peek_glimpsed(struct inspection *i, const struct block *blocks, size
 {
 	struct signatures_chunk *chunks = NULL;
 	struct block *glimpsed = NULL;
-	size_t all = i->glimpses ? glimpses__of(i->glimpses, i->id, &glimpsed, &chunks) : 0;
+	size_t all =
+	    i->glimpses ? glimpses__of(i->glimpses, i->id, i->execs, &glimpsed, &chunks) : 0;
 
 	for (size_t g = 0, k = 0; g < all; g++) {
 		const struct signatures_chunk *c = &chunks[g];

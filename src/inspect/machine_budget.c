@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "inspect/machine_budget.h"
 
+#include "base/clock.h"
+
 #define TICK_MOST 40000000ull
 
 struct machine_budget machine_budget_of(uint64_t option, uint64_t normal, uint64_t credit_ns)
@@ -37,4 +39,24 @@ void machine_budget_spend(struct machine_budget *b, uint64_t ns)
 {
 	if (b->per_second != UINT64_MAX)
 		b->left -= (int64_t)ns;
+}
+
+#define LATE_NS 200000000u
+
+struct machine_spell machine_spell_begin(struct machine_budget *b)
+{
+	return (struct machine_spell){.cpu_ns = clock_thread_ns(),
+				      .wall_ns = clock_now_ns(),
+				      .budget = machine_budget_tick(b)};
+}
+
+void machine_spell_look(struct machine_spell *s)
+{
+	s->spent = clock_thread_ns() - s->cpu_ns;
+	s->late = clock_now_ns() - s->wall_ns >= LATE_NS;
+}
+
+bool machine_spell_goes_on(const struct machine_spell *s)
+{
+	return s->spent < s->budget && (!s->late || s->budget == UINT64_MAX);
 }

@@ -4,6 +4,7 @@
 #ifndef INSPECT_MACHINE_BUDGET_H
 #define INSPECT_MACHINE_BUDGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct machine_budget {
@@ -19,5 +20,21 @@ void machine_budget_refill(struct machine_budget *b, uint64_t elapsed_ns);
 /* How long to go on within this tick, ns; 0: not at all. */
 uint64_t machine_budget_tick(const struct machine_budget *b);
 void machine_budget_spend(struct machine_budget *b, uint64_t ns);
+
+/*
+ * One tick's work by such a budget.  What it may take is CPU time; but where a process's memory has
+ * to be read from a disk that waits, and the next tick is not to wait for it: behind a fifth of a
+ * second no more is begun.
+ */
+struct machine_spell {
+	uint64_t cpu_ns, wall_ns; /* at its beginning */
+	uint64_t budget, spent;	  /* CPU time */
+	bool late;
+};
+
+struct machine_spell machine_spell_begin(struct machine_budget *b);
+/* After each piece of it. */
+void machine_spell_look(struct machine_spell *s);
+bool machine_spell_goes_on(const struct machine_spell *s);
 
 #endif

@@ -138,19 +138,19 @@ static void look_at_heap(struct sampler *s, struct machine_record *r)
 
 static void look_at_heaps(struct sampler *s)
 {
-	uint64_t start = clock_thread_ns(), budget = machine_budget_tick(&s->heaps), spent = 0;
+	struct machine_spell spell = machine_spell_begin(&s->heaps);
 
-	for (size_t i = 0; i < s->table.n && spent < budget; i++)
+	for (size_t i = 0; i < s->table.n && machine_spell_goes_on(&spell); i++)
 		if (s->table.records[i]->shown) {
 			look_at_heap(s, s->table.records[i]);
-			spent = clock_thread_ns() - start;
+			machine_spell_look(&spell);
 		}
-	for (size_t i = 0; i < s->table.n && spent < budget; i++) {
+	for (size_t i = 0; i < s->table.n && machine_spell_goes_on(&spell); i++) {
 		s->heap_turn = s->heap_turn + 1 < s->table.n ? s->heap_turn + 1 : 0;
 		look_at_heap(s, s->table.records[s->heap_turn]);
-		spent = clock_thread_ns() - start;
+		machine_spell_look(&spell);
 	}
-	machine_budget_spend(&s->heaps, spent);
+	machine_budget_spend(&s->heaps, spell.spent);
 }
 
 /* The one whose walk is due for longer; at first the smaller heap. */
@@ -177,24 +177,24 @@ static struct machine_record *next_walk(const struct sampler *s)
 
 static void walk_heaps(struct sampler *s)
 {
-	uint64_t start = clock_thread_ns(), budget = machine_budget_tick(&s->walks), spent = 0;
+	struct machine_spell spell = machine_spell_begin(&s->walks);
 	struct machine_record *r;
 
-	while (spent < budget && (r = next_walk(s))) {
+	while (machine_spell_goes_on(&spell) && (r = next_walk(s))) {
 		/* A walk that does not fit any more waits, unless none ever fits. */
-		if (spent && r->heap.walk_cost_ns > budget - spent)
+		if (spell.spent && r->heap.walk_cost_ns > spell.budget - spell.spent)
 			break;
 		machine_heap_walk(&r->heap, WALK_MOST, s->now_ns);
-		spent = clock_thread_ns() - start;
+		machine_spell_look(&spell);
 	}
-	machine_budget_spend(&s->walks, spent);
+	machine_budget_spend(&s->walks, spell.spent);
 }
 
 static void read_pss(struct sampler *s)
 {
-	uint64_t start = clock_thread_ns(), budget = machine_budget_tick(&s->walks), spent = 0;
+	struct machine_spell spell = machine_spell_begin(&s->walks);
 
-	for (size_t i = 0; i < s->table.n && spent < budget; i++) {
+	for (size_t i = 0; i < s->table.n && machine_spell_goes_on(&spell); i++) {
 		struct machine_record *r = s->table.records[i];
 		char text[2048], path[64];
 
@@ -205,9 +205,9 @@ static void read_pss(struct sampler *s)
 		r->has_pss = machine_table_read(&s->table, path, text, sizeof(text)) > 0 &&
 			     !machine_parse_pss(text, &r->pss);
 		r->pss_ns = s->now_ns;
-		spent = clock_thread_ns() - start;
+		machine_spell_look(&spell);
 	}
-	machine_budget_spend(&s->walks, spent);
+	machine_budget_spend(&s->walks, spell.spent);
 }
 
 /* ---- the kernel side ---- */

@@ -106,7 +106,7 @@ void growth_shares(const struct growth *g, struct series **s, size_t n, const st
 		/* It stands for itself, all of it. */
 		if (s[i]->sample <= 0 && s[i]->unit <= 0)
 			continue;
-		if (all.samples < FEW) {
+		if (all.samples < FEW || all.grew <= 0) {
 			s[i]->slope = 0;
 			s[i]->error = most;
 		} else {

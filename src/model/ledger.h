@@ -127,10 +127,10 @@ int ledger__births(const struct ledger *l, struct birth **births, size_t *n);
  * to free; none while a window is open.  0 or -ENOMEM. */
 int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n);
 
-/* While a window is open: those that are left of the ones that came in it so far, by address, for
- * the caller to free; for them to be looked at while their frees are seen.  Who comes later in it
- * is no sample.  0 or -ENOMEM. */
-int ledger__glimpse(struct ledger *l, struct block **blocks, size_t *n);
+/* While a window is open: those that are left of the ones that came in it so far, of the first max,
+ * by address, for the caller to free; for them to be looked at while their frees are seen.  Who
+ * comes later in it is no sample.  0 or -ENOMEM. */
+int ledger__glimpse(struct ledger *l, size_t max, struct block **blocks, size_t *n);
 
 /* The live blocks as they are now, shared until one of the two changes (blocks.h says what that
  * means for threads).  Owned by the caller: blocks__free.  NULL where memory is out. */

@@ -85,22 +85,24 @@ int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n)
 	return err;
 }
 
-int ledger__glimpse(struct ledger *l, struct block **blocks, size_t *n)
+int ledger__glimpse(struct ledger *l, size_t max, struct block **blocks, size_t *n)
 {
 	struct ledger_fresh *f = &l->fresh;
-	size_t all = l->seen.window ? f->n - f->window : 0;
+	size_t came = l->seen.window ? f->n - f->window : 0;
+	size_t all = came - came / FRESH_OF < max ? came - came / FRESH_OF : max;
 	uint64_t *addr = malloc(all ? all * sizeof(*addr) : 1);
 	int err = -ENOMEM;
 
 	*n = 0;
 	*blocks = NULL;
-	all -= all / FRESH_OF;
 	if (addr && all)
 		memcpy(addr, f->addr + f->window, all * sizeof(*addr));
 	if (addr)
 		err = find_all(l, addr, all, blocks, n);
-	if (!err)
+	if (!err && all) {
 		f->glimpsed = all;
+		f->came = came;
+	}
 	free(addr);
 	return err;
 }
@@ -147,7 +149,7 @@ static int begin(struct ledger *l)
 static uint32_t drop_late(struct ledger *l, uint32_t weight)
 {
 	struct ledger_fresh *f = &l->fresh;
-	size_t n = f->n - f->window, late = f->glimpsed ? n - f->glimpsed : n / LATE_OF;
+	size_t n = f->n - f->window, late = f->glimpsed ? n - f->glimpsed : n / LATE_OF, of = n;
 	uint64_t more;
 	struct block b;
 
@@ -161,7 +163,10 @@ static uint32_t drop_late(struct ledger *l, uint32_t weight)
 			ledger_forget(l, &b);
 		}
 	f->n -= late;
-	more = weight * (uint64_t)n / (n - late);
+	/* What is weighed is the window until that look. */
+	if (f->glimpsed)
+		of = f->came;
+	more = weight * (uint64_t)of / (n - late);
 	return more < UINT32_MAX ? (uint32_t)more : UINT32_MAX;
 }
 

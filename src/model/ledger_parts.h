@@ -42,6 +42,7 @@ struct ledger {
 		size_t window;	 /* where those of the window that is open begin */
 		size_t births;	 /* in it */
 		size_t glimpsed; /* of these, the first that were looked at while it was open */
+		size_t came;	 /* until then */
 	} fresh;
 };
 

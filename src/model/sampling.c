@@ -228,6 +228,8 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	weight = (uint64_t)(own * (double)(c->bytes * SEEN_ALL / chunk));
 	if (weight <= SEEN_ALL)
 		weight = SEEN_ALL + 1;
+	if (weight > UINT32_MAX)
+		weight = UINT32_MAX;
 	*out = (struct estimator_block){.site = c->site,
 					.size = chunk - ROUNDED,
 					.weight = (uint32_t)weight,

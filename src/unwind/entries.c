@@ -13,6 +13,8 @@
 
 /* Functions of a file: libLLVM has 95,000. */
 #define ENTRIES_MAX (4u << 20)
+/* A real file has some thousands. */
+#define COMMON_MAX (1u << 16)
 
 /* CIEs that are found again by their offsets; a file has a few to some dozens. */
 #define KNOWN 64
@@ -42,6 +44,8 @@ static int add_entry(struct entries *l, const struct entry *e)
 
 static int add_common(struct entries *l, const struct entries_common *c)
 {
+	if (l->ncommon == COMMON_MAX)
+		return -E2BIG;
 	if (l->ncommon == l->common_room) {
 		size_t room = l->common_room ? 2 * l->common_room : 16;
 		struct entries_common *common = reallocarray(l->common, room, sizeof(*common));

@@ -158,18 +158,20 @@ int row_pages__take(struct row_pages *p, uint32_t n, uint32_t *page)
 
 int row_pages__write(struct row_pages *p, uint32_t page, const struct hw_row *rows, size_t n)
 {
-	size_t len = (n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS * PAGE;
-	struct hw_row *to = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED,
-				 p->array[page >> HW_ROW_ARRAY_SHIFT].fd,
-				 (off_t)((page & HW_ROW_PAGE_MASK) * PAGE));
+	/* The kernel's own pages may be larger than these. */
+	size_t len = (n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS * PAGE,
+	       at = (page & HW_ROW_PAGE_MASK) * PAGE, ahead = at % (size_t)sysconf(_SC_PAGESIZE);
+	char *mapped = mmap(NULL, ahead + len, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    p->array[page >> HW_ROW_ARRAY_SHIFT].fd, (off_t)(at - ahead));
+	struct hw_row *to = (void *)(mapped + ahead);
 
-	if (to == MAP_FAILED)
+	if (mapped == MAP_FAILED)
 		return -errno;
 	memcpy(to, rows, n * sizeof(*rows));
 	/* Behind the last row nothing is found. */
 	for (size_t i = n; i < len / sizeof(*rows); i++)
 		to[i] = (struct hw_row){.pc = UINT32_MAX, .kind = HW_ROW_NONE};
-	munmap(to, len);
+	munmap(mapped, ahead + len);
 	return 0;
 }
 

@@ -115,13 +115,16 @@ static int take_pages(struct tables *t, uint32_t n, uint32_t *first)
 static void take_rows(struct tables *t, struct file *f, int fd, const struct rows *r)
 {
 	uint32_t n = (uint32_t)((r->n + HW_PAGE_ROWS - 1) / HW_PAGE_ROWS);
+	int err;
 
 	if (r->machine != MACHINE)
 		return;
-	if (n && !take_pages(t, n, &f->page) &&
-	    !row_pages__write(t->pages, f->page, r->row, r->n)) {
-		f->npages = n;
-		f->nrows = r->n;
+	if (n && !take_pages(t, n, &f->page)) {
+		err = row_pages__write(t->pages, f->page, r->row, r->n);
+		if (err)
+			log_warn("cannot write unwind tables: %s", strerror(-err));
+		f->npages = err ? 0 : n;
+		f->nrows = err ? 0 : r->n;
 	}
 	f->segments = r->segments;
 	if (python_read(fd, &r->segments, &f->python) == -ENOTSUP)

@@ -138,14 +138,14 @@ static void test_glimpse(void **state)
 
 	(void)state;
 	level(l, HW_SEEN_LARGE, 0, SEEN_ALL);
-	assert_int_equal(ledger__glimpse(l, &blocks, &n), 0);
+	assert_int_equal(ledger__glimpse(l, 100, &blocks, &n), 0);
 	assert_int_equal(n, 0);
 	free(blocks);
 	level(l, HW_SEEN_LARGE, 1, 0);
 	for (uint64_t i = 17; i-- > 0;)
 		alloc(l, P + i * 4096, 41, A);
 	drop(l, P + 16 * 4096);
-	assert_int_equal(ledger__glimpse(l, &blocks, &n), 0);
+	assert_int_equal(ledger__glimpse(l, 100, &blocks, &n), 0);
 	/* Of 17 the last two are left out, and the first is freed. */
 	assert_int_equal(n, 14);
 	for (uint64_t i = 0; i < 14; i++)
@@ -155,11 +155,20 @@ static void test_glimpse(void **state)
 		alloc(l, P + i * 4096, 43, B);
 	drop(l, P + 15 * 4096);
 	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
-	/* 30 came; 15 may be samples, of which 13 are left. */
-	assert_true(blocks_of(l, 41) == 13 * 202 * SEEN_ALL);
+	/* 17 came until then; 15 may be samples, of which 13 are left. */
+	assert_true(blocks_of(l, 41) == 13.0 * (101 * SEEN_ALL * 17 / 15));
 	assert_int_equal(ledger__fresh(l, &blocks, &n), 0);
 	assert_int_equal(n, 13);
 	free(blocks);
+	/* Of many only the first are. */
+	level(l, HW_SEEN_LARGE, 1, 0);
+	for (uint64_t i = 50; i < 60; i++)
+		alloc(l, P + i * 4096, 97, B);
+	assert_int_equal(ledger__glimpse(l, 5, &blocks, &n), 0);
+	assert_int_equal(n, 5);
+	free(blocks);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	assert_true(blocks_of(l, 97) == 5 * 202 * SEEN_ALL);
 	/* The next one is not looked at: a third is left out. */
 	level(l, HW_SEEN_LARGE, 1, 0);
 	for (uint64_t i = 40; i < 46; i++)

@@ -117,11 +117,17 @@ static void test_goes(void **state)
 {
 	const struct row rows[] = {all_of(CLASS | GROWTH_ALSO),
 				   samples(8, CLASS | GROWTH_ALSO, 1009, 100, 0.25)};
+	const struct row gone[] = {rows[0], samples(8, CLASS | GROWTH_ALSO, 1009, 100, 0)};
 	struct growth_rate r = rate_of(rows, 2, 8);
 
 	(void)state;
 	assert_false(r.growing);
 	assert_true(r.error >= 0.75 * r.per_minute);
+	/* Nobody's are there. */
+	r = rate_of(gone, 2, 8);
+	assert_false(r.growing);
+	assert_float_equal(r.per_minute, 0, 1e-9);
+	assert_true(r.error >= 60 * 1009);
 }
 
 /* ---- estimates ---- */
