@@ -3,18 +3,12 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
+#include "base/identity.h"
 #include "probe/target.h"
 
 /* More than a machine's programs map; others are looked through each time. */
 #define FILES_MAX 8192
-
-/* A file that is written gets another ctime, an inode that is used again too. */
-struct identity {
-	uint64_t dev, inode, size, ctime_ns, mtime_ns;
-};
 
 struct file {
 	struct identity id;
@@ -39,29 +33,10 @@ void barren__free(struct barren *b)
 	free(b);
 }
 
-static uint64_t ns(const struct timespec *t)
-{
-	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
-}
-
-static bool identify(int fd, struct identity *id)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return false;
-	*id = (struct identity){.dev = st.st_dev,
-				.inode = st.st_ino,
-				.size = (uint64_t)st.st_size,
-				.ctime_ns = ns(&st.st_ctim),
-				.mtime_ns = ns(&st.st_mtim)};
-	return true;
-}
-
 static const struct file *find(const struct barren *b, const struct identity *id)
 {
 	for (size_t i = b->n; i-- > 0;)
-		if (!memcmp(&b->v[i].id, id, sizeof(*id)))
+		if (identity_equal(&b->v[i].id, id))
 			return &b->v[i];
 	return NULL;
 }
@@ -71,7 +46,7 @@ void barren__add(struct barren *b, int fd, const struct target *target)
 	struct file f = {.nameless = target->nameless};
 
 	if (target->has_malloc || target->is_32bit || target->is_go || b->n == FILES_MAX ||
-	    !identify(fd, &f.id) || find(b, &f.id))
+	    identity_of(fd, &f.id) || find(b, &f.id))
 		return;
 	if (b->n == b->room) {
 		size_t room = b->room ? 2 * b->room : 64;
@@ -88,7 +63,7 @@ void barren__add(struct barren *b, int fd, const struct target *target)
 bool barren__has(const struct barren *b, int fd, bool *nameless)
 {
 	struct identity id;
-	const struct file *f = b && identify(fd, &id) ? find(b, &id) : NULL;
+	const struct file *f = b && !identity_of(fd, &id) ? find(b, &id) : NULL;
 
 	if (f)
 		*nameless = f->nameless;

@@ -57,13 +57,21 @@ void glimpses__free(struct glimpses *g)
 	free(g);
 }
 
-/* With the lock held: its place, or one for it. */
-static struct glimpse *place(struct glimpses *g, uint32_t id)
+/* With the lock held; n where there is none. */
+static size_t find(const struct glimpses *g, uint32_t id)
 {
 	size_t i = 0;
 
 	while (i < g->n && g->all[i].id != id)
 		i++;
+	return i;
+}
+
+/* With the lock held: its place, or one for it. */
+static struct glimpse *place(struct glimpses *g, uint32_t id)
+{
+	size_t i = find(g, id);
+
 	if (i == KEPT)
 		i = g->next++ % KEPT;
 	else if (i == g->n)
@@ -107,11 +115,10 @@ void glimpses__take(struct glimpses *g, pid_t tgid)
 size_t glimpses__of(struct glimpses *g, uint32_t id, uint32_t execs, struct block **blocks,
 		    struct signatures_chunk **chunks)
 {
-	size_t i = 0, n = 0;
+	size_t i, n = 0;
 
 	pthread_mutex_lock(&g->lock);
-	while (i < g->n && g->all[i].id != id)
-		i++;
+	i = find(g, id);
 	if (i < g->n) {
 		if (g->all[i].execs == execs) {
 			n = g->all[i].n;

@@ -50,6 +50,8 @@ void session_remove(struct session *s, size_t i);
 /* Take up children, and what has changed of all, or of one: its modules, its end. */
 int session_refresh(struct session *s);
 int session_refresh_one(struct session *s, struct watched *w);
+/* inspection_update of one, for so many processes. */
+void session_inspect(struct session *s, struct watched *w, size_t processes);
 /* What was there before has to be told from what is not seen any more, so the first look is at
  * once; and samples are looked at soon after they were taken, before what is freed is used again.
  * Nothing tells of those that the heap grew for: they are looked for ten times a second. */

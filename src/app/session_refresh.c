@@ -92,15 +92,19 @@ static void forget_least(struct session *s)
 	}
 }
 
+void session_inspect(struct session *s, struct watched *w, size_t processes)
+{
+	w->inspection.glimpses = s->glimpses;
+	inspection_update(&w->inspection, s->drain, w->modules, processes);
+}
+
 void session_check_sampled(struct session *s, struct watched *w)
 {
 	struct governor_state g;
 
 	if (governor__state(s->governor, w->pid, &g) || !g.changed)
 		return;
-	w->inspection.glimpses = s->glimpses;
-	inspection_update(&w->inspection, s->drain, w->modules,
-			  w->inspection.sampling.have_older ? s->nwatched - s->ended : 0);
+	session_inspect(s, w, w->inspection.sampling.have_older ? s->nwatched - s->ended : 0);
 }
 
 /* Of a tree that has one there may be thousands. */

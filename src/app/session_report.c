@@ -210,9 +210,7 @@ static int add_process(struct session *s, struct build *b, struct watched *w, bo
 	int err;
 
 	if (!built) {
-		w->inspection.glimpses = s->glimpses;
-		inspection_update(&w->inspection, s->drain, w->modules,
-				  last && inspection_is_cheap(&w->inspection) ? 0 : 1);
+		session_inspect(s, w, last && inspection_is_cheap(&w->inspection) ? 0 : 1);
 		err = make_built(s, w, last, &built);
 		if (!err && built__process(built)->exited && !w->exited) {
 			/* It ended since it was looked at: what is known of it is of before. */

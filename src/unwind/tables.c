@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/identity.h"
 #include "base/log.h"
 #include "heapwatch/unwind.h"
 #include "unwind/python.h"
@@ -23,11 +23,6 @@
 #else
 #define MACHINE EM_X86_64
 #endif
-
-/* What stat(2) says of a file: an inode may be used again. */
-struct identity {
-	uint64_t dev, inode, size, mtime;
-};
 
 struct file {
 	uint64_t dev, inode; /* as mappings have it; inode 0: nobody has mapped it yet */
@@ -132,24 +127,10 @@ static void take_rows(struct tables *t, struct file *f, int fd, const struct row
 			 "3.9 to 3.13, and not free-threaded; its C frames are shown");
 }
 
-static int identity_of(int fd, struct identity *out)
-{
-	struct stat st;
-
-	if (fstat(fd, &st))
-		return -errno;
-	*out = (struct identity){.dev = st.st_dev,
-				 .inode = st.st_ino,
-				 .size = (uint64_t)st.st_size,
-				 .mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
-					  (uint64_t)st.st_mtim.tv_nsec};
-	return 0;
-}
-
 static int64_t find_identity(const struct tables *t, const struct identity *id)
 {
 	for (uint32_t i = 0; i < t->nfiles; i++)
-		if (!t->files[i].gone && !memcmp(&t->files[i].identity, id, sizeof(*id)))
+		if (!t->files[i].gone && identity_equal(&t->files[i].identity, id))
 			return i;
 	return -1;
 }
