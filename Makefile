@@ -43,7 +43,7 @@ SRC      := $(wildcard src/*.c src/*/*.c)
 # Generated, with their headers in a directory of their own.
 GEN      := $(BUILD)/skel/profile.pb-c
 # What needs the BPF objects, or belongs to the program alone; the rest is what unit tests link.
-LOADED   := $(wildcard src/app/*.c) src/tui/term.c $(addprefix src/probe/,probes.c feature.c links.c rings.c syscalls.c system.c attach.c attach_file.c levels.c put.c sweeper.c trial.c) src/unwind/row_pages.c src/unwind/tables.c src/main.c
+LOADED   := $(wildcard src/app/*.c) src/tui/term.c $(addprefix src/probe/,probes.c probes_members.c feature.c links.c rings.c syscalls.c system.c attach.c attach_file.c levels.c put.c sweeper.c touches.c trial.c) src/unwind/row_pages.c src/unwind/tables.c src/main.c
 PURE     := $(filter-out $(LOADED),$(SRC))
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o) $(GEN).o
 BPF_MAIN := $(filter-out bpf/feature.bpf.c bpf/system.bpf.c bpf/trial.bpf.c,$(wildcard bpf/*.bpf.c))

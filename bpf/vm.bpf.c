@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vm.bpf.c: brk, mmap, munmap, mremap, madvise, mprotect, each as fentry/fexit, kprobe/kretprobe or
+ * vm.bpf.c: brk, mmap, munmap, mremap, madvise, each as fentry/fexit, kprobe/kretprobe or
  * syscall tracepoint: the daemon loads one kind.  The bodies are the same for all three, for they
  * read the arguments from the user's saved registers, which a system call leaves as they were.
  */
 #include "core.bpf.h"
-#include "heapwatch/heap.h"
 #include "unwind.bpf.h"
 
-#define HW_PROT_READ_WRITE  0x3
 #define HW_PROT_EXEC	    0x4
 #define HW_MAP_SHARED	    0x1 /* MAP_SHARED_VALIDATE is 3 */
 #define HW_MAP_ANONYMOUS    0x20
@@ -256,86 +254,6 @@ static __always_inline int hw_madvise_exit(__u64 ret)
 	return 0;
 }
 
-/* malloc/arena.c: heap_info, in all versions since 2.10 (2009). */
-struct hw_heap_info {
-	__u64 arena, prev, size, mprotect_size;
-};
-
-/* The words of struct malloc_state that may be `top`: up to 2.26, up to 2.42, and from 2.43 on. */
-#define HW_ARENA_WORDS 13
-#define HW_TOP_2_26    11
-#define HW_TOP_2_27    12
-#define HW_TOP_2_43    1
-
-/* The last chunk ends where the heap does. */
-static __always_inline bool hw_is_top(__u64 chunk, __u64 heap, __u64 size)
-{
-	__u64 bytes = 0;
-
-	return chunk > heap && chunk < heap + size && !(chunk & 15) &&
-	       !bpf_probe_read_user(&bytes, sizeof(bytes), (void *)(chunk + 8)) &&
-	       chunk + (bytes & ~7ull) == heap + size;
-}
-
-/*
- * What is there of a heap before this call has returned to glibc: that its end was where it grows
- * from is true of nothing else that a program makes writable.
- */
-static __always_inline bool hw_ends_heap(__u64 from, __u64 *top)
-{
-	__u64 heap = hw_heap_of(from), arena[HW_ARENA_WORDS];
-	struct hw_heap_info h;
-
-	*top = 0;
-	if (bpf_probe_read_user(&h, sizeof(h), (void *)heap) || !h.arena || !h.mprotect_size ||
-	    heap + h.mprotect_size != from || h.size > h.mprotect_size)
-		return false;
-	if (bpf_probe_read_user(arena, sizeof(arena), (void *)h.arena))
-		return true;
-	if (hw_is_top(arena[HW_TOP_2_27], heap, h.size))
-		*top = arena[HW_TOP_2_27];
-	else if (hw_is_top(arena[HW_TOP_2_43], heap, h.size))
-		*top = arena[HW_TOP_2_43];
-	else if (hw_is_top(arena[HW_TOP_2_26], heap, h.size))
-		*top = arena[HW_TOP_2_26];
-	return true;
-}
-
-/* First what costs nothing: who makes code by mprotect does so all the time. */
-static __always_inline int hw_mprotect_exit(__u64 ret)
-{
-	struct pt_regs *regs = (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
-	struct hw_heap_grow *e;
-	__u64 from, len, top, stack;
-	__u32 flags = 0;
-	struct hw_vm v;
-	void *ring;
-
-	if (ret || !regs)
-		return 0;
-	from = hw_syscall_arg1(regs);
-	len = PT_REGS_PARM2(regs);
-	if ((PT_REGS_PARM3(regs) & (HW_PROT_READ_WRITE | HW_PROT_EXEC)) != HW_PROT_READ_WRITE ||
-	    !hw_range_ok(from, len) || !hw_heap_grown(from, from + len))
-		return 0;
-	if (!hw_vm_current(&v) || v.p->seen == HW_SEEN_ALL || !hw_ends_heap(from, &top))
-		return 0;
-	/* For the walk, in the slot: it is not to be followed through it. */
-	v.t->vm_addr = top;
-	stack = hw_vm_stack(&v, &flags);
-	if (flags & HW_VM_IN_ALLOC)
-		return 0;
-	e = hw_reserve(v.p, v.tgid, HW_HEAP_GROW, sizeof(*e), &ring);
-	if (!e)
-		return 0;
-	e->from = from;
-	e->to = from + len;
-	e->top = v.t->vm_addr;
-	e->stack = stack;
-	hw_submit(e, ring, sizeof(*e));
-	return 0;
-}
-
 /* /sys/kernel/tracing/events/syscalls/sys_exit_.../format */
 struct hw_sys_exit {
 	__u64 common;
@@ -379,6 +297,5 @@ HW_VM_ENTER(mremap)
 HW_VM_EXIT(mremap)
 HW_VM_EXIT(brk)
 HW_VM_EXIT(madvise)
-HW_VM_EXIT(mprotect)
 
 char LICENSE[] SEC("license") = "GPL";

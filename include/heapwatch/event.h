@@ -34,7 +34,7 @@ enum hw_kind {
 	HW_CODE,	   /* struct hw_code: a code object of Python that stacks name */
 	HW_PROC_FORK,	   /* struct hw_proc_fork: it has a child, which is watched from here on */
 	HW_MODULE,	   /* struct hw_module: a file's code was mapped */
-	HW_HEAP_GROW,	   /* struct hw_heap_grow: a heap of glibc's grew by mprotect */
+	HW_HEAP_TOUCH, /* struct hw_heap_touch: a block reaches into memory that was not there */
 	HW_KIND_END,
 };
 
@@ -156,12 +156,16 @@ struct hw_vm_brk {
 	__u32 pad;
 };
 
-/* Of a few growths, while not every call is seen: heap.h says which. */
-struct hw_heap_grow {
+/*
+ * malloc gave out a chunk of glibc's whose end is in a page that nobody had touched: what lies
+ * behind a chunk is written when it is cut off.  Of some such pages, while not every call is seen.
+ */
+struct hw_heap_touch {
 	struct hw_hdr hdr;
-	__u64 from, to; /* its end, before and after */
-	__u64 top;	/* of its last chunk, where the block begins; 0: not known */
+	__u64 start, end; /* the chunk's */
 	__u64 stack;
+	__u32 pages; /* that this one stands for */
+	__u32 pad;
 };
 
 struct hw_vm_remap {
@@ -254,7 +258,7 @@ _Static_assert(sizeof(struct hw_realloc_end) == 56, "hw_realloc_end");
 _Static_assert(sizeof(struct hw_vm_map) == 48, "hw_vm_map");
 _Static_assert(sizeof(struct hw_vm_range) == 40, "hw_vm_range");
 _Static_assert(sizeof(struct hw_vm_brk) == 40, "hw_vm_brk");
-_Static_assert(sizeof(struct hw_heap_grow) == 48, "hw_heap_grow");
+_Static_assert(sizeof(struct hw_heap_touch) == 48, "hw_heap_touch");
 _Static_assert(sizeof(struct hw_vm_remap) == 64, "hw_vm_remap");
 _Static_assert(sizeof(struct hw_vm_advise) == 40, "hw_vm_advise");
 _Static_assert(sizeof(struct hw_proc_exec) == 312, "hw_proc_exec");
@@ -287,7 +291,7 @@ struct hw_proc {
 	__u32 seen;	  /* enum hw_seen, HW_SEEN_ALL in a window too: what is worth a record */
 	__u32 window;	  /* one is open */
 	__u32 whole;	  /* epoch since which the probes of realloc and its like have stayed */
-	__u32 pad;
+	__u32 touches;	  /* hw_heap_touch beyond what its run time is worth */
 };
 
 /* What all that have exited had run, and had taken of that by the probes: struct hw_proc's. */

@@ -80,7 +80,7 @@ uint32_t code_leave(void *watched, const uint64_t *pc, uint32_t nframes)
 {
 	uint32_t left = 0;
 
-	for (uint32_t i = 1; i < nframes && i < DEEP; i++)
+	for (uint32_t i = 0; i < nframes && i < DEEP; i++)
 		if (is_inside(watched, pc[i]))
 			left = i + 1;
 	return left;

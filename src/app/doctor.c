@@ -105,7 +105,7 @@ static void kernel_side(void)
 				  "tracefs tracefs /sys/kernel/tracing",
 	};
 
-	puts("probes on brk, mmap, munmap, mremap, madvise, mprotect (the first that works is "
+	puts("probes on brk, mmap, munmap, mremap, madvise (the first that works is "
 	     "used)");
 	for (enum kernel_kind k = KERNEL_FENTRY; k < KERNEL_NONE; k++) {
 		int err = feature_kernel(k, NULL);

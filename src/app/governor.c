@@ -94,6 +94,7 @@ static void *govern(void *arg)
 	while (!g->stop) {
 		if (clock_now_ns() - g->recorded_ns >= SLOW_TICK_NS)
 			governor_record(g);
+		probes__adjust(g->common.probes);
 		/* Each is the first once: who finds no worker has its turn. */
 		first++;
 		for (size_t i = 0; i < g->n; i++)

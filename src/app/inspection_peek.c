@@ -2,14 +2,11 @@
 #include "app/inspection_peek.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/cohorts.h"
 #include "app/drain.h"
 #include "app/glimpse.h"
 #include "app/inspection.h"
-#include "heapwatch/heap.h"
-#include "inspect/chunks.h"
 #include "inspect/memory.h"
 #include "inspect/signatures.h"
 #include "model/blocks.h"
@@ -90,26 +87,27 @@ static int list_small(void *arg, const struct block *b)
 	return 0;
 }
 
-/* Crossings that were found; all: those of i->sampling.crossed. */
-static void crossings_again(struct inspection *i, const struct signature_range *files,
-			    size_t nfiles, const struct crossing *all)
+/* Crossings, all of i->sampling.crossed: those that were found, or that were not looked at yet. */
+static void peek_crossings(struct inspection *i, const struct signature_range *files, size_t nfiles,
+			   const struct crossing *all, bool again)
 {
 	const struct sampling_crossed *crossed = i->sampling.crossed;
 	const struct memory mem = memory_of(i->pid);
-	size_t n = i->sampling.ncrossed, found = 0;
+	size_t n = i->sampling.ncrossed, found = 0, k;
 	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
+	uint32_t *which = calloc(n + 1, sizeof(*which));
 
-	for (size_t k = 0; chunks && k < n; k++)
-		if (crossed[k].addr)
-			chunks[found++].addr = crossed[k].addr;
-	if (chunks && !signatures_read(&mem, files, nfiles, chunks, found))
-		for (size_t k = n; k-- > 0;)
-			if (crossed[k].addr) {
-				found--;
-				sampling_peek_crossing(&i->sampling, k, &all[k], chunks[found].addr,
-						       chunks[found].size, chunks[found].signature,
-						       chunks[found].content);
-			}
+	for (k = 0; chunks && which && k < n; k++)
+		if (again ? crossed[k].found : !crossed[k].looked) {
+			which[found] = (uint32_t)k;
+			chunks[found++].addr = all[k].start + CHUNK_HEADER;
+		}
+	if (found && !signatures_read(&mem, files, nfiles, chunks, found))
+		for (k = 0; k < found; k++)
+			sampling_peek_crossing(&i->sampling, which[k], &all[which[k]],
+					       chunks[k].size, chunks[k].signature,
+					       chunks[k].content);
+	free(which);
 	free(chunks);
 }
 
@@ -121,7 +119,7 @@ void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
 	size_t n = blocks__count(blocks);
 	struct small s = {.room = n < SAMPLES_MAX ? n : SAMPLES_MAX, .seen = seen, .samples = true};
 
-	crossings_again(i, files, nfiles, seen->crossings);
+	peek_crossings(i, files, nfiles, seen->crossings, true);
 	s.v = calloc(s.room + 1, sizeof(*s.v));
 	if (!s.v)
 		return;
@@ -134,76 +132,7 @@ void inspection_peek_again(struct inspection *i, const struct blocks *blocks,
 	free(s.v);
 }
 
-/* Where blocks are for which one heap grew, from one that was found to the next: crossings from
- * first to end. */
-static void find_in_heap(struct inspection *i, const struct crossing *all, size_t first, size_t end,
-			 uint64_t *points, uint64_t *addr)
-{
-	const struct sampling_crossed *crossed = i->sampling.crossed;
-	const struct memory mem = memory_of(i->pid);
-	uint64_t start = 0;
-	size_t next = end, known;
-
-	while (next > first && !crossed[next - 1].addr && !crossed[next - 1].looked)
-		next--;
-	if (next == end)
-		return;
-	for (known = next; known > first && !crossed[known - 1].addr;)
-		known--;
-	if (known > first)
-		start = crossed[known - 1].addr - CHUNK_HEADER;
-	else if (all[first].main || i->locate_err ||
-		 glibc_first_chunk(&i->glibc, hw_heap_of(all[first].point), &start))
-		return;
-	for (size_t k = next; k < end; k++)
-		points[k] = all[k].point;
-	if (chunks_find(&mem, start, points + next, end - next, addr + next))
-		memset(addr + next, 0, (end - next) * sizeof(*addr));
-}
-
-static bool same_heap(const struct crossing *a, const struct crossing *b)
-{
-	return a->main == b->main && (a->main || hw_heap_of(a->point) == hw_heap_of(b->point));
-}
-
-/* Where the block begins is known of most, else it is looked for by the chunks before it. */
-static void find_crossings(struct inspection *i, const struct signature_range *files, size_t nfiles,
-			   const struct crossing *all, size_t n)
-{
-	struct signatures_chunk *chunks = calloc(n + 1, sizeof(*chunks));
-	uint64_t *points = calloc(n + 1, sizeof(*points)), *addr = calloc(n + 1, sizeof(*addr));
-	const struct memory mem = memory_of(i->pid);
-	size_t found = 0;
-
-	for (size_t first = 0, end; chunks && points && addr && first < n; first = end) {
-		for (end = first + 1; end < n && same_heap(&all[first], &all[end]);)
-			end++;
-		if (!all[first].start) {
-			find_in_heap(i, all, first, end, points, addr);
-			continue;
-		}
-		for (size_t k = first; k < end; k++)
-			if (!i->sampling.crossed[k].looked && all[k].start)
-				addr[k] = all[k].start + CHUNK_HEADER;
-	}
-	for (size_t k = 0; addr && chunks && k < n; k++)
-		if (addr[k])
-			chunks[found++].addr = addr[k];
-	if (found && !signatures_read(&mem, files, nfiles, chunks, found))
-		for (size_t k = n; k-- > 0;)
-			if (addr[k]) {
-				found--;
-				sampling_peek_crossing(&i->sampling, k, &all[k], chunks[found].addr,
-						       chunks[found].size, chunks[found].signature,
-						       chunks[found].content);
-			}
-	free(addr);
-	free(points);
-	free(chunks);
-}
-
-/* Blocks that came in windows, and those for which the heap grew, before much of that is gone
- * again. */
+/* Blocks that came in windows, and crossings, before much of that is gone again. */
 void inspection_peek(struct inspection *i, struct drain *d, const struct modules *modules)
 {
 	struct drain_seen seen = {.leave = i->leave, .arg = i->leave_arg, .crossed = i->crossed};
@@ -211,8 +140,6 @@ void inspection_peek(struct inspection *i, struct drain *d, const struct modules
 	size_t n = 0, nfiles = 0;
 	struct block *fresh;
 
-	/* As it was at the last look. */
-	i->sampling.top_pad = i->explain.mmap_threshold ? i->explain.top_pad : CROSSING_TOP_PAD;
 	fresh = drain__fresh(d, i->id, i->execs, &n, &seen);
 	if ((n || seen.crossings) && !signatures_files(modules, &files, &nfiles)) {
 		if (fresh && n)
@@ -221,7 +148,7 @@ void inspection_peek(struct inspection *i, struct drain *d, const struct modules
 			peek_at(i, fresh, n, files, nfiles, &seen, true);
 		if (seen.crossings &&
 		    !sampling_keep_crossings(&i->sampling, seen.crossings, seen.ncrossings))
-			find_crossings(i, files, nfiles, seen.crossings, seen.ncrossings);
+			peek_crossings(i, files, nfiles, seen.crossings, false);
 		i->crossed = seen.crossed;
 	}
 	free(seen.spans);

@@ -105,9 +105,7 @@ const char *session_user_probes(const struct session *s)
 
 static int start_governor(struct session *s)
 {
-	const struct governor_config config = {.share = s->config.share > 0   ? s->config.share
-							: s->config.share < 0 ? 0
-									      : -1,
+	const struct governor_config config = {.share = session_share(s),
 					       .most = s->config.most,
 					       .together = s->config.together,
 					       .notify_fd = s->notify_fd,
@@ -121,7 +119,7 @@ static int load(struct session *s)
 	struct probes_unwind maps;
 	int err;
 
-	s->config.probes.partly = s->config.share != 0;
+	s->config.probes.touches = budget_touches(session_share(s));
 	s->config.probes.large = s->config.share > 0;
 	err = probes__new(&s->config.probes, &s->probes);
 

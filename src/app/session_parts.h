@@ -54,11 +54,17 @@ int session_refresh_one(struct session *s, struct watched *w);
 void session_inspect(struct session *s, struct watched *w, size_t processes);
 /* What was there before has to be told from what is not seen any more, so the first look is at
  * once; and samples are looked at soon after they were taken, before what is freed is used again.
- * Nothing tells of those that the heap grew for: they are looked for ten times a second. */
+ * Nothing tells of those of page faults: they are looked for ten times a second. */
 void session_check_sampled(struct session *s, struct watched *w);
 /* The last report of one that has ended: names are looked up once. */
 int session_add_final(struct session *s, struct watched *w);
 /* Poll this descriptor too. */
 int session_poll(struct session *s, int fd);
+
+/* As budgets have it (budget.h): 0 is passive, and below that there is no limit. */
+static inline double session_share(const struct session *s)
+{
+	return s->config.share > 0 ? s->config.share : s->config.share < 0 ? 0 : -1;
+}
 
 #endif

@@ -115,8 +115,4 @@ int glibc_regions(const struct glibc *g, const struct glibc_arena *a,
 		  int (*fn)(void *arg, uint64_t start, uint64_t end, uint64_t first_chunk),
 		  void *arg);
 
-/* The header of the first chunk of the heap that begins there (GLIBC_HEAP_MAX), of an arena other
- * than the main one.  0, -ENODATA where it is none, -EFAULT, -ESRCH, -EPERM. */
-int glibc_first_chunk(const struct glibc *g, uint64_t heap, uint64_t *first);
-
 #endif

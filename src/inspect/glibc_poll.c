@@ -181,19 +181,6 @@ static uint64_t first_chunk(const struct glibc_layout *l, uint64_t heap, uint64_
 	return arena == first ? (first + l->state_size + 15) & ~15ull : first;
 }
 
-int glibc_first_chunk(const struct glibc *g, uint64_t heap, uint64_t *first)
-{
-	struct heap_info h;
-	int err = memory_read(&g->mem, heap, &h, sizeof(h));
-
-	if (err)
-		return err;
-	if (!h.arena || h.size > h.mprotect_size || h.mprotect_size > GLIBC_HEAP_MAX)
-		return -ENODATA;
-	*first = first_chunk(g->layout, heap, h.arena);
-	return 0;
-}
-
 int glibc_regions(const struct glibc *g, const struct glibc_arena *a,
 		  int (*fn)(void *arg, uint64_t start, uint64_t end, uint64_t first_chunk),
 		  void *arg)

@@ -25,6 +25,10 @@ struct hw_proc;
 /* What the probes have taken of a process so far. */
 uint64_t budget_cost_ns(const struct budget_costs *costs, const struct hw_proc *counters);
 
+/* Of 2^24 ns of a thread's run time, how many touches (bpf/touch.bpf.c) may be told of: 0 where
+ * there is no limit, for they tell nothing where every call is seen. */
+unsigned int budget_touches(double share);
+
 enum budget_level {
 	BUDGET_EXACT,	/* every call is seen */
 	BUDGET_LARGE,	/* every block over the thread cache's limit, and no other */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* budget_costs.c: from hits to time. */
+#include <math.h>
+
 #include "heapwatch/event.h"
 #include "model/budget.h"
 
@@ -11,4 +13,16 @@ uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
 	return (uint64_t)((double)(entries - stepped) * k->emulated + (double)stepped * k->stepped +
 			  (double)c->returns * k->returned) +
 	       c->run_ns;
+}
+
+/* One takes some 3 us, for its stack. */
+#define TOUCH_NS 3000.0
+#define SLOT_NS	 (1 << 24)
+
+/* A quarter of a hundredth of the run time at least, also where there is no budget for probes. */
+unsigned int budget_touches(double share)
+{
+	const double part = fmin(fmax(share / 4, 0.0025), 0.5);
+
+	return share < 0 ? 0 : (unsigned int)(part * SLOT_NS / TOUCH_NS);
 }

@@ -31,8 +31,8 @@ struct crossed *crossed_by_site(const struct crossing *all, const struct samplin
 		return NULL;
 	for (size_t i = 0; i < n; i++)
 		if (all[i].site && crossed[i].looked)
-			t[looked++] = (struct crossed){all[i].site, 1, crossed[i].addr != 0,
-						       crossed[i].addr && crossed[i].same};
+			t[looked++] = (struct crossed){all[i].site, 1, crossed[i].found,
+						       crossed[i].found && crossed[i].same};
 	if (!looked)
 		return t;
 	qsort(t, looked, sizeof(*t), by_site);

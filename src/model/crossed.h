@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * crossed.h: of each callsite's crossings (crossings.h), how many are there still.  One whose block
- * had gone when it was looked at first shows that in about every other case, for what lies there
- * then does not end where that did (crossing_fits); in the others it seems to be there.  So of a
- * callsite of which half are known to be gone the others most likely are too.  Pure.
+ * had gone when it was looked at first shows that where what lies there then does not begin or end
+ * where that did; in about as many cases another of its size took its place, and it seems to be
+ * there.  So of a callsite of which half are known to be gone the others most likely are too. Pure.
  */
 #ifndef MODEL_CROSSED_H
 #define MODEL_CROSSED_H

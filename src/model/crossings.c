@@ -6,72 +6,65 @@
 #include <string.h>
 
 #include "heapwatch/event.h"
-#include "heapwatch/heap.h"
+#include "heapwatch/mix.h"
 
-/* The heap's last chunk, which is free, always keeps this (malloc/malloc.c: MINSIZE): so a block
- * that does not fit reaches past this much before its end, and may not reach the end itself. */
-#define REST 32u
+#define PAGE 4096ull
+/* What is written behind a chunk is its neighbour's second word. */
+#define WRITTEN 8u
 
-#define PAGE 4096u
-/* With glibc.malloc.hugetlb it grows by these. */
-#define HUGE_PAGE (2u << 20)
-/* arm64 has pages of up to this. */
-#define PAGE_MAX (64u << 10)
+/* Heaps grow at their ends, several at a time: so most of what comes is the last of its region. */
+#define REGION (64ull << 20)
 
-/* 128 GiB of heap. */
-#define MOST (1u << 20)
-
-/* Each grows at its end, so that its points are in order. */
-struct crossings_heap {
-	uint64_t start; /* no point is before it */
-	bool main;
+struct crossings_region {
+	uint64_t start;
 	struct crossing *all;
 	size_t n, room;
 };
 
 void crossings_free(struct crossings *c)
 {
-	for (size_t i = 0; i < c->nheaps; i++)
-		free(c->heaps[i].all);
-	free(c->heaps);
+	for (size_t i = 0; i < c->nregions; i++)
+		free(c->regions[i].all);
+	free(c->regions);
 	*c = (struct crossings){0};
 }
 
 int crossings_copy(struct crossings *c, const struct crossings *from)
 {
-	*c = (struct crossings){.last = from->last, .changes = from->changes};
+	*c = (struct crossings){
+	    .last = from->last, .changes = from->changes, .halved = from->halved};
 	if (!from->n)
 		return 0;
-	c->heaps = calloc(from->nheaps, sizeof(*c->heaps));
-	if (!c->heaps)
+	c->regions = calloc(from->nregions, sizeof(*c->regions));
+	if (!c->regions)
 		return -ENOMEM;
-	c->room = from->nheaps;
-	for (; c->nheaps < from->nheaps; c->nheaps++) {
-		const struct crossings_heap *h = &from->heaps[c->nheaps];
-		struct crossings_heap *to = &c->heaps[c->nheaps];
+	c->room = from->nregions;
+	for (; c->nregions < from->nregions; c->nregions++) {
+		const struct crossings_region *r = &from->regions[c->nregions];
+		struct crossings_region *to = &c->regions[c->nregions];
 
-		*to = *h;
-		to->room = h->n;
-		to->all = malloc((h->n + 1) * sizeof(*to->all));
+		*to = *r;
+		to->room = r->n;
+		to->all = malloc((r->n + 1) * sizeof(*to->all));
 		if (!to->all) {
 			crossings_free(c);
 			return -ENOMEM;
 		}
-		memcpy(to->all, h->all, h->n * sizeof(*to->all));
-		c->n += h->n;
+		memcpy(to->all, r->all, r->n * sizeof(*to->all));
+		c->n += r->n;
 	}
 	return 0;
 }
 
-/* How many heaps begin at or before that address. */
-static size_t heaps_to(const struct crossings *c, uint64_t addr)
+/* How many regions begin at or before that address. */
+static size_t regions_to(const struct crossings *c, uint64_t addr)
 {
-	size_t low = 0, high = c->nheaps;
+	size_t low = 0, high = c->nregions;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (c->heaps[mid].start <= addr)
+		if (c->regions[mid].start <= addr)
 			low = mid + 1;
 		else
 			high = mid;
@@ -79,85 +72,29 @@ static size_t heaps_to(const struct crossings *c, uint64_t addr)
 	return low;
 }
 
-static struct crossings_heap *add_heap(struct crossings *c, uint64_t start, bool main)
+static struct crossings_region *region_of(struct crossings *c, uint64_t addr)
 {
-	size_t at = heaps_to(c, start);
+	const uint64_t start = addr & ~(REGION - 1);
+	size_t at = regions_to(c, start);
 
-	if (c->nheaps == c->room) {
+	if (at && c->regions[at - 1].start == start)
+		return &c->regions[at - 1];
+	if (c->nregions == c->room) {
 		size_t room = c->room ? 2 * c->room : 16;
-		struct crossings_heap *heaps = reallocarray(c->heaps, room, sizeof(*heaps));
+		struct crossings_region *regions = reallocarray(c->regions, room, sizeof(*regions));
 
-		if (!heaps)
+		if (!regions)
 			return NULL;
-		c->heaps = heaps;
+		c->regions = regions;
 		c->room = room;
 	}
-	memmove(c->heaps + at + 1, c->heaps + at, (c->nheaps - at) * sizeof(*c->heaps));
-	c->heaps[at] = (struct crossings_heap){.start = start, .main = main};
-	c->nheaps++;
-	return &c->heaps[at];
+	memmove(c->regions + at + 1, c->regions + at, (c->nregions - at) * sizeof(*c->regions));
+	c->regions[at] = (struct crossings_region){.start = start};
+	c->nregions++;
+	return &c->regions[at];
 }
 
-static struct crossings_heap *main_heap(const struct crossings *c)
-{
-	for (size_t i = 0; i < c->nheaps; i++)
-		if (c->heaps[i].main)
-			return &c->heaps[i];
-	return NULL;
-}
-
-static int add(struct crossings *c, struct crossings_heap *h, const struct crossing *one)
-{
-	if (!h)
-		return -ENOMEM;
-	if (h->n == h->room) {
-		size_t room = h->room ? 2 * h->room : 64;
-		struct crossing *all = reallocarray(h->all, room, sizeof(*all));
-
-		if (!all)
-			return -ENOMEM;
-		h->all = all;
-		h->room = room;
-	}
-	h->all[h->n] = *one;
-	h->all[h->n].main = h->main;
-	h->all[h->n++].serial = ++c->last;
-	c->n++;
-	c->changes++;
-	return 0;
-}
-
-int crossings_brk(struct crossings *c, uint64_t from, uint64_t to, uint32_t site)
-{
-	const struct crossing one = {
-	    .point = from - REST, .end = to, .bytes = to - from, .site = site};
-	struct crossings_heap *h = main_heap(c);
-
-	if (c->n == MOST)
-		return 0;
-	/* It had gone back further than to where the first was. */
-	if (h && h->start > one.point)
-		h->start = one.point;
-	return add(c, h ? h : add_heap(c, one.point, true), &one);
-}
-
-int crossings_grow(struct crossings *c, const struct hw_heap_grow *e, uint32_t site)
-{
-	const struct crossing one = {.point = e->from - REST,
-				     .start = e->top,
-				     .end = e->to,
-				     .bytes = hw_heap_grown(e->from, e->to),
-				     .site = site};
-	const uint64_t start = hw_heap_of(one.point);
-	size_t at = heaps_to(c, start);
-	struct crossings_heap *h = at && c->heaps[at - 1].start == start ? &c->heaps[at - 1] : NULL;
-
-	if (c->n == MOST || (h && h->n && h->all[h->n - 1].point >= one.point))
-		return 0;
-	return add(c, h ? h : add_heap(c, start, false), &one);
-}
-
-/* The first whose point is not before addr. */
+/* The first whose end is not before addr. */
 static size_t first_from(const struct crossing *all, size_t n, uint64_t addr)
 {
 	size_t low = 0, high = n;
@@ -165,7 +102,7 @@ static size_t first_from(const struct crossing *all, size_t n, uint64_t addr)
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (all[mid].point < addr)
+		if (all[mid].end < addr)
 			low = mid + 1;
 		else
 			high = mid;
@@ -173,81 +110,128 @@ static size_t first_from(const struct crossing *all, size_t n, uint64_t addr)
 	return low;
 }
 
-static void lose(struct crossings *c, struct crossings_heap *h, uint64_t from, uint64_t to,
-		 crossings_gone_fn gone, void *arg)
+static uint64_t touched(uint64_t end)
 {
-	size_t first = first_from(h->all, h->n, from), end = first_from(h->all, h->n, to);
-
-	for (size_t i = first; i < end; i++)
-		gone(arg, &h->all[i]);
-	if (first == end)
-		return;
-	memmove(h->all + first, h->all + end, (h->n - end) * sizeof(*h->all));
-	h->n -= end - first;
-	c->n -= end - first;
-	c->changes++;
+	return (end + WRITTEN) & ~(PAGE - 1);
 }
 
-void crossings_shrink(struct crossings *c, uint64_t to, crossings_gone_fn gone, void *arg)
+static void lose(struct crossings *c, struct crossings_region *r, size_t first, size_t end,
+		 crossings_gone_fn gone, void *arg)
 {
-	struct crossings_heap *h = main_heap(c);
-
-	if (h)
-		lose(c, h, to - REST, UINT64_MAX, gone, arg);
+	if (first == end)
+		return;
+	for (size_t i = first; i < end; i++)
+		gone(arg, &r->all[i]);
+	memmove(r->all + first, r->all + end, (r->n - end) * sizeof(*r->all));
+	r->n -= end - first;
+	c->n -= end - first;
+	c->changes++;
 }
 
 void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
 		    void *arg)
 {
-	size_t i = heaps_to(c, from);
+	size_t i = regions_to(c, from);
 
-	for (i -= i > 0; i < c->nheaps && c->heaps[i].start < to;) {
-		struct crossings_heap *h = &c->heaps[i];
+	for (i -= i > 0; i < c->nregions && c->regions[i].start < to;) {
+		struct crossings_region *r = &c->regions[i];
 
-		lose(c, h, from, to, gone, arg);
-		if (h->n) {
+		lose(c, r, first_from(r->all, r->n, from), first_from(r->all, r->n, to), gone, arg);
+		if (r->n) {
 			i++;
 			continue;
 		}
-		free(h->all);
-		c->nheaps--;
-		memmove(h, h + 1, (c->nheaps - i) * sizeof(*h));
+		free(r->all);
+		c->nregions--;
+		memmove(r, r + 1, (c->nregions - i) * sizeof(*r));
 	}
+}
+
+/* By the page, so that it is the same for all that touch it in turn. */
+static bool is_kept(const struct crossings *c, uint64_t end)
+{
+	return !(hw_mix(0, touched(end)) >> 40 & ((1ull << c->halved) - 1));
+}
+
+static void halve(struct crossings *c, crossings_gone_fn gone, void *arg)
+{
+	c->halved++;
+	for (size_t i = 0; i < c->nregions; i++) {
+		struct crossings_region *r = &c->regions[i];
+		size_t kept = 0;
+
+		for (size_t k = 0; k < r->n; k++) {
+			if (!is_kept(c, r->all[k].end)) {
+				gone(arg, &r->all[k]);
+				continue;
+			}
+			r->all[kept] = r->all[k];
+			r->all[kept++].pages *= 2;
+		}
+		c->n -= r->n - kept;
+		r->n = kept;
+	}
+	c->changes++;
+}
+
+static int insert(struct crossings *c, struct crossings_region *r, const struct crossing *one)
+{
+	size_t at = first_from(r->all, r->n, one->end);
+
+	if (r->n == r->room) {
+		size_t room = r->room ? 2 * r->room : 64;
+		struct crossing *all = reallocarray(r->all, room, sizeof(*all));
+
+		if (!all)
+			return -ENOMEM;
+		r->all = all;
+		r->room = room;
+	}
+	memmove(r->all + at + 1, r->all + at, (r->n - at) * sizeof(*r->all));
+	r->all[at] = *one;
+	r->all[at].serial = ++c->last;
+	r->n++;
+	c->n++;
+	c->changes++;
+	return 0;
+}
+
+int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t site,
+		    crossings_gone_fn gone, void *arg)
+{
+	struct crossing one = {.start = e->start, .end = e->end, .pages = e->pages, .site = site};
+	const uint64_t page = touched(e->end);
+	struct crossings_region *r;
+
+	crossings_lose(c, page, page + PAGE, gone, arg);
+	while (c->n >= CROSSINGS_MAX && c->halved < 24)
+		halve(c, gone, arg);
+	if (!is_kept(c, e->end) || e->pages > UINT32_MAX >> c->halved)
+		return 0;
+	one.pages <<= c->halved;
+	r = region_of(c, e->end);
+	return r ? insert(c, r, &one) : -ENOMEM;
 }
 
 int crossings_each(struct crossings *c, int (*fn)(void *arg, struct crossing *c), void *arg)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < c->nheaps; i++)
-		for (size_t k = 0; k < c->heaps[i].n && !err; k++)
-			err = fn(arg, &c->heaps[i].all[k]);
+	for (size_t i = 0; i < c->nregions; i++)
+		for (size_t k = 0; k < c->regions[i].n && !err; k++)
+			err = fn(arg, &c->regions[i].all[k]);
 	return err;
 }
 
-/* The other heaps' addresses say how large pages may be. */
-static uint64_t page_of(const struct crossing *c)
+uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk)
 {
-	const uint64_t both = (c->point + REST) | c->end, page = both & -both;
-
-	if (c->main)
-		return c->bytes % HUGE_PAGE ? PAGE : HUGE_PAGE;
-	return page < PAGE_MAX ? page : PAGE_MAX;
-}
-
-bool crossing_fits(const struct crossing *c, uint64_t start, uint64_t end, uint64_t top_pad)
-{
-	const uint64_t least = end + (c->main ? top_pad : 0) + REST;
-
-	return least <= c->end && c->end < least + page_of(c) && start <= c->point &&
-	       (!c->start || start <= c->start);
+	return c->pages * (chunk < PAGE ? PAGE : chunk);
 }
 
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
-				   uint64_t end, uint64_t top_pad)
+				   uint64_t end)
 {
-	for (size_t i = first_from(all, n, start); i < n && all[i].point < end; i++)
-		if (crossing_fits(&all[i], start, end, top_pad))
-			return &all[i];
-	return NULL;
+	size_t i = first_from(all, n, end);
+
+	return i < n && all[i].end == end && all[i].start == start ? &all[i] : NULL;
 }

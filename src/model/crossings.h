@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * crossings.h: blocks for which the heap had to grow.  glibc moves the program's break on when a
- * block does not fit below it (malloc/malloc.c: sysmalloc), by 132 KiB or so: who asked for that
- * block is known from the system call, without a probe on malloc.  A block as large as one in a
- * hundred of the way from one crossing to the next is the one that crosses in one of a hundred
- * cases: so each that is still there stands for as many bytes of its callsite's as the heap grew
- * by.  The heaps of other arenas grow by pages: of those a few are told of (heapwatch/heap.h), and
- * each stands for what one was drawn of.  Pure.
+ * crossings.h: blocks that reached into memory that was not there yet.  When malloc cuts a chunk
+ * off a glibc heap's end it writes the size of what is left behind it (malloc/malloc.c:
+ * _int_malloc, use_top): where that is a page that nobody has touched, the kernel makes it then,
+ * and who asked for the block is known from the page fault, without a probe on malloc.  A block as
+ * large as one in a hundred of a page is the one that reaches into the next in one of a hundred
+ * cases: so each that is still there stands for a page of its callsite's blocks, or for itself
+ * where it is larger. Where not each such fault is told of it stands for more of them.  Pure.
  */
 #ifndef MODEL_CROSSINGS_H
 #define MODEL_CROSSINGS_H
@@ -15,28 +15,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct hw_heap_grow;
+struct hw_heap_touch;
 
 struct crossing {
-	uint64_t point;	 /* an address within the block's chunk */
-	uint64_t start;	 /* the chunk begins here, or before that; 0: not known */
-	uint64_t end;	 /* of the heap then */
-	uint64_t bytes;	 /* that it stands for */
-	uint32_t serial; /* another for each of one address space */
-	uint32_t site;	 /* of the system call; once it is settled, of the block: 0 has none */
+	uint64_t start, end; /* of the block's chunk: none other has this end while it is there */
+	uint32_t pages;	     /* that it stands for */
+	uint32_t serial;     /* another for each of one address space */
+	uint32_t site;	     /* of the fault; once it is settled, of the block: 0 has none */
 	bool settled;
-	bool main; /* of the heap that the break ends */
 };
 
-/* What top_pad is where nobody changed it (malloc/malloc.c: DEFAULT_TOP_PAD). */
-#define CROSSING_TOP_PAD (128u << 10)
+/* Of more each second one is forgotten, and the others stand for twice as much. */
+#define CROSSINGS_MAX (1u << 16)
 
 struct crossings {
-	struct crossings_heap *heaps; /* by address */
-	size_t nheaps, room;
+	struct crossings_region *regions; /* by address */
+	size_t nregions, room;
 	size_t n;
 	uint32_t last;
 	uint32_t changes; /* grows with each that comes or goes */
+	uint32_t halved;  /* so many times there were too many */
 };
 
 /* Of one that is gone. */
@@ -45,27 +43,21 @@ typedef void (*crossings_gone_fn)(void *arg, const struct crossing *c);
 void crossings_free(struct crossings *c);
 /* c is empty.  0 or -ENOMEM. */
 int crossings_copy(struct crossings *c, const struct crossings *from);
-/* The break moved on, from behind the last point.  0 or -ENOMEM. */
-int crossings_brk(struct crossings *c, uint64_t from, uint64_t to, uint32_t site);
-/* Another heap did, which was told of (heapwatch/heap.h). */
-int crossings_grow(struct crossings *c, const struct hw_heap_grow *e, uint32_t site);
-/* The break moved back. */
-void crossings_shrink(struct crossings *c, uint64_t to, crossings_gone_fn gone, void *arg);
-/* What was in that range is lost: unmapped, mapped over, or emptied. */
+/* The one that touched the same page before is gone, and those for which there is no room any more:
+ * told to gone.  0 or -ENOMEM. */
+int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t site,
+		    crossings_gone_fn gone, void *arg);
+/* What was in that range is lost: unmapped, mapped over, emptied, or behind the break. */
 void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
 		    void *arg);
-/* fn gets each, by point; it may change site and settled. 0, or what fn returned. */
+/* fn gets each, by its end; it may change site and settled. 0, or what fn returned. */
 int crossings_each(struct crossings *c, int (*fn)(void *arg, struct crossing *c), void *arg);
 
-/*
- * Can it be a chunk from start to end?  A heap grows by whole pages, to as little behind the block
- * as it may be (malloc/malloc.c: sysmalloc), so that where the block ended is known to a page; of
- * heaps that grow by mprotect so is where it began.  What lies there else came when the block had
- * gone.  top_pad: bytes, struct malloc_par's.
- */
-bool crossing_fits(const struct crossing *c, uint64_t start, uint64_t end, uint64_t top_pad);
-/* The crossing that it is, or NULL; all: by point. */
+/* Bytes of blocks with a chunk of so many that it stands for; its own at least. */
+uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk);
+
+/* The crossing that has this chunk, or NULL; all: by their ends. */
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
-				   uint64_t end, uint64_t top_pad);
+				   uint64_t end);
 
 #endif

@@ -108,7 +108,7 @@ struct seen_span;
 int ledger__spans(const struct ledger *l, struct seen_span **spans, size_t *n, bool *partly);
 
 /*
- * Blocks for which the heap grew while not all was seen (crossings.h), with the sites of their
+ * Blocks that reached into new pages while not all was seen (crossings.h), with the sites of their
  * calls of malloc, for the caller to free.  leave: of a stack, leaf first, how many frames are the
  * allocator's own; 0: it is no allocator's.  0 or -ENOMEM.
  */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heapwatch/heap.h"
 #include "model/ledger_parts.h"
 
 #define PAGE_MASK 4095ull
@@ -70,26 +69,22 @@ static int on_vm_brk(struct ledger *l, const struct hw_vm_brk *e)
 		return err;
 	if (l->brk && brk > old)
 		mapped(l, owner, site, brk - old, 1);
-	crossings_shrink(&l->crossings, e->brk > l->brk ? l->brk : e->brk, uncross, l);
-	/* Where the call of malloc is seen too it needs nobody to stand for it; nor where all are,
-	 * but those that the attach came into. */
-	if (l->brk && e->brk > l->brk && !(e->flags & HW_VM_IN_ALLOC) && l->seen.ever_less)
-		err = crossings_brk(&l->crossings, l->brk, e->brk, site);
+	if (brk < old)
+		lose(l, brk, old - brk);
 	l->brk = e->brk;
-	return err;
+	return 0;
 }
 
-static int on_heap_grow(struct ledger *l, const struct hw_heap_grow *e)
+/* Where all are seen nobody stands for others, but those that the attach came into. */
+static int on_heap_touch(struct ledger *l, const struct hw_heap_touch *e)
 {
 	if (!l->seen.ever_less)
 		return 0;
-	/* Nothing is left of what was behind that. */
-	lose(l, e->from, hw_heap_of(e->from) + HW_HEAP_MAX - e->from);
-	return crossings_grow(&l->crossings, e, sites__find(l->sites, e->stack));
+	return crossings_touch(&l->crossings, e, sites__find(l->sites, e->stack), uncross, l);
 }
 
-/* From the site of the system call to that of the call of malloc, which holds a block from here on,
- * of no size, so that snapshots have it (snapshot.c). */
+/* From the site of the fault to that of the call of malloc, which holds a block from here on, of no
+ * size, so that snapshots have it (snapshot.c). */
 static int settle(struct ledger *l, struct crossing *c, ledger_leave_fn leave, void *arg)
 {
 	uint32_t nframes, left, site;
@@ -240,8 +235,8 @@ int ledger_vm_apply(struct ledger *l, const union wire_event *ev)
 		l->advised_bytes += whole_pages(ev->vm_advise->len);
 		lose(l, ev->vm_advise->addr, whole_pages(ev->vm_advise->len));
 		return 0;
-	case HW_HEAP_GROW:
-		return on_heap_grow(l, ev->heap_grow);
+	case HW_HEAP_TOUCH:
+		return on_heap_touch(l, ev->heap_touch);
 	}
 	return 0;
 }

@@ -144,12 +144,12 @@ int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size
 	if (!now)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		while (k < s->ncrossed && s->crossed[k].point < all[i].point)
+		while (k < s->ncrossed && s->crossed[k].end < all[i].end)
 			k++;
 		if (k < s->ncrossed && s->crossed[k].serial == all[i].serial)
 			now[i] = s->crossed[k];
 		now[i].serial = all[i].serial;
-		now[i].point = all[i].point;
+		now[i].end = all[i].end;
 	}
 	free(s->crossed);
 	s->crossed = now;
@@ -171,22 +171,22 @@ int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n)
 	return 0;
 }
 
-void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing *of, uint64_t addr,
-			    uint64_t chunk, uint32_t signature, uint32_t content)
+void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing *of, uint64_t chunk,
+			    uint32_t signature, uint32_t content)
 {
 	struct sampling_crossed *c = &s->crossed[i];
-	bool gone = c->looked && !c->addr;
+	bool gone = c->looked && !c->found;
 
-	if (prepare(s) || (c->addr && c->addr != addr) || gone)
+	if (prepare(s) || gone)
 		return;
 	c->looked = true;
-	if (!crossing_fits(of, addr - HEADER, addr - HEADER + chunk, s->top_pad)) {
+	if (of->start + chunk != of->end) {
 		c->known = true;
 		c->same = false;
 		return;
 	}
-	if (!c->addr) {
-		c->addr = addr;
+	if (!c->found) {
+		c->found = true;
 		c->stratum = strata__of(s->strata, estimator_class(chunk), signature);
 	}
 	c->same = c->known ? c->same && c->content == content : true;
@@ -194,48 +194,44 @@ void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing 
 	c->known = true;
 }
 
-/* A chunk of which the ledger has nothing may be one for which the heap had to grow.  false: it is
- * not, or not any more. */
+/* A chunk of which the ledger has nothing may be a crossing's.  false: it is not, or not any more.
+ */
 static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum,
 		    struct estimator_block *out)
 {
 	const uint64_t start = addr - HEADER;
-	const struct crossing *c =
-	    crossing_of(l->crossings, l->ncrossings, start, start + chunk, l->kept->top_pad);
+	const struct crossing *c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
 	const struct crossed *all;
 	struct sampling_crossed *first;
-	uint64_t weight;
-	double own;
+	double own, weight;
 
 	if (!c || !c->site)
 		return false;
 	first = &l->kept->crossed[c - l->crossings];
 	/* What was looked at, and was not it, is not it now. */
-	if (first->looked && !first->addr)
+	if (first->looked && !first->found)
 		return false;
-	if (!first->addr) {
-		first->addr = addr;
+	if (!first->found) {
+		first->found = true;
 		first->stratum = stratum;
 	}
-	if (first->addr != addr || first->stratum != stratum)
+	if (first->stratum != stratum)
 		return false;
 	all = crossed_of(l->by_site, l->nby_site, c->site);
 	own = all ? crossed_own(all) : 1;
 	if (own <= 0)
 		return false;
-	/* One that is as large as what the heap grew by stands for itself, but is no less a sample.
-	 */
-	weight = (uint64_t)(own * (double)(c->bytes * SEEN_ALL / chunk));
-	if (weight <= SEEN_ALL)
+	/* One that stands for itself alone is no less a sample. */
+	weight = own * (double)crossing_bytes(c, chunk) / (double)chunk * SEEN_ALL;
+	if (weight < SEEN_ALL + 1)
 		weight = SEEN_ALL + 1;
-	if (weight > UINT32_MAX)
-		weight = UINT32_MAX;
-	*out = (struct estimator_block){.site = c->site,
-					.size = chunk - ROUNDED,
-					.weight = (uint32_t)weight,
-					.moment = CROSSINGS + c->serial,
-					.same = own >= MOSTLY && first->known && first->same,
-					.crossing = true};
+	*out =
+	    (struct estimator_block){.site = c->site,
+				     .size = chunk - ROUNDED,
+				     .weight = weight < UINT32_MAX ? (uint32_t)weight : UINT32_MAX,
+				     .moment = CROSSINGS + c->serial,
+				     .same = own >= MOSTLY && first->known && first->same,
+				     .crossing = true};
 	return true;
 }
 

@@ -32,17 +32,16 @@ struct sampling {
 	uint32_t nolder;
 	struct strata *strata;
 	struct firsts *firsts;
-	/* Of crossings (crossings.h), by point: where the block was, of which stratum, when it was
+	/* Of crossings (crossings.h), by their ends: of which stratum the block was when it was
 	 * first looked at, and whether it began with the same each time since. */
 	struct sampling_crossed {
-		uint64_t point;
+		uint64_t end;
 		uint32_t serial, stratum, content;
-		bool looked;	  /* between looks; without an address then it had gone */
+		bool looked;	  /* between looks */
+		bool found;	  /* it was there when it was first looked at */
 		bool known, same; /* its content */
-		uint64_t addr;	  /* 0: not yet */
 	} * crossed;
 	size_t ncrossed;
-	uint64_t top_pad; /* as crossing_fits() has it */
 	struct estimates estimates;
 };
 
@@ -79,9 +78,10 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n);
 /* Between looks: s->crossed are those of these, in their order.  0 or -ENOMEM. */
 int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n);
-/* ... and the i-th, c, was found, or looked at again, with this signature and content. */
-void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing *c, uint64_t addr,
-			    uint64_t chunk, uint32_t signature, uint32_t content);
+/* ... and where the i-th, c, is or was a chunk of this size begins, of this signature and content.
+ */
+void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing *c, uint64_t chunk,
+			    uint32_t signature, uint32_t content);
 /* A live chunk and its signature (signature.h); b: what the ledger has at its block, or NULL.  True
  * where that is the block. */
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,

@@ -303,7 +303,7 @@ static void process(const struct text *t, const struct report_process *p)
 	waterfall(t, p);
 	own_allocator(t, &p->allocator);
 	allocator(t, &p->allocator);
-	/* Without probes on malloc the heap's growth says something of callsites (crossings.h). */
+	/* Without probes on malloc page faults say something of callsites (crossings.h). */
 	if (text_has_probes(p) || p->nsites) {
 		ledger(t, p);
 		cuts(t, p);

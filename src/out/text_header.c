@@ -65,8 +65,8 @@ static void seen(const struct text *t, const struct report_process *p)
 		if (!p->nsites)
 			return;
 		text_put(t, TEXT_WARM,
-			 "  passive: no call is seen; callsites are estimates, one sample for "
-			 "each 132 KiB or less that a heap grows by");
+			 "  passive: no call is seen; callsites are estimates, a sample for "
+			 "some pages that a heap grows by");
 		return estimates(t, p);
 	}
 	while (i < sizeof(says) / sizeof(*says) && strcmp(says[i].mode, p->mode))

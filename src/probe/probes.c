@@ -17,24 +17,12 @@
 #include "probe/feature.h"
 #include "probe/links.h"
 #include "probe/multi.h"
+#include "probe/probes_parts.h"
 #include "probe/rings.h"
 #include "probe/seccomp.h"
 #include "probe/sweeper.h"
 #include "probe/syscalls.h"
-
-struct probes {
-	struct heapwatch_bpf *skel;
-	struct rings *rings;
-	struct links *links; /* kernel-side */
-	struct attach *attach;
-	struct sweeper *sweeper; /* NULL where links leave nothing in forks */
-	struct links *trials;	 /* of finding out what works; closer detaches them */
-	pthread_t closer;
-	bool closing;
-	int returns; /* of the trial of seccomp.h */
-	enum user_kind user;
-	enum kernel_kind kernel;
-};
+#include "probe/touches.h"
 
 /* libbpf's own messages: they name the map or the program that failed, and hold all that the
  * kernel's verifier said of it, which is thousands of lines. */
@@ -79,7 +67,7 @@ static int attach_named(struct probes *p, const char *name)
 static int attach_syscalls(struct probes *p, const struct probes_config *c)
 {
 	char name[32];
-	int err = syscalls_attach(p->skel->obj, p->kernel, c->partly, p->links, name);
+	int err = syscalls_attach(p->skel->obj, p->kernel, p->links, name);
 
 	if (!err)
 		return 0;
@@ -94,6 +82,26 @@ static int attach_syscalls(struct probes *p, const struct probes_config *c)
 		  "'heapwatch doctor'",
 		  name, strerror(-err));
 	return err;
+}
+
+/* Without them a heap that grows says nothing of callsites; all else is as it would be. */
+static void attach_touches(struct probes *p)
+{
+	struct bpf_program *prog = p->skel->progs.hw_touch;
+	int err = bpf_program__autoload(prog)
+		      ? touches__new(prog, bpf_map__fd(p->skel->maps.hw_faults), &p->touches)
+		      : 0;
+
+	if (err)
+		log_warn("page faults cannot be counted: %s: of what is allocated without a probe "
+			 "on malloc no callsites are told (see 'heapwatch doctor')",
+			 strerror(-err));
+}
+
+void probes__adjust(struct probes *p)
+{
+	if (p->touches)
+		touches__adjust(p->touches);
 }
 
 static int choose(struct probes *p, const struct probes_config *c)
@@ -143,7 +151,11 @@ static int load(struct probes *p, const struct probes_config *c)
 	if (p->user != USER_PERF)
 		want(p, "hw_pass", multi);
 	want(p, "hw_set_level", 0);
-	syscalls_want(p->skel->obj, p->kernel, c->partly);
+	syscalls_want(p->skel->obj, p->kernel);
+	if (c->touches && p->kernel != KERNEL_NONE) {
+		want(p, "hw_touch", 0);
+		p->skel->rodata->hw_touch_rate = c->touches;
+	}
 	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
 	if (!err)
 		err = heapwatch_bpf__load(p->skel);
@@ -196,6 +208,8 @@ int probes__new(const struct probes_config *config, struct probes **out)
 	if (!err)
 		err = attach_syscalls(p, config);
 	if (!err)
+		attach_touches(p);
+	if (!err)
 		err = -pthread_create(&p->closer, NULL, close_trials, p->trials);
 	if (err) {
 		probes__free(p);
@@ -222,6 +236,7 @@ void probes__free(struct probes *p)
 		return;
 	probes__settle(p);
 	sweeper__free(p->sweeper);
+	touches__free(p->touches);
 	attach__free(p->attach);
 	links__free(p->links);
 	rings__free(p->rings);
@@ -256,18 +271,6 @@ int probes__attach(struct probes *p, pid_t pid, const char *path, const struct t
 	return err;
 }
 
-int probes__arm(struct probes *p, pid_t pid, unsigned int ring, int follow)
-{
-	struct hw_proc proc = {.ring = ring, .flags = follow ? HW_PROC_FOLLOW : 0};
-	unsigned int key = (unsigned int)pid;
-	int fd = bpf_map__fd(p->skel->maps.hw_procs);
-
-	if (!bpf_map_update_elem(fd, &key, &proc, BPF_ANY))
-		return 0;
-	log_error("cannot watch process %d: %s", pid, strerror(errno));
-	return -errno;
-}
-
 void probes__detach(struct probes *p, pid_t pid)
 {
 	unsigned int key = (unsigned int)pid;
@@ -281,6 +284,8 @@ void probes__leave(struct probes *p)
 	/* These first, which all of the machine meets: the kernel has one lock for all perf events
 	 * that go, and is held up by the others. */
 	probes__settle(p);
+	touches__free(p->touches);
+	p->touches = NULL;
 	links__free(p->links);
 	p->links = NULL;
 	attach__leave(p->attach);
@@ -293,48 +298,6 @@ void probes__forget(struct probes *p, pid_t pid)
 	links__drop(p->links, pid);
 	if (!probes__counters(p, pid, &now) && (now.flags & HW_PROC_GONE))
 		probes__detach(p, pid);
-}
-
-int probes__counters(const struct probes *p, pid_t pid, struct hw_proc *out)
-{
-	unsigned int key = (unsigned int)pid;
-
-	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_procs), &key, out) ? -errno : 0;
-}
-
-/* By the map's buckets, as the kernel's htab_map_lookup_batch() goes: stepping from key to key
- * starts over where the last one was deleted, and would count others twice. */
-int probes__each(const struct probes *p, probes_member_fn fn, void *arg)
-{
-	struct batch {
-		unsigned int key[128];
-		struct hw_proc proc[128];
-	} *b = malloc(sizeof(*b));
-	unsigned int token, n;
-	bool first = true;
-	int err = b ? 0 : -ENOMEM, end = 0;
-
-	while (!err && !end) {
-		n = 128;
-		end =
-		    bpf_map_lookup_batch(bpf_map__fd(p->skel->maps.hw_procs), first ? NULL : &token,
-					 &token, b->key, b->proc, &n, NULL);
-		first = false;
-		if (end && end != -ENOENT)
-			err = end;
-		for (unsigned int i = 0; i < n && !err; i++)
-			if (!(b->proc[i].flags & HW_PROC_GONE))
-				err = fn(arg, (pid_t)b->key[i], &b->proc[i]);
-	}
-	free(b);
-	return err;
-}
-
-int probes__gone(const struct probes *p, struct hw_gone *out)
-{
-	unsigned int zero = 0;
-
-	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_gone), &zero, out) ? -errno : 0;
 }
 
 int probes__switch(struct probes *p, pid_t pid, unsigned int sets)
@@ -365,20 +328,6 @@ void probes__spoil(struct probes *p, pid_t pid)
 void probes__mapped(struct probes *p, const char *path)
 {
 	attach__mapped(p->attach, path);
-}
-
-int probes__level(struct probes *p, pid_t pid, const struct probes_level *level)
-{
-	/* struct hw_level_call in bpf/large.bpf.c */
-	struct {
-		uint32_t tgid;
-		uint16_t seen, window;
-		uint32_t weight, turn;
-	} call = {(uint32_t)pid, (uint16_t)level->seen, level->window, level->weight, level->turn};
-	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &call, .ctx_size_in = sizeof(call));
-	int err = bpf_prog_test_run_opts(bpf_program__fd(p->skel->progs.hw_set_level), &opts);
-
-	return err ? -errno : opts.retval ? -ENOENT : 0;
 }
 
 struct probes_unwind probes__unwind(const struct probes *p)

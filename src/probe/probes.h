@@ -22,8 +22,9 @@ struct probes_config {
 	unsigned int rings;	 /* 1 to HW_MAX_RINGS */
 	unsigned int threads;	 /* that can be in an allocator's function at once, or have been */
 	unsigned int processes;
-	bool partly; /* not every call of malloc will be seen */
-	bool large;  /* level large may be wanted */
+	unsigned int touches; /* for 2^24 ns of a thread's run time about so many page faults of its
+			       * heaps' growth at most are told of (bpf/touch.bpf.c); 0: none */
+	bool large;	      /* level large may be wanted */
 };
 
 struct probes;
@@ -92,6 +93,9 @@ struct probes_level {
 	uint32_t turn;	 /* any number: hw_proc has that of the last record, its children too */
 };
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
+
+/* Some times a second, from one thread: touches.h. */
+void probes__adjust(struct probes *p);
 
 /* The maps of the unwinder (heapwatch/unwind.h): descriptors that belong to p. */
 struct probes_unwind {

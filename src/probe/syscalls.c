@@ -10,11 +10,9 @@
 static const struct {
 	char when; /* e: entry, x: exit */
 	const char *call;
-	bool partly; /* tells nothing where every call of malloc is seen */
 } programs[] = {
-    {'e', "munmap", false},  {'e', "mremap", false},  {'x', "mmap", false},
-    {'x', "munmap", false},  {'x', "mremap", false},  {'x', "brk", false},
-    {'x', "madvise", false}, {'x', "mprotect", true},
+    {'e', "munmap"}, {'e', "mremap"}, {'x', "mmap"},	{'x', "munmap"},
+    {'x', "mremap"}, {'x', "brk"},    {'x', "madvise"},
 };
 
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
@@ -29,26 +27,22 @@ static struct bpf_program *program(struct bpf_object *obj, enum kernel_kind kind
 	return bpf_object__find_program_by_name(obj, name);
 }
 
-void syscalls_want(struct bpf_object *obj, enum kernel_kind kind, bool partly)
+void syscalls_want(struct bpf_object *obj, enum kernel_kind kind)
 {
 	char name[32];
 
 	for (size_t i = 0; kind != KERNEL_NONE && i < PROGRAMS; i++)
-		if (partly || !programs[i].partly)
-			bpf_program__set_autoload(program(obj, kind, i, name), true);
+		bpf_program__set_autoload(program(obj, kind, i, name), true);
 }
 
-int syscalls_attach(struct bpf_object *obj, enum kernel_kind kind, bool partly, struct links *links,
+int syscalls_attach(struct bpf_object *obj, enum kernel_kind kind, struct links *links,
 		    char name[32])
 {
 	int err = 0;
 
 	for (size_t i = 0; kind != KERNEL_NONE && i < PROGRAMS && !err; i++) {
-		struct bpf_link *link;
+		struct bpf_link *link = bpf_program__attach(program(obj, kind, i, name));
 
-		if (programs[i].partly && !partly)
-			continue;
-		link = bpf_program__attach(program(obj, kind, i, name));
 		err = libbpf_get_error(link);
 		if (err)
 			break;

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "heapwatch/heap.h"
 #include "heapwatch/python.h"
 
 #define USER_END (1ull << 48)
@@ -31,7 +30,7 @@ static const struct {
     [HW_LEVEL] = {"level", sizeof(struct hw_level)},
     [HW_CODE] = {"code", sizeof(struct hw_code)},
     [HW_MODULE] = {"module", sizeof(struct hw_module)},
-    [HW_HEAP_GROW] = {"heap_grow", sizeof(struct hw_heap_grow)},
+    [HW_HEAP_TOUCH] = {"heap_touch", sizeof(struct hw_heap_touch)},
     [HW_PROC_FORK] = {"proc_fork", sizeof(struct hw_proc_fork)},
 };
 
@@ -68,12 +67,11 @@ static bool is_remap(const struct hw_vm_remap *r)
 	return is_range(r->old_addr, r->old_len) && is_range(r->addr, r->len);
 }
 
-static bool is_growth(const struct hw_heap_grow *e)
+/* malloc/malloc.c: chunks are of 32 bytes at least, and all begin at multiples of 16. */
+static bool is_touch(const struct hw_heap_touch *e)
 {
-	const uint64_t heap = hw_heap_of(e->from);
-
-	return e->to < USER_END && e->from < e->to && e->from > heap &&
-	       hw_heap_grown(e->from, e->to) && (!e->top || (e->top > heap && e->top < e->from));
+	return e->start && e->end < USER_END && e->start < e->end && e->end - e->start >= 32 &&
+	       !(e->start & 15) && !(e->end & 15) && e->pages;
 }
 
 static bool well_formed(const union wire_event *ev, size_t len)
@@ -103,8 +101,8 @@ static bool well_formed(const union wire_event *ev, size_t len)
 		return is_range(ev->vm_range->addr, ev->vm_range->len);
 	case HW_VM_BRK:
 		return ev->vm_brk->brk < USER_END;
-	case HW_HEAP_GROW:
-		return is_growth(ev->heap_grow);
+	case HW_HEAP_TOUCH:
+		return is_touch(ev->heap_touch);
 	case HW_VM_REMAP_END:
 		return is_remap(ev->vm_remap);
 	case HW_PROC_EXEC:

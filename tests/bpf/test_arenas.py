@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""test_arenas.py: without a probe on malloc, callsites of threads, whose heaps grow by mprotect."""
+"""test_arenas.py: without a probe on malloc, callsites of threads, by their heaps' page faults."""
 import sys
 
 sys.dont_write_bytecode = True
@@ -108,22 +108,6 @@ def test_shared():
         except harness.Failed:
             if not left:
                 raise
-
-
-@test
-def test_protect():
-    """A program that makes code of its pages all the time: nothing is told of that, but of the
-    mapping, its end, and of the thread that did it."""
-    f = Fixture("arenas")
-    w = watch(f)
-    f.run("protect 1")
-    f.run("protect 1")
-    events = [w.process()["events"]]
-    for ms in (1, 300):
-        check(f.run("protect %d" % ms)["n"] > ms / 2, "hardly any page was protected")
-        events.append(w.process()["events"])
-    w.end()
-    equal(events[2] - events[1], events[1] - events[0], "events of 300 ms, against those of one")
 
 
 @test

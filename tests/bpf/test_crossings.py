@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""test_crossings.py: without a probe on malloc, callsites of a heap that grows, by the system calls
+"""test_crossings.py: without a probe on malloc, callsites of a heap that grows, by the page faults
 that it grows by."""
 import json
 import os
@@ -110,7 +110,7 @@ def test_small_heap():
 
 
 def test_used_again():
-    """Blocks for which the heap grew are gone, and others have their addresses, of the same size: who
+    """Blocks that reached into new pages are gone, and others have their addresses, of the same size: who
     is told to hold how much is unsure then, and the bars say so."""
     f = Fixture("storm")
     w = Watch(f.pid, "--max-overhead", "0", "--interval", "300ms", "--depth", "0")

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heapwatch/heap.h"
 #include "wire/decode.h"
 
 #define TOP (1ull << 48)
@@ -37,6 +36,9 @@ static int decode(const void *record, size_t len)
 				  __VA_ARGS__};                                        \
 		decode(&e_, sizeof(e_));                                               \
 	})
+
+#define TOUCH(from, to, n) \
+	DECODE(hw_heap_touch, HW_HEAP_TOUCH, .start = (from), .end = (to), .pages = (n))
 
 static void test_blocks(void **state)
 {
@@ -84,20 +86,15 @@ static void test_ranges(void **state)
 	assert_int_equal(DECODE(hw_vm_remap, HW_VM_REMAP_END, .addr = TOP - 1, .len = 2), -EBADMSG);
 	assert_int_equal(DECODE(hw_vm_advise, HW_VM_ADVISE, .addr = 4096, .len = 4096), 0);
 	assert_int_equal(DECODE(hw_vm_advise, HW_VM_ADVISE, .addr = 1, .len = TOP), -EBADMSG);
-	/* Of a heap's growths those are told of that take a drawn page in (heap.h). */
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = 4096, .to = 69632), 0);
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = 69632, .to = 4096), -EBADMSG);
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = 4096, .to = 4096), -EBADMSG);
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = 0, .to = 69632), -EBADMSG);
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = TOP - 65536, .to = TOP),
-			 -EBADMSG);
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = 4096, .to = 69632, .top = 48),
-			 0);
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = 4096, .to = 69632, .top = 4096),
-			 -EBADMSG);
-	assert_int_equal(DECODE(hw_heap_grow, HW_HEAP_GROW, .from = HW_HEAP_MAX + 4096,
-				.to = HW_HEAP_MAX + 69632, .top = 4096),
-			 -EBADMSG);
+	/* A chunk, of 32 bytes at least, as they begin and end; it stands for something. */
+	assert_int_equal(TOUCH(4096, 4128, 1), 0);
+	assert_int_equal(TOUCH(4096, 4112, 1), -EBADMSG);
+	assert_int_equal(TOUCH(4096, 4136, 1), -EBADMSG);
+	assert_int_equal(TOUCH(4104, 4144, 1), -EBADMSG);
+	assert_int_equal(TOUCH(4128, 4096, 1), -EBADMSG);
+	assert_int_equal(TOUCH(0, 4096, 1), -EBADMSG);
+	assert_int_equal(TOUCH(4096, 4128, 0), -EBADMSG);
+	assert_int_equal(TOUCH(4096, TOP, 1), -EBADMSG);
 	assert_int_equal(DECODE(hw_proc_exec, HW_PROC_EXEC), 0);
 	assert_int_equal(DECODE(hw_proc_exit, HW_PROC_EXIT), 0);
 	assert_int_equal(DECODE(hw_proc_exec, HW_PROC_EXEC, .comm = "0123456789abcdef"), -EBADMSG);
@@ -155,8 +152,8 @@ static void test_sizes(void **state)
 				words[kind == HW_STACK ? 3 : 2] = 0;
 			else if (kind == HW_PROC_FORK)
 				words[3] = 1; /* a child of its own */
-			else if (kind == HW_HEAP_GROW)
-				words[3] = 69632, words[4] = 0; /* over a whole cell (heap.h) */
+			else if (kind == HW_HEAP_TOUCH)
+				words[3] = 8192; /* where the chunk ends */
 			h->kind = kind;
 			h->size = len;
 			assert_int_equal(decode(words, len), right ? 0 : -EBADMSG);

@@ -260,53 +260,12 @@ static void test_bias(void **state)
 	assert_true(bias == 0x7f0000000000);
 }
 
-/* ---- heaps of other arenas ---- */
-
-#define HEAP (5 * GLIBC_HEAP_MAX)
-
-static int read_header(const struct memory *m, uint64_t addr, void *buf, size_t len)
-{
-	if (addr != HEAP || len > 4 * sizeof(uint64_t))
-		return -EFAULT;
-	memcpy(buf, m->arg, len);
-	return 0;
-}
-
-/* Behind the header of a heap; behind the arena too where that stands in it. */
-static void test_first_chunk(void **state)
-{
-	uint64_t header[4] = {HEAP - GLIBC_HEAP_MAX + 0x30, HEAP - GLIBC_HEAP_MAX, 0x21000,
-			      0x22000};
-	struct glibc g = {.mem = {.read = read_header, .arg = header}, .layout = glibc_layout(36)};
-	uint64_t first;
-
-	(void)state;
-	assert_int_equal(glibc_first_chunk(&g, HEAP, &first), 0);
-	assert_int_equal(first, HEAP + 0x30);
-	header[0] = HEAP + 0x30;
-	assert_int_equal(glibc_first_chunk(&g, HEAP, &first), 0);
-	assert_int_equal(first, HEAP + 0x8d0);
-	g.layout = glibc_layout(31);
-	header[0] = HEAP + 0x20;
-	assert_int_equal(glibc_first_chunk(&g, HEAP, &first), 0);
-	assert_int_equal(first, HEAP + 0x8c0);
-	header[3] = 0x20000;
-	assert_int_equal(glibc_first_chunk(&g, HEAP, &first), -ENODATA);
-	header[3] = GLIBC_HEAP_MAX + 4096;
-	assert_int_equal(glibc_first_chunk(&g, HEAP, &first), -ENODATA);
-	header[3] = 0x22000;
-	header[0] = 0;
-	assert_int_equal(glibc_first_chunk(&g, HEAP, &first), -ENODATA);
-	assert_int_equal(glibc_first_chunk(&g, HEAP + GLIBC_HEAP_MAX, &first), -EFAULT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_layouts),	cmocka_unit_test(test_growing),
-	    cmocka_unit_test(test_unknown),	cmocka_unit_test(test_tampered),
-	    cmocka_unit_test(test_find),	cmocka_unit_test(test_bias),
-	    cmocka_unit_test(test_first_chunk),
+	    cmocka_unit_test(test_layouts), cmocka_unit_test(test_growing),
+	    cmocka_unit_test(test_unknown), cmocka_unit_test(test_tampered),
+	    cmocka_unit_test(test_find),    cmocka_unit_test(test_bias),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

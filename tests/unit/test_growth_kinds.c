@@ -185,12 +185,12 @@ static void test_stays(void **state)
 {
 	const struct crossing all[] = {{.site = 5}, {.site = 7}, {.site = 5}, {.site = 0},
 				       {.site = 5}, {.site = 7}, {.site = 7}, {.site = 9}};
-	const struct sampling_crossed crossed[] = {{.looked = true, .addr = 16, .same = true},
-						   {.looked = true, .addr = 32, .same = true},
+	const struct sampling_crossed crossed[] = {{.looked = true, .found = true, .same = true},
+						   {.looked = true, .found = true, .same = true},
 						   {.looked = true},
-						   {.looked = true, .addr = 64, .same = true},
-						   {.looked = true, .addr = 80},
-						   {.looked = true, .addr = 96, .same = true},
+						   {.looked = true, .found = true, .same = true},
+						   {.looked = true, .found = true},
+						   {.looked = true, .found = true, .same = true},
 						   {.looked = false},
 						   {.looked = true}};
 	struct estimate_part parts[] = {{.site = 5, .stays = 0.25},
@@ -228,30 +228,28 @@ static bool nobody(const void *arg, uint64_t addr)
 	return true;
 }
 
-/* The first of two crossings is looked at when its block has gone, for a chunk lies there that ends
- * too early: what fits there later is another one's. */
+/* The first of two crossings is looked at when its block has gone, for a smaller chunk is in its
+ * place: what fits there later is another one's. */
 static void test_gone(void **state)
 {
 	const uint64_t from = 100 * PAGE, next = 133 * PAGE;
 	struct crossing *c;
-	struct sampling kept = {.have_older = true, .top_pad = CROSSING_TOP_PAD};
+	struct sampling kept = {.have_older = true};
 	struct seen_span *spans = calloc(1, sizeof(*spans));
 	struct sampling_look look;
 
 	(void)state;
 	c = calloc(2, sizeof(*c));
 	assert_non_null(c);
-	c[0] =
-	    (struct crossing){from - 32, 0, next, 33 * PAGE, .serial = 1, .site = 5, .main = true};
-	c[1] = (struct crossing){next - 32,   0,	 next + 33 * PAGE, 33 * PAGE,
-				 .serial = 2, .site = 7, .main = true};
+	c[0] = (struct crossing){from - 64, from + 16, .pages = 1, .serial = 1, .site = 5};
+	c[1] = (struct crossing){next - 64, next + 16, .pages = 1, .serial = 2, .site = 7};
 	assert_int_equal(sampling_keep_crossings(&kept, c, 2), 0);
-	sampling_peek_crossing(&kept, 0, &c[0], from - 64 + 16, 32, 0, 1);
-	assert_true(kept.crossed[0].looked && !kept.crossed[0].addr);
-	sampling_peek_crossing(&kept, 0, &c[0], from - 64 + 16, 80, 0, 1);
-	assert_int_equal(kept.crossed[0].addr, 0);
-	sampling_peek_crossing(&kept, 1, &c[1], next - 64 + 16, 80, 0, 1);
-	assert_int_equal(kept.crossed[1].addr, next - 64 + 16);
+	sampling_peek_crossing(&kept, 0, &c[0], 32, 0, 1);
+	assert_true(kept.crossed[0].looked && !kept.crossed[0].found);
+	sampling_peek_crossing(&kept, 0, &c[0], 80, 0, 1);
+	assert_false(kept.crossed[0].found);
+	sampling_peek_crossing(&kept, 1, &c[1], 80, 0, 1);
+	assert_true(kept.crossed[1].found);
 	assert_true(kept.crossed[1].same);
 
 	assert_non_null(spans);

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "heapwatch/heap.h"
 #include "model/crossings.h"
 #include "model/sites.h"
 
@@ -82,66 +81,6 @@ static uint32_t leave_one(void *arg, const uint64_t *pc, uint32_t nframes)
 	return nframes > 1;
 }
 
-/* Growth of the heap whose call of malloc was not seen says whose block it was. */
-static void test_vm_crossings(void **state)
-{
-	static char arg[] = "of a test";
-	struct ledger *l = fresh(), *child;
-	struct crossing *c;
-	struct snapshot *s;
-	size_t n;
-
-	(void)state;
-	ledger__seed_brk(l, MAP);
-	brk_at(l, 2, 0);
-	assert_int_equal(ledger__crossings(l, leave_one, arg, &c, &n), 0);
-	assert_int_equal(n, 0);
-	free(c);
-	APPLY(l, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE);
-	brk_at(l, 5, 0);
-	brk_at(l, 12, HW_VM_IN_ALLOC);
-	brk_at(l, 19, 0);
-	assert_int_equal(ledger__crossings(l, leave_one, arg, &c, &n), 0);
-	assert_int_equal(n, 2);
-	assert_int_equal(c[0].point, MAP + 2 * PAGE - 32);
-	assert_int_equal(c[0].bytes, 3 * PAGE);
-	assert_int_equal(c[1].point, MAP + 12 * PAGE - 32);
-	assert_int_equal(c[1].bytes, 7 * PAGE);
-	assert_int_equal(c[0].site, c[1].site);
-	assert_int_not_equal(c[0].site, SITES_UNKNOWN);
-	free(c);
-	s = ledger__snapshot(l, 0, 0);
-	assert_int_equal(s->nsites, 2);
-	assert_int_equal(s->sites[1].kind, REPORT_HEAP);
-	assert_int_equal(s->sites[1].blocks, 2);
-	assert_int_equal(s->sites[1].bytes, 0);
-	assert_int_equal(s->sites[0].nframes, 2);
-	assert_int_equal(s->sites[1].nframes, 1);
-	assert_int_equal(s->sites[1].pc[0], s->sites[0].pc[1]);
-	snapshot__leave_out_crossings(s);
-	assert_int_equal(s->nsites, 1);
-	assert_int_equal(s->sites_total, 1);
-	assert_int_equal(s->sites[0].kind, REPORT_MAP);
-	snapshot__free(s);
-	child = ledger__fork(l);
-	brk_at(l, 11, 0);
-	assert_int_equal(ledger__crossings(l, leave_one, arg, &c, &n), 0);
-	assert_int_equal(n, 1);
-	free(c);
-	assert_int_equal(ledger__crossings(child, leave_one, arg, &c, &n), 0);
-	assert_int_equal(n, 2);
-	free(c);
-	ledger__free(l);
-	ledger__free(child);
-}
-
-static void grow(struct ledger *l, uint64_t heap, uint64_t page, uint64_t stack)
-{
-	/* Over a whole cell, and so over the page that is drawn of it (heap.h). */
-	APPLY(l, hw_heap_grow, HW_HEAP_GROW, .from = heap + page * PAGE,
-	      .to = heap + (page + 15) * PAGE, .stack = stack);
-}
-
 static size_t crossed(struct ledger *l, struct crossing out[8])
 {
 	static char arg[] = "of a test";
@@ -168,46 +107,96 @@ static uint64_t crossed_at(struct ledger *l, uint64_t key)
 	return blocks;
 }
 
-/* Heaps that grow by mprotect: their crossings are gone with their memory, however that went. */
-static void test_heap_crossings(void **state)
+/* A block of 48 bytes that reaches into that page. */
+static void touch(struct ledger *l, uint64_t page, uint64_t stack)
 {
-	const uint64_t heap = MAP & ~(HW_HEAP_MAX - 1), other = heap + HW_HEAP_MAX;
+	APPLY(l, hw_heap_touch, HW_HEAP_TOUCH, .start = page * PAGE - 32, .end = page * PAGE + 16,
+	      .pages = 1, .stack = stack);
+}
+
+/* They are of the calls of malloc, without the allocator's own frames, and hold nothing but a place
+ * in snapshots. */
+static void test_crossings(void **state)
+{
+	const uint64_t page = MAP / PAGE;
+	struct ledger *l = fresh(), *child;
+	struct crossing c[8];
+	struct snapshot *s;
+
+	(void)state;
+	ledger__seed_brk(l, MAP);
+	brk_at(l, 2, 0);
+	touch(l, page + 1, A);
+	assert_int_equal(crossed(l, c), 0);
+	APPLY(l, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE);
+	brk_at(l, 19, 0);
+	touch(l, page + 2, A);
+	touch(l, page + 12, A);
+	assert_int_equal(crossed(l, c), 2);
+	assert_int_equal(c[0].start, MAP + 2 * PAGE - 32);
+	assert_int_equal(c[0].end, MAP + 2 * PAGE + 16);
+	assert_int_equal(c[1].end, MAP + 12 * PAGE + 16);
+	assert_int_equal(c[0].site, c[1].site);
+	assert_int_not_equal(c[0].site, SITES_UNKNOWN);
+	s = ledger__snapshot(l, 0, 0);
+	assert_int_equal(s->nsites, 2);
+	assert_int_equal(s->sites[1].kind, REPORT_HEAP);
+	assert_int_equal(s->sites[1].blocks, 2);
+	assert_int_equal(s->sites[1].bytes, 0);
+	assert_int_equal(s->sites[0].nframes, 2);
+	assert_int_equal(s->sites[1].nframes, 1);
+	assert_int_equal(s->sites[1].pc[0], s->sites[0].pc[1]);
+	snapshot__leave_out_crossings(s);
+	assert_int_equal(s->nsites, 1);
+	assert_int_equal(s->sites_total, 1);
+	assert_int_equal(s->sites[0].kind, REPORT_MAP);
+	snapshot__free(s);
+	/* The break goes back to the end of the first one's page; a child has what it had. */
+	child = ledger__fork(l);
+	brk_at(l, 12, 0);
+	assert_int_equal(crossed(l, c), 1);
+	brk_at(l, 3, 0);
+	assert_int_equal(crossed(l, c), 1);
+	brk_at(l, 2, 0);
+	assert_int_equal(crossed(l, c), 0);
+	assert_int_equal(crossed(child, c), 2);
+	ledger__free(l);
+	ledger__free(child);
+}
+
+/* They are gone with their memory, however that went. */
+static void test_crossings_lost(void **state)
+{
+	const uint64_t heap = MAP / PAGE, other = heap + (64ull << 20) / PAGE;
 	struct ledger *l = fresh(), *child;
 	struct crossing c[8];
 
 	(void)state;
-	grow(l, heap, 33, A);
-	assert_int_equal(crossed(l, c), 0);
 	APPLY(l, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE);
-	grow(l, other, 33, A);
-	grow(l, heap, 33, A);
-	grow(l, heap, 48, B);
-	grow(l, heap, 63, A);
+	touch(l, other + 33, A);
+	touch(l, heap + 33, A);
+	touch(l, heap + 48, B);
+	touch(l, heap + 63, A);
 	assert_int_equal(crossed(l, c), 4);
-	assert_int_equal(c[0].point, heap + 33 * PAGE - 32);
-	assert_int_equal(c[0].bytes, HW_HEAP_CELL_FEW);
-	assert_int_equal(c[1].point, heap + 48 * PAGE - 32);
-	assert_int_equal(c[3].point, other + 33 * PAGE - 32);
+	assert_int_equal(c[3].end, (other + 33) * PAGE + 16);
 	assert_int_equal(c[0].site, c[3].site);
 	assert_int_not_equal(c[0].site, c[1].site);
 	assert_int_equal(crossed_at(l, A), 3);
 	assert_int_equal(crossed_at(l, B), 1);
 	child = ledger__fork(l);
 
-	/* madvise, and growth from further down. */
-	APPLY(l, hw_vm_advise, HW_VM_ADVISE, .addr = heap + 60 * PAGE, .len = 18 * PAGE,
+	APPLY(l, hw_vm_advise, HW_VM_ADVISE, .addr = (heap + 60) * PAGE, .len = 18 * PAGE,
 	      .advice = 4);
 	assert_int_equal(crossed(l, c), 3);
 	assert_int_equal(crossed_at(l, A), 2);
-	grow(l, heap, 40, A);
+	/* Whoever touches the page again. */
+	touch(l, heap + 48, A);
 	assert_int_equal(crossed(l, c), 3);
-	assert_int_equal(c[1].point, heap + 40 * PAGE - 32);
 	assert_int_equal(crossed_at(l, A), 3);
 	assert_int_equal(crossed_at(l, B), 0);
-	/* munmap of the whole; a mapping over the other. */
-	range(l, HW_VM_UNMAP, other, HW_HEAP_MAX);
+	range(l, HW_VM_UNMAP, other * PAGE, 64ull << 20);
 	assert_int_equal(crossed(l, c), 2);
-	map(l, heap + 39 * PAGE, 9 * PAGE, HW_VM_NOACCESS);
+	map(l, (heap + 39) * PAGE, 10 * PAGE, HW_VM_NOACCESS);
 	assert_int_equal(crossed(l, c), 1);
 	assert_int_equal(crossed_at(l, A), 1);
 	assert_int_equal(crossed(child, c), 4);
@@ -261,8 +250,8 @@ static void test_vm_remap(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(vm_map), TEST(vm_brk_advise), TEST(vm_crossings),
-					   TEST(heap_crossings), TEST(vm_remap)};
+	const struct CMUnitTest tests[] = {TEST(vm_map), TEST(vm_brk_advise), TEST(crossings),
+					   TEST(crossings_lost), TEST(vm_remap)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

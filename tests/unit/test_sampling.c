@@ -58,34 +58,34 @@ static void test_stale(void **state)
 	sampling_free(&s);
 }
 
-static void expect_crossed(const struct sampling *s, const uint64_t *addr, size_t n)
+static void expect_found(const struct sampling *s, const bool *found, size_t n)
 {
 	assert_int_equal(s->ncrossed, n);
 	for (size_t i = 0; i < n; i++)
-		assert_int_equal(s->crossed[i].addr, addr[i]);
+		assert_int_equal(s->crossed[i].found, found[i]);
 }
 
 /* What is known of a crossing stays with it, whichever come and go before and behind it; not with
  * another at the same place. */
 static void test_kept(void **state)
 {
-	struct crossing c[4] = {{.point = 4064, .end = 8192, .serial = 3},
-				{.point = 12256, .end = 16384, .serial = 1}};
+	struct crossing c[4] = {{.start = 4064, .end = 4112, .serial = 3},
+				{.start = 12256, .end = 12304, .serial = 1}};
 	struct sampling s = {0};
 
 	(void)state;
 	assert_int_equal(sampling_keep_crossings(&s, c, 2), 0);
-	sampling_peek_crossing(&s, 0, &c[0], 4064, 48, 0, 0);
-	sampling_peek_crossing(&s, 1, &c[1], 12256, 48, 0, 0);
+	sampling_peek_crossing(&s, 0, &c[0], 48, 0, 0);
+	sampling_peek_crossing(&s, 1, &c[1], 48, 0, 0);
 	c[3] = c[1];
-	c[2] = (struct crossing){.point = 8000, .serial = 4};
+	c[2] = (struct crossing){.end = 8000, .serial = 4};
 	c[1] = c[0];
-	c[0] = (struct crossing){.point = 50, .serial = 5};
+	c[0] = (struct crossing){.end = 64, .serial = 5};
 	assert_int_equal(sampling_keep_crossings(&s, c, 4), 0);
-	expect_crossed(&s, (uint64_t[]){0, 4064, 0, 12256}, 4);
+	expect_found(&s, (bool[]){false, true, false, true}, 4);
 	c[1].serial = 6;
 	assert_int_equal(sampling_keep_crossings(&s, c + 1, 3), 0);
-	expect_crossed(&s, (uint64_t[]){0, 0, 12256}, 3);
+	expect_found(&s, (bool[]){false, false, true}, 3);
 	sampling_free(&s);
 }
 
