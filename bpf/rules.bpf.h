@@ -35,12 +35,16 @@ struct {
 	__type(value, struct hw_row);
 } hw_rules __weak SEC(".maps");
 
-/* A word of the stack: most are in the copy that was made at once. */
+/* A word of the stack: most are in the copy that was made at once, and is made anew further up. */
 static __always_inline bool hw_word(struct hw_thread *t, __u64 addr, __u64 *out)
 {
 	struct hw_walk *w = &t->walk;
 	__u64 i = (addr - w->top) >> 3;
 
+	if (w->top && addr > w->top && i >= HW_STACK_WORDS && !(addr & 7)) {
+		w->top = bpf_probe_read_user(t->top, sizeof(t->top), (void *)addr) ? 0 : addr;
+		i = 0;
+	}
 	if (w->top && i < HW_STACK_WORDS && !(addr & 7)) {
 		*out = t->top[i & (HW_STACK_WORDS - 1)];
 		return true;
