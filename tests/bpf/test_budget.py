@@ -71,7 +71,9 @@ def test_passive():
     last = w.end()["processes"][0]
     equal((p["mode"], p["probe_hits"], p["user_probes"]), ("passive", 0, "none"),
           "mode, hits and user probes")
-    equal((last["overhead_percent"], last["sites"]), (0, []), "overhead and sites")
+    equal(last["sites"], [], "sites")
+    # Page faults of its heaps are looked at, a few here: of a thousand of them, 3 ms of a second.
+    check(last["overhead_percent"] <= 0.25, "%.2f %% are taken" % last["overhead_percent"])
     equal(last["estimates"], "fresh", "estimates")
     check(last["allocator"]["in_use_bytes"] > 0, "malloc's own figures are missing")
 
