@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "probe/feature.h"
 #include "probe/seccomp.h"
+#include "probe/touches.h"
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -114,6 +115,16 @@ static void kernel_side(void)
 	}
 }
 
+static void page_faults(void)
+{
+	int err = touches_try();
+
+	puts("page faults (callsites without a probe on malloc)");
+	line("perf event of faults", because(err),
+	     err ? "needs CONFIG_PERF_EVENTS=y and CAP_PERFMON; else passive names no callsites"
+		 : NULL);
+}
+
 static void costs(enum user_kind kind)
 {
 	struct feature_costs c;
@@ -181,6 +192,7 @@ int command_doctor(int argc, char **argv)
 	best = user_side();
 	err = under_filter();
 	kernel_side();
+	page_faults();
 	if (best == USER_AUTO || err) {
 		puts("no probe can be put on malloc here");
 		return 1;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -39,18 +40,55 @@ struct touches {
 	} cpus[];
 };
 
-static int open_one(struct bpf_program *prog, int cpu, struct touches_cpu *c)
+/* pid 0: our own, on any CPU (-1); -1: everybody's on one.  A descriptor or -errno. */
+static int open_event(pid_t pid, int cpu)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
 				       .size = sizeof(attr),
 				       .config = PERF_COUNT_SW_PAGE_FAULTS,
 				       .sample_period = periods[0],
 				       .exclude_kernel = 1};
+	long fd = syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int touches_try(void)
+{
+	int all = open_event(-1, 0), own = open_event(0, -1), err = -ENODATA;
+	uint64_t before = 0, after = 0;
+	char *page;
+
+	if (all < 0 || own < 0) {
+		err = all < 0 ? all : own;
+		goto out;
+	}
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED) {
+		err = -errno;
+		goto out;
+	}
+	if (read(own, &before, sizeof(before)) == sizeof(before)) {
+		*(volatile char *)page = 1;
+		if (read(own, &after, sizeof(after)) == sizeof(after) && after > before)
+			err = 0;
+	}
+	munmap(page, 4096);
+out:
+	if (all >= 0)
+		close(all);
+	if (own >= 0)
+		close(own);
+	return err;
+}
+
+static int open_one(struct bpf_program *prog, int cpu, struct touches_cpu *c)
+{
 	int err;
 
-	c->fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	c->fd = open_event(-1, cpu);
 	if (c->fd < 0)
-		return errno == ENODEV ? 0 : -errno;
+		return c->fd == -ENODEV ? 0 : c->fd;
 	c->link = bpf_program__attach_perf_event(prog, c->fd);
 	err = libbpf_get_error(c->link);
 	if (err) {

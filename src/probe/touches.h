@@ -13,6 +13,9 @@
 struct bpf_program;
 struct touches;
 
+/* Does such an event see a page fault of our own?  0, or -errno (-ENODATA: it saw nothing). */
+int touches_try(void);
+
 /* counter_fd: of the map hw_faults.  0; -errno: the kernel has no such event, or not for us. */
 int touches__new(struct bpf_program *prog, int counter_fd, struct touches **out);
 /* Closes them.  NULL is fine. */

@@ -159,7 +159,7 @@ def test_doctor():
     code, out, err = run("doctor")
     equal((code, err), (0, []), "exit code and complaints of doctor")
     for word in ("needed", "session", "uprobe_multi", "perf_event", "fentry", "kprobe",
-                 "tracepoint", "cost of one probe hit"):
+                 "tracepoint", "perf event of faults", "cost of one probe hit"):
         check(word in out, "doctor says nothing of %s:\n%s" % (word, out))
 
 

@@ -18,16 +18,17 @@ import harness  # noqa: E402
 from harness import check, equal, skip  # noqa: E402
 
 SECCOMP = "under a seccomp filter"
+FAULTS = "perf event of faults"
 # What doctor has to say.  6.1: the last without uprobe_multi in Debian; 6.12: sessions came with
 # 6.13.  The first that works is used.
 KERNELS = {
     "cloud-amd64": ("6.1", {"session": "no: Invalid argument",
                             "uprobe_multi": "no: Invalid argument", "perf_event": "yes",
                             SECCOMP: "yes", "fentry": "yes", "kprobe": "yes",
-                            "tracepoint": "yes"}),
+                            "tracepoint": "yes", FAULTS: "yes"}),
     "6.12-cloud-amd64": ("6.12", {"session": "no: Invalid argument", "uprobe_multi": "yes",
                                   "perf_event": "yes", SECCOMP: "yes", "fentry": "yes",
-                                  "kprobe": "yes", "tracepoint": "yes"}),
+                                  "kprobe": "yes", "tracepoint": "yes", FAULTS: "yes"}),
 }
 CORE = ("test_family,test_cross[,test_realloc_fail,test_threads,test_exec,test_maps,test_nested,"
         "test_brk")
@@ -156,6 +157,7 @@ def here_doctor():
     said = subprocess.run([harness.heapwatch(), "doctor"], stdout=subprocess.PIPE, text=True)
     a = {name: text.startswith("yes") for name, text in answers(said.stdout).items()}
     equal(a["perf_event"], "perf_uprobe_init" in symbols, "perf_event")
+    equal(a[FAULTS], "perf_swevent_init" in symbols, FAULTS)
     if "__x64_sys_uretprobe" not in symbols:
         equal(a[SECCOMP], True, "return probes that make no system call")
     equal(a["uprobe_multi"], "bpf_uprobe_multi_link_attach" in symbols, "uprobe_multi")
