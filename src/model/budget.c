@@ -15,6 +15,11 @@
  * besides. */
 #define LARGE_PART     0.6
 #define LARGE_BURST_NS (SECOND / 2)
+/* So many times as much is not tried again soon. */
+#define FAR 5
+
+/* So long after all was seen it is known whether large blocks are too dear. */
+#define TRIED_NS (SECOND / 5)
 
 /* Until the probes are gone that saw it all. */
 #define AFTER_EXACT_NS BUDGET_WINDOW_EVERY_NS
@@ -77,14 +82,16 @@ double budget_allowance(const struct budget *b)
 	return b->share * SPENDING_MARGIN * (ran(b) + credit) - spent(b);
 }
 
-/* Is it in its grace?  What that took ends when the probes that it began with are gone, or after a
- * second. */
+/* Is it in its grace?  What that took ends when the probes that it began with are gone, and those
+ * of large blocks where they are too dear, or after a second. */
 static bool in_grace(struct budget *b)
 {
 	uint64_t age = b->spent.now.time_ns - b->began_ns;
+	bool large;
 
-	if (b->grace_ns && !b->grace_over && (!b->all || age >= SECOND)) {
-		b->grace_over = true;
+	large = b->large && b->spent.now.time_ns - b->since_ns < TRIED_NS;
+	if (b->grace_ns && !b->grace_over) {
+		b->grace_over = (!b->all && !large) || age >= SECOND;
 		b->grace_cost_ns = b->spent.now.cost_ns;
 	}
 	return age < b->grace_ns;
@@ -160,6 +167,8 @@ static void leave_exact(struct budget *b, bool has_large)
 	else if (b->quiet_ns < QUIET_MAX_NS && b->since_ns != b->began_ns)
 		b->quiet_ns *= 2;
 	switch_to(b, false, has_large && b->spent.now.time_ns >= b->large_after_ns);
+	/* What the others take until they are gone is not theirs. */
+	b->judge_ns = b->spent.now.time_ns + SPENDING_REACTION_NS;
 	b->affordable_ns = 0;
 	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
 	b->window_bare_ns = 0;
@@ -182,11 +191,27 @@ static double most(const struct budget *b)
 	return budget_load(b) > b->taken.high ? budget_load(b) : b->taken.high;
 }
 
+/* What a trial of large blocks may cost: somewhat more than the last one did until it was given up
+ * and its probes had gone; of the first nothing is known. */
+static double trial_ns(const struct budget *b)
+{
+	return b->trial_ns > 0 ? 1.2 * b->trial_ns : most(b) * (double)SPENDING_REACTION_NS;
+}
+
+static void wait_for_large(struct budget *b)
+{
+	b->large_after_ns = b->spent.now.time_ns + b->large_wait_ns;
+	if (b->large_wait_ns < QUIET_MAX_NS)
+		b->large_wait_ns *= 2;
+	b->saving = false;
+}
+
 /* Large blocks alone may take most of the budget: then no window would ever be opened.  To try them
  * again, what the trial may cost is saved up first, without windows. */
 static void watch_large(struct budget *b, bool has_large)
 {
-	double trial = most(b) * (double)SPENDING_REACTION_NS;
+	const double trial = trial_ns(b);
+	bool saving;
 
 	/* One more allocator came, or the places of this one are not known. */
 	if (b->large && !has_large)
@@ -196,19 +221,29 @@ static void watch_large(struct budget *b, bool has_large)
 		b->large_after_ns = b->spent.now.time_ns;
 		switch_to(b, false, true);
 	}
-	if (b->large && large_is_dear(b)) {
+	if (b->large && !b->judge_ns && large_is_dear(b)) {
+		b->trial_ns = spending_steady(&b->spent, &b->on) + reserve(b);
+		/* So much that it hardly becomes affordable by itself. */
+		if (reserve(b) >
+		    FAR * b->share * LARGE_PART * (double)SPENDING_REACTION_NS * most(b))
+			b->large_wait_ns = QUIET_MAX_NS;
 		switch_to(b, false, false);
-		b->large_after_ns = b->spent.now.time_ns + b->large_wait_ns;
-		if (b->large_wait_ns < QUIET_MAX_NS)
-			b->large_wait_ns *= 2;
+		wait_for_large(b);
 	}
-	/* ... unless it is more than can be saved up. */
-	b->saving = !b->large && has_large && b->spent.now.time_ns >= b->large_after_ns &&
-		    trial < 0.9 * b->share * SPENDING_MARGIN * ran(b);
-	if (b->saving && budget_allowance(b) > trial) {
-		b->saving = false;
+	saving = !b->large && has_large && b->spent.now.time_ns >= b->large_after_ns;
+	if (saving && budget_allowance(b) > trial) {
+		saving = false;
 		switch_to(b, false, true);
 	}
+	if (saving && !b->saving)
+		b->saving_ns = b->spent.now.time_ns;
+	b->saving = saving;
+	/* ... unless it is more than can be saved up: after ten seconds nothing more comes to it.
+	 */
+	if (saving && b->spent.now.time_ns - b->saving_ns > SPENDING_SPAN_NS)
+		wait_for_large(b);
+	if (saving && trial > 0.9 * b->share * SPENDING_MARGIN * ran(b))
+		wait_for_large(b);
 }
 
 /* Would seeing all of it be within the budget?  The windows say what it takes. */
@@ -256,8 +291,10 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	}
 	spending_record(
 	    &b->spent, &(struct spending_slot){in->now_ns, in->run_ns, in->cost_ns, b->windows_ns});
-	if (b->switched)
+	if (b->switched || (b->judge_ns && in->now_ns >= b->judge_ns)) {
 		b->on = b->spent.now;
+		b->judge_ns = b->switched ? b->judge_ns : 0;
+	}
 	b->switched = false;
 	grace = in_grace(b);
 	judge(b);

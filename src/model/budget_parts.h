@@ -33,6 +33,9 @@ struct budget {
 	uint64_t affordable_ns;	 /* since when it was; 0: it is not */
 	uint64_t large_after_ns; /* not before this */
 	uint64_t large_wait_ns;
+	uint64_t saving_ns; /* since when it saves */
+	uint64_t judge_ns;  /* large blocks are not judged before; 0: they are */
+	double trial_ns;    /* that the last trial of large took; 0: there was none */
 	uint64_t next_window_ns, last_window_ns;
 
 	double intensity;    /* of a window: what the probes take of the run time, moving average */

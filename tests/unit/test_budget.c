@@ -146,6 +146,36 @@ static void test_few_large(void **state)
 	budget__free(m.b);
 }
 
+/* Large blocks that take half of its time are not tried again each ten seconds: what that takes is
+ * for windows. */
+static void test_far_too_dear(void **state)
+{
+	static const struct program p = {storm, 0.02, one, 0, 0};
+	struct plant m;
+
+	(void)state;
+	keep(&p, 1, &m);
+	assert_int_equal(m.level, BUDGET_SAMPLED);
+	/* To large blocks, to none, and once more after 320 s, which do not come. */
+	assert_int_equal(m.switches, 2);
+	assert_true(between(&m, 20, 190) > 0.005);
+	budget__free(m.b);
+}
+
+/* With a command large blocks are tried before the budget begins: there are windows soon after. */
+static void test_tried_in_grace(void **state)
+{
+	static const struct program p = {storm, 0.02, one, 0, 0};
+	struct plant m;
+
+	(void)state;
+	simulate_grace(&m, &p, 0.01, 20, 1, 300000000);
+	assert_true(worst(&m, 1) <= 0.01);
+	assert_true(m.first_window_s < 0.6);
+	assert_true(between(&m, 1, 3) > 0.003);
+	budget__free(m.b);
+}
+
 /* A command's first moments are seen in whole, and not paid back: windows come as soon as ever. */
 static void test_grace(void **state)
 {
@@ -350,6 +380,8 @@ int main(void)
 	    cmocka_unit_test(test_edges),
 	    cmocka_unit_test(test_large_stays),
 	    cmocka_unit_test(test_few_large),
+	    cmocka_unit_test(test_far_too_dear),
+	    cmocka_unit_test(test_tried_in_grace),
 	    cmocka_unit_test(test_grace),
 	    cmocka_unit_test(test_no_large_any_more),
 	    cmocka_unit_test(test_poor),
