@@ -62,6 +62,7 @@ struct hw_thread {
 	} walk;
 	__u32 low, high; /* a binary search under way */
 	__u64 touch_run; /* its run time when it was last looked at (touch.bpf.c), ns */
+	__u64 touch_end; /* of the last chunk that was */
 	__u64 word;	 /* what was read last of what is not in top[] */
 	__u64 py_state;	 /* this thread's PyThreadState when last seen; 0: not looked for */
 	__u64 object[HW_PYTHON_WORDS]; /* what was read of an object of the interpreter's */

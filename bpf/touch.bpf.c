@@ -9,12 +9,12 @@
 
 #include "unwind.bpf.h"
 
-/* So many touches are worth a record in 2^24 ns of a thread's run time: set before loading. */
+/* Of 2^20 ns of a thread's run time so many may go into this: set before loading. */
 const volatile __u32 hw_touch_rate = 1;
-#define HW_TOUCH_SLOT_BITS 24
-/* After so many times that many beyond it each second touch is told of, after twice as many each
- * fourth ...: programs grow most when they begin. */
-#define HW_TOUCH_STEP	   18
+#define HW_TOUCH_RATE_BITS 20
+/* When as much was taken as is worth so many ns of run time beyond what it ran, each second touch
+ * is told of, then each fourth ...: programs grow most when they begin. */
+#define HW_TOUCH_STEP	   (800ull << 20)
 #define HW_TOUCH_SHIFT_MAX 12
 
 /* Faults that came here, so that they do not become too many (probe/touches.c). */
@@ -28,7 +28,8 @@ struct {
 /* What is written behind a chunk. */
 #define HW_SIZE_AT   8
 #define HW_CHUNK_MIN 32
-#define HW_CHUNK_MAX (1ull << 40)
+/* What is larger is a mapping of its own (malloc/malloc.c: DEFAULT_MMAP_THRESHOLD_MAX, 32 MiB). */
+#define HW_CHUNK_MAX (64ull << 20)
 
 /* The registers that a pointer may be in: the first of struct pt_regs. */
 #ifdef __TARGET_ARCH_x86
@@ -77,27 +78,38 @@ static __always_inline __u64 hw_start(struct hw_thread *t, struct bpf_perf_event
 	return start;
 }
 
-/* Is this one worth a record?  *pages: that it stands for. */
-static __always_inline bool hw_draw(struct hw_proc *p, struct hw_thread *t, __u32 *pages)
+/* What this thread ran since the last time is worth so much. */
+static __always_inline void hw_earn(struct hw_proc *p, struct hw_thread *t)
 {
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
 	__u64 run = task->se.sum_exec_runtime, since = run - t->touch_run, worth;
-	__u32 beyond = p->touches, shift;
 
 	if (!t->touch_run || since >> 40)
-		t->touch_run = run;
-	else if ((worth = since * hw_touch_rate >> HW_TOUCH_SLOT_BITS)) {
-		t->touch_run = run;
-		beyond = worth < beyond ? beyond - worth : 0;
-		p->touches = beyond;
-	}
-	shift = beyond / (hw_touch_rate * HW_TOUCH_STEP);
-	if (shift > HW_TOUCH_SHIFT_MAX)
-		shift = HW_TOUCH_SHIFT_MAX;
-	if (bpf_get_prandom_u32() & ((1u << shift) - 1))
-		return false;
-	*pages <<= shift;
-	return true;
+		since = 0;
+	t->touch_run = run;
+	worth = since * hw_touch_rate >> HW_TOUCH_RATE_BITS;
+	p->touched_ns = worth < p->touched_ns ? p->touched_ns - worth : 0;
+}
+
+/* One of how many pages is worth a record now? */
+static __always_inline __u32 hw_pages(const struct hw_proc *p)
+{
+	__u64 step = (HW_TOUCH_STEP >> HW_TOUCH_RATE_BITS) * hw_touch_rate;
+	__u64 shift = p->touched_ns / (step | 1);
+
+	return 1u << (shift < HW_TOUCH_SHIFT_MAX ? shift : HW_TOUCH_SHIFT_MAX);
+}
+
+/*
+ * The chunk that ends here is no larger than this: from where the thread's last one ended, but for
+ * what lies between in the page where that was.
+ */
+static __always_inline __u64 hw_largest(struct hw_thread *t, __u64 end)
+{
+	__u64 since = end - t->touch_end;
+
+	t->touch_end = end;
+	return since > HW_CHUNK_MAX ? HW_CHUNK_MAX : since < 8192 ? 8192 : since;
 }
 
 static __always_inline int hw_touched(struct bpf_perf_event_data *ctx, struct hw_proc *p,
@@ -108,23 +120,23 @@ static __always_inline int hw_touched(struct bpf_perf_event_data *ctx, struct hw
 			    .bp = PT_REGS_FP(&ctx->regs),
 			    .lr = HW_LINK(&ctx->regs)};
 	__u64 end = ctx->addr - HW_SIZE_AT, start, stack, period = ctx->sample_period;
-	__u32 pages = period && period < 65536 ? period : 1;
+	__u32 pages = hw_pages(p), drawn = bpf_get_prandom_u32() & ((pages << 12) - 1);
+	__u64 largest = hw_largest(t, end);
 	struct hw_heap_touch *e;
 	void *ring;
 
 	/* Who sees the call of malloc needs no other; one that is there was touched before. */
-	if (hw_has_call(p, t) ||
-	    !bpf_probe_read_user(&t->word, sizeof(t->word), (void *)ctx->addr) ||
-	    !hw_draw(p, t, &pages))
+	if (drawn >= largest || hw_has_call(p, t) ||
+	    !bpf_probe_read_user(&t->word, sizeof(t->word), (void *)ctx->addr))
 		return 0;
 	start = hw_start(t, ctx, end);
-	if (!start)
+	/* A block is told of as often as it is large, and always where it has so many pages. */
+	if (!start || (drawn >= 4096 && drawn >= end - start))
 		return 0;
-	__sync_fetch_and_add(&p->touches, 1);
 	/* For the walk, in the slot: they are not to be followed through it. */
 	t->arg = start;
 	t->extra = end;
-	t->size = pages;
+	t->size = (__u64)(period && period < 65536 ? period : 1) << 32 | pages;
 	stack = hw_stack(p, tgid, t, &r);
 	e = hw_reserve(p, tgid, HW_HEAP_TOUCH, sizeof(*e), &ring);
 	if (!e)
@@ -133,7 +145,7 @@ static __always_inline int hw_touched(struct bpf_perf_event_data *ctx, struct hw
 	e->end = t->extra;
 	e->stack = stack;
 	e->pages = t->size;
-	e->pad = 0;
+	e->faults = t->size >> 32;
 	hw_submit(e, ring, sizeof(*e));
 	return 0;
 }
@@ -142,7 +154,7 @@ SEC("?perf_event") int hw_touch(struct bpf_perf_event_data *ctx)
 {
 	struct hw_thread *t;
 	struct hw_proc *p;
-	__u64 *faults, began;
+	__u64 *faults, began, took;
 	__u32 tgid, tid, zero = 0;
 
 	faults = bpf_map_lookup_elem(&hw_faults, &zero);
@@ -157,8 +169,11 @@ SEC("?perf_event") int hw_touch(struct bpf_perf_event_data *ctx)
 	if (!t)
 		return 0;
 	began = bpf_ktime_get_ns();
+	hw_earn(p, t);
 	hw_touched(ctx, p, tgid, t);
-	__sync_fetch_and_add(&p->run_ns, bpf_ktime_get_ns() - began);
+	took = bpf_ktime_get_ns() - began;
+	p->touched_ns += took;
+	__sync_fetch_and_add(&p->run_ns, took);
 	return 0;
 }
 

@@ -164,8 +164,8 @@ struct hw_heap_touch {
 	struct hw_hdr hdr;
 	__u64 start, end; /* the chunk's */
 	__u64 stack;
-	__u32 pages; /* that this one stands for */
-	__u32 pad;
+	__u32 pages;  /* one of so many is told of; a larger chunk always */
+	__u32 faults; /* of these, one of so many, whatever their size */
 };
 
 struct hw_vm_remap {
@@ -291,7 +291,8 @@ struct hw_proc {
 	__u32 seen;	  /* enum hw_seen, HW_SEEN_ALL in a window too: what is worth a record */
 	__u32 window;	  /* one is open */
 	__u32 whole;	  /* epoch since which the probes of realloc and its like have stayed */
-	__u32 touches;	  /* hw_heap_touch beyond what its run time is worth */
+	__u32 pad;
+	__u64 touched_ns; /* that touches took beyond what its run time is worth */
 };
 
 /* What all that have exited had run, and had taken of that by the probes: struct hw_proc's. */

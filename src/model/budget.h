@@ -25,8 +25,8 @@ struct hw_proc;
 /* What the probes have taken of a process so far. */
 uint64_t budget_cost_ns(const struct budget_costs *costs, const struct hw_proc *counters);
 
-/* Of 2^24 ns of a thread's run time, how many touches (bpf/touch.bpf.c) may be told of: 0 where
- * there is no limit, for they tell nothing where every call is seen. */
+/* Of 2^20 ns of a thread's run time, how many may go into telling of page faults (bpf/touch.bpf.c):
+ * 0 where there is no limit, for they tell nothing where every call is seen. */
 unsigned int budget_touches(double share);
 
 enum budget_level {

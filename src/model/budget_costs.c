@@ -15,14 +15,8 @@ uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
 	       c->run_ns;
 }
 
-/* One takes some 3 us, for its stack. */
-#define TOUCH_NS 3000.0
-#define SLOT_NS	 (1 << 24)
-
 /* A quarter of a hundredth of the run time at least, also where there is no budget for probes. */
 unsigned int budget_touches(double share)
 {
-	const double part = fmin(fmax(share / 4, 0.0025), 0.5);
-
-	return share < 0 ? 0 : (unsigned int)(part * SLOT_NS / TOUCH_NS);
+	return share < 0 ? 0 : (unsigned int)(fmin(fmax(share / 4, 0.0025), 0.5) * (1 << 20));
 }

@@ -166,7 +166,7 @@ static void halve(struct crossings *c, crossings_gone_fn gone, void *arg)
 				continue;
 			}
 			r->all[kept] = r->all[k];
-			r->all[kept++].pages *= 2;
+			r->all[kept++].faults *= 2;
 		}
 		c->n -= r->n - kept;
 		r->n = kept;
@@ -199,16 +199,17 @@ static int insert(struct crossings *c, struct crossings_region *r, const struct 
 int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t site,
 		    crossings_gone_fn gone, void *arg)
 {
-	struct crossing one = {.start = e->start, .end = e->end, .pages = e->pages, .site = site};
+	struct crossing one = {
+	    .start = e->start, .end = e->end, .pages = e->pages, .faults = e->faults, .site = site};
 	const uint64_t page = touched(e->end);
 	struct crossings_region *r;
 
 	crossings_lose(c, page, page + PAGE, gone, arg);
 	while (c->n >= CROSSINGS_MAX && c->halved < 24)
 		halve(c, gone, arg);
-	if (!is_kept(c, e->end) || e->pages > UINT32_MAX >> c->halved)
+	if (!is_kept(c, e->end) || e->faults > UINT32_MAX >> c->halved)
 		return 0;
-	one.pages <<= c->halved;
+	one.faults <<= c->halved;
 	r = region_of(c, e->end);
 	return r ? insert(c, r, &one) : -ENOMEM;
 }
@@ -225,7 +226,7 @@ int crossings_each(struct crossings *c, int (*fn)(void *arg, struct crossing *c)
 
 uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk)
 {
-	return c->pages * (chunk < PAGE ? PAGE : chunk);
+	return c->faults * (chunk < c->pages * PAGE ? c->pages * PAGE : chunk);
 }
 
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,

@@ -19,7 +19,8 @@ struct hw_heap_touch;
 
 struct crossing {
 	uint64_t start, end; /* of the block's chunk: none other has this end while it is there */
-	uint32_t pages;	     /* that it stands for */
+	uint32_t pages;	     /* one of so many was to be told of, or a larger one */
+	uint32_t faults;     /* and of these one of so many */
 	uint32_t serial;     /* another for each of one address space */
 	uint32_t site;	     /* of the fault; once it is settled, of the block: 0 has none */
 	bool settled;
@@ -53,7 +54,7 @@ void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_g
 /* fn gets each, by its end; it may change site and settled. 0, or what fn returned. */
 int crossings_each(struct crossings *c, int (*fn)(void *arg, struct crossing *c), void *arg);
 
-/* Bytes of blocks with a chunk of so many that it stands for; its own at least. */
+/* Chunk bytes that it stands for; its own at least. */
 uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk);
 
 /* The crossing that has this chunk, or NULL; all: by their ends. */

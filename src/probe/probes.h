@@ -22,8 +22,8 @@ struct probes_config {
 	unsigned int rings;	 /* 1 to HW_MAX_RINGS */
 	unsigned int threads;	 /* that can be in an allocator's function at once, or have been */
 	unsigned int processes;
-	unsigned int touches; /* for 2^24 ns of a thread's run time about so many page faults of its
-			       * heaps' growth at most are told of (bpf/touch.bpf.c); 0: none */
+	unsigned int touches; /* of 2^20 ns of a thread's run time so many may go into telling of
+			       * page faults of its heaps' growth (bpf/touch.bpf.c); 0: none */
 	bool large;	      /* level large may be wanted */
 };
 

@@ -71,7 +71,7 @@ static bool is_remap(const struct hw_vm_remap *r)
 static bool is_touch(const struct hw_heap_touch *e)
 {
 	return e->start && e->end < USER_END && e->start < e->end && e->end - e->start >= 32 &&
-	       !(e->start & 15) && !(e->end & 15) && e->pages;
+	       !(e->start & 15) && !(e->end & 15) && e->pages && e->faults;
 }
 
 static bool well_formed(const union wire_event *ev, size_t len)

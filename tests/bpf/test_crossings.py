@@ -17,7 +17,7 @@ SIZES = {"site_1": 40, "site_2": 40, "site_3": 104, "site_4": 104, "site_5": 264
 
 
 def tells(p, truth):
-    """Of two sites of a size each has some 40 to 200 crossings: what both have is right, who has how
+    """Of two sites of a size each has some 100 to 600 crossings: what both have is right, who has how
     much of it is within its bars, of which one in ten may miss."""
     equal((p["mode"], p["probe_hits"], p["user_probes"]), ("passive", 0, "none"),
           "mode, hits and user probes")
@@ -122,8 +122,9 @@ def test_used_again():
         for s in p["sites"]:
             if s["kind"] == "heap" and s["frames"] and s["frames"][0]["function"] == name:
                 told += 1
-                check(s["bytes_low"] <= want <= s["bytes_high"], "%s has %d to %d, really %d" % (
-                    name, s["bytes_low"], s["bytes_high"], want))
+                # What was asked for is known to 8 bytes of the chunk's.
+                check(s["bytes_low"] <= want <= 1.01 * s["bytes_high"],
+                      "%s has %d to %d, really %d" % (name, s["bytes_low"], s["bytes_high"], want))
     check(told, "no site is told")
 
 

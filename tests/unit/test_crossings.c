@@ -42,7 +42,7 @@ static size_t list_all(struct crossings *c)
 static int touch(struct crossings *c, uint64_t start, uint64_t end, uint32_t pages, uint32_t site,
 		 uint64_t *gone)
 {
-	const struct hw_heap_touch e = {.start = start, .end = end, .pages = pages};
+	const struct hw_heap_touch e = {.start = start, .end = end, .pages = pages, .faults = 1};
 
 	return crossings_touch(c, &e, site, count_gone, gone);
 }
@@ -111,16 +111,18 @@ static void test_of(void **state)
 	assert_null(crossing_of(all, 0, 7 * PAGE - 32, 7 * PAGE));
 }
 
-/* A page's worth, or a large one itself; of so many. */
+/* As many pages as one was drawn of, or a larger one itself; and of faults whose size nobody asked
+ * for, so many times as much. */
 static void test_bytes(void **state)
 {
-	const struct crossing one = {.pages = 1}, three = {.pages = 3};
+	const struct crossing one = {.pages = 1, .faults = 1}, four = {.pages = 4, .faults = 3};
 
 	(void)state;
 	assert_int_equal(crossing_bytes(&one, 48), PAGE);
 	assert_int_equal(crossing_bytes(&one, 5 * PAGE), 5 * PAGE);
-	assert_int_equal(crossing_bytes(&three, 48), 3 * PAGE);
-	assert_int_equal(crossing_bytes(&three, 5 * PAGE), 15 * PAGE);
+	assert_int_equal(crossing_bytes(&four, 48), 12 * PAGE);
+	assert_int_equal(crossing_bytes(&four, 3 * PAGE), 12 * PAGE);
+	assert_int_equal(crossing_bytes(&four, 5 * PAGE), 15 * PAGE);
 }
 
 struct sums {
@@ -131,9 +133,9 @@ static int sum(void *arg, struct crossing *c)
 {
 	struct sums *s = arg;
 
-	s->pages += c->pages;
+	s->pages += c->pages * c->faults;
 	s->n++;
-	s->odd += c->end / PAGE & 1 ? c->pages : 0;
+	s->odd += c->end / PAGE & 1 ? c->pages * c->faults : 0;
 	return 0;
 }
 

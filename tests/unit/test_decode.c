@@ -37,8 +37,9 @@ static int decode(const void *record, size_t len)
 		decode(&e_, sizeof(e_));                                               \
 	})
 
-#define TOUCH(from, to, n) \
-	DECODE(hw_heap_touch, HW_HEAP_TOUCH, .start = (from), .end = (to), .pages = (n))
+#define TOUCH(from, to, n)                                                               \
+	DECODE(hw_heap_touch, HW_HEAP_TOUCH, .start = (from), .end = (to), .pages = (n), \
+	       .faults = (n))
 
 static void test_blocks(void **state)
 {
@@ -153,7 +154,7 @@ static void test_sizes(void **state)
 			else if (kind == HW_PROC_FORK)
 				words[3] = 1; /* a child of its own */
 			else if (kind == HW_HEAP_TOUCH)
-				words[3] = 8192; /* where the chunk ends */
+				words[3] = 8192, words[5] = 1 | 1ull << 32;
 			h->kind = kind;
 			h->size = len;
 			assert_int_equal(decode(words, len), right ? 0 : -EBADMSG);

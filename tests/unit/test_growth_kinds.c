@@ -241,8 +241,10 @@ static void test_gone(void **state)
 	(void)state;
 	c = calloc(2, sizeof(*c));
 	assert_non_null(c);
-	c[0] = (struct crossing){from - 64, from + 16, .pages = 1, .serial = 1, .site = 5};
-	c[1] = (struct crossing){next - 64, next + 16, .pages = 1, .serial = 2, .site = 7};
+	c[0] = (struct crossing){from - 64,   from + 16,   .pages = 1,
+				 .faults = 1, .serial = 1, .site = 5};
+	c[1] = (struct crossing){next - 64,   next + 16,   .pages = 1,
+				 .faults = 1, .serial = 2, .site = 7};
 	assert_int_equal(sampling_keep_crossings(&kept, c, 2), 0);
 	sampling_peek_crossing(&kept, 0, &c[0], 32, 0, 1);
 	assert_true(kept.crossed[0].looked && !kept.crossed[0].found);

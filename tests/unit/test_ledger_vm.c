@@ -111,7 +111,7 @@ static uint64_t crossed_at(struct ledger *l, uint64_t key)
 static void touch(struct ledger *l, uint64_t page, uint64_t stack)
 {
 	APPLY(l, hw_heap_touch, HW_HEAP_TOUCH, .start = page * PAGE - 32, .end = page * PAGE + 16,
-	      .pages = 1, .stack = stack);
+	      .pages = 1, .faults = 1, .stack = stack);
 }
 
 /* They are of the calls of malloc, without the allocator's own frames, and hold nothing but a place
