@@ -63,6 +63,9 @@ static int attach_target(struct watched *w, const struct target *t, const char *
 	int err;
 
 	if (t->is_32bit) {
+		/* Of a tree's there may be thousands: the record of its exec is on its way. */
+		if (w->life.forked)
+			return -ENOTSUP;
 		log_error("process %d (%s) is a 32-bit program: only 64-bit ones can be watched",
 			  w->pid, w->stat.comm);
 		return -ENOTSUP;
