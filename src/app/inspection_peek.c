@@ -98,7 +98,7 @@ static void peek_crossings(struct inspection *i, const struct signature_range *f
 	uint32_t *which = calloc(n + 1, sizeof(*which));
 
 	for (k = 0; chunks && which && k < n; k++)
-		if (again ? crossed[k].found : !crossed[k].looked) {
+		if (!all[k].mapped && (again ? crossed[k].found : !crossed[k].looked)) {
 			which[found] = (uint32_t)k;
 			chunks[found++].addr = all[k].start + CHUNK_HEADER;
 		}

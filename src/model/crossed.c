@@ -30,7 +30,7 @@ struct crossed *crossed_by_site(const struct crossing *all, const struct samplin
 	if (!t)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (all[i].site && crossed[i].looked)
+		if (all[i].site && !all[i].mapped && crossed[i].looked)
 			t[looked++] = (struct crossed){all[i].site, 1, crossed[i].found,
 						       crossed[i].found && crossed[i].same};
 	if (!looked)

@@ -31,8 +31,10 @@ void crossings_free(struct crossings *c)
 
 int crossings_copy(struct crossings *c, const struct crossings *from)
 {
-	*c = (struct crossings){
-	    .last = from->last, .changes = from->changes, .halved = from->halved};
+	*c = (struct crossings){.last = from->last,
+				.changes = from->changes,
+				.halved = from->halved,
+				.nmapped = from->n ? from->nmapped : 0};
 	if (!from->n)
 		return 0;
 	c->regions = calloc(from->nregions, sizeof(*c->regions));
@@ -120,8 +122,10 @@ static void lose(struct crossings *c, struct crossings_region *r, size_t first, 
 {
 	if (first == end)
 		return;
-	for (size_t i = first; i < end; i++)
+	for (size_t i = first; i < end; i++) {
+		c->nmapped -= r->all[i].mapped;
 		gone(arg, &r->all[i]);
+	}
 	memmove(r->all + first, r->all + end, (r->n - end) * sizeof(*r->all));
 	r->n -= end - first;
 	c->n -= end - first;
@@ -161,12 +165,14 @@ static void halve(struct crossings *c, crossings_gone_fn gone, void *arg)
 		size_t kept = 0;
 
 		for (size_t k = 0; k < r->n; k++) {
-			if (!is_kept(c, r->all[k].end)) {
+			const bool mapped = r->all[k].mapped;
+
+			if (!mapped && !is_kept(c, r->all[k].end)) {
 				gone(arg, &r->all[k]);
 				continue;
 			}
 			r->all[kept] = r->all[k];
-			r->all[kept++].faults *= 2;
+			r->all[kept++].faults *= mapped ? 1 : 2;
 		}
 		c->n -= r->n - kept;
 		r->n = kept;
@@ -192,6 +198,7 @@ static int insert(struct crossings *c, struct crossings_region *r, const struct 
 	r->all[at].serial = ++c->last;
 	r->n++;
 	c->n++;
+	c->nmapped += one->mapped;
 	c->changes++;
 	return 0;
 }
@@ -205,12 +212,29 @@ int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t
 	struct crossings_region *r;
 
 	crossings_lose(c, page, page + PAGE, gone, arg);
-	while (c->n >= CROSSINGS_MAX && c->halved < 24)
+	if (c->n - c->nmapped >= CROSSINGS_MAX && c->halved < 24)
 		halve(c, gone, arg);
 	if (!is_kept(c, e->end) || e->faults > UINT32_MAX >> c->halved)
 		return 0;
 	one.faults <<= c->halved;
 	r = region_of(c, e->end);
+	return r ? insert(c, r, &one) : -ENOMEM;
+}
+
+int crossings_map(struct crossings *c, uint64_t addr, uint64_t len, uint32_t site)
+{
+	const struct crossing one = {.start = addr,
+				     .end = addr + len - MAPPED_END,
+				     .pages = 1,
+				     .faults = 1,
+				     .site = site,
+				     .mapped = true};
+	struct crossings_region *r;
+
+	/* The kernel has no more mappings than that of a process, unless it was told to. */
+	if (c->nmapped >= CROSSINGS_MAX)
+		return 0;
+	r = region_of(c, one.end);
 	return r ? insert(c, r, &one) : -ENOMEM;
 }
 
@@ -229,10 +253,20 @@ uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk)
 	return c->faults * (chunk < c->pages * PAGE ? c->pages * PAGE : chunk);
 }
 
-const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
-				   uint64_t end)
+static const struct crossing *find(const struct crossing *all, size_t n, uint64_t start,
+				   uint64_t end, bool mapped)
 {
 	size_t i = first_from(all, n, end);
 
-	return i < n && all[i].end == end && all[i].start == start ? &all[i] : NULL;
+	return i < n && all[i].end == end && all[i].start == start && all[i].mapped == mapped
+		   ? &all[i]
+		   : NULL;
+}
+
+const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
+				   uint64_t end)
+{
+	const struct crossing *c = find(all, n, start, end, false);
+
+	return c || start % PAGE || end % PAGE ? c : find(all, n, start, end - MAPPED_END, true);
 }

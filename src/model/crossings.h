@@ -6,7 +6,10 @@
  * and who asked for the block is known from the page fault, without a probe on malloc.  A block as
  * large as one in a hundred of a page is the one that reaches into the next in one of a hundred
  * cases: so each that is still there stands for a page of its callsite's blocks, or for itself
- * where it is larger. Where not each such fault is told of it stands for more of them.  Pure.
+ * where it is larger. Where not each such fault is told of it stands for more of them.
+ *
+ * Large blocks are mappings of their own (malloc/malloc.c: sysmalloc_mmap), each of which the
+ * system call tells of: they stand for themselves.  Pure.
  */
 #ifndef MODEL_CROSSINGS_H
 #define MODEL_CROSSINGS_H
@@ -24,7 +27,11 @@ struct crossing {
 	uint32_t serial;     /* another for each of one address space */
 	uint32_t site;	     /* of the fault; once it is settled, of the block: 0 has none */
 	bool settled;
+	bool mapped; /* a mapping of its own: `end` is MAPPED_END before that */
 };
+
+/* So that the end is within what is lost with it. */
+#define MAPPED_END 16u
 
 /* Of more each second one is forgotten, and the others stand for twice as much. */
 #define CROSSINGS_MAX (1u << 16)
@@ -32,7 +39,7 @@ struct crossing {
 struct crossings {
 	struct crossings_region *regions; /* by address */
 	size_t nregions, room;
-	size_t n;
+	size_t n, nmapped; /* of these */
 	uint32_t last;
 	uint32_t changes; /* grows with each that comes or goes */
 	uint32_t halved;  /* so many times there were too many */
@@ -48,6 +55,8 @@ int crossings_copy(struct crossings *c, const struct crossings *from);
  * told to gone.  0 or -ENOMEM. */
 int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t site,
 		    crossings_gone_fn gone, void *arg);
+/* A mapping that may be a block's.  0 or -ENOMEM. */
+int crossings_map(struct crossings *c, uint64_t addr, uint64_t len, uint32_t site);
 /* What was in that range is lost: unmapped, mapped over, emptied, or behind the break. */
 void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
 		    void *arg);

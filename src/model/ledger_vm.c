@@ -55,6 +55,8 @@ static int on_vm_map(struct ledger *l, const struct hw_vm_map *e)
 	err = mappings__add(l->mappings, e->addr, len, owner, site);
 	if (!err)
 		mapped(l, owner, site, len, 1);
+	if (!err && owner == MAPPING_PROGRAM && l->seen.ever_less)
+		err = crossings_map(&l->crossings, e->addr, len, site);
 	return err;
 }
 
@@ -192,6 +194,8 @@ static int on_vm_remap_end(struct ledger *l, const struct hw_vm_remap *e)
 		l->unsettled++;
 	if (!e->addr)
 		return 0;
+	lose(l, e->old_addr, old_len);
+	lose(l, e->addr, len);
 	/* What is not known is a file's, or shared, and stays uncounted, growth included. */
 	if (!mappings__find(l->mappings, e->old_addr + old_len - 1, &from) &&
 	    !mappings__find(l->mappings, e->old_addr, &from)) {
@@ -210,6 +214,9 @@ static int on_vm_remap_end(struct ledger *l, const struct hw_vm_remap *e)
 			     sites__find(l->sites, e->stack));
 	if (!err && len > old_len)
 		mapped(l, from.owner, from.site, len - old_len, 0);
+	/* As realloc does it: whose block it is from here on. */
+	if (!err && owner == MAPPING_PROGRAM && l->seen.ever_less)
+		err = crossings_map(&l->crossings, e->addr, len, sites__find(l->sites, e->stack));
 	return err;
 }
 

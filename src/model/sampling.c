@@ -207,6 +207,11 @@ static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 
 	if (!c || !c->site)
 		return false;
+	if (c->mapped) {
+		*out = (struct estimator_block){
+		    .site = c->site, .size = chunk - HEADER, .weight = SEEN_ALL};
+		return true;
+	}
 	first = &l->kept->crossed[c - l->crossings];
 	/* What was looked at, and was not it, is not it now. */
 	if (first->looked && !first->found)

@@ -126,11 +126,10 @@ void text_growth(const struct text *t, const struct report_process *p)
 	if (heap)
 		rate(by, sizeof(by), &p->heap_growth);
 	if (passive)
-		snprintf(
-		    line, sizeof(line),
-		    "  of mappings alone: malloc is not watched; what its blocks hold grew by %s a "
-		    "minute",
-		    by);
+		snprintf(line, sizeof(line),
+			 "  %s: malloc is not watched; what its blocks hold grew by %s a minute",
+			 first && first->kind == REPORT_HEAP ? "by samples" : "of mappings alone",
+			 by);
 	else
 		snprintf(line, sizeof(line), "%26s        what malloc's blocks hold in all", by);
 	if (passive || heap)

@@ -128,8 +128,36 @@ def test_used_again():
     check(told, "no site is told")
 
 
+def mapped(size):
+    """What malloc can use of a mapping of its own (malloc/malloc.c: sysmalloc_mmap)."""
+    chunk = (size + 8 + 15) // 16 * 16 + 8
+    return (chunk + 4095) // 4096 * 4096 - 16
+
+
+def test_mapped():
+    """Large blocks have a mapping each, which tells whose each is: all of them, exactly; whose it is
+    after a realloc, which moves it; and that it is gone."""
+    f = Fixture("large")
+    w = Watch(f.pid, "--max-overhead", "0", "--interval", "300ms", "--depth", "0")
+
+    def of(name):
+        return [(s["bytes"], s["blocks"], s["estimated"]) for s in looked_at(w)["sites"]
+                if s["kind"] == "heap" and s["frames"] and s["frames"][0]["function"] == name]
+    f.run("blocks")
+    want = [(sum(mapped(1048583 + 100000 * i) for i in range(7)), 7, False)]
+    equal(of("mapping"), want, "7 blocks that are mapped")
+    small = sum(b for b, _, _ in of("by_realloc"))
+    f.run("slow")
+    equal(of("mapping"), want, "... and what was reallocated since")
+    grown = sum(b for b, _, _ in of("by_realloc")) - small
+    check(abs(grown - 5 * mapped(131 << 20)) <= 107 * 3017, "5 blocks of realloc: %d" % grown)
+    f.run("unblock")
+    equal(of("mapping"), [], "what was freed")
+    w.end()
+
+
 TESTS = {fn.__name__: fn for fn in (test_attached, test_command, test_small_heap,
-                                    test_used_again)}
+                                    test_used_again, test_mapped)}
 
 if __name__ == "__main__":
     harness.main(TESTS)

@@ -184,6 +184,20 @@ static void test_crossings_lost(void **state)
 	assert_int_equal(crossed_at(l, A), 3);
 	assert_int_equal(crossed_at(l, B), 1);
 	child = ledger__fork(l);
+	/* A mapping that may be a block's, until it is moved, and then where it is. */
+	map(l, MAP / 2, 5 * PAGE, 0);
+	map(l, MAP / 2 + 8 * PAGE, 5 * PAGE, HW_VM_IN_ALLOC);
+	assert_int_equal(crossed(l, c), 5);
+	assert_true(c[0].mapped);
+	assert_int_equal(c[0].start, MAP / 2);
+	assert_int_equal(c[0].end, MAP / 2 + 5 * PAGE - MAPPED_END);
+	range(l, HW_VM_REMAP_BEGIN, MAP / 2, 5 * PAGE);
+	remap(l, MAP / 2, 5 * PAGE, MAP / 4, 7 * PAGE, 0);
+	assert_int_equal(crossed(l, c), 5);
+	assert_int_equal(c[0].start, MAP / 4);
+	assert_int_equal(c[0].end, MAP / 4 + 7 * PAGE - MAPPED_END);
+	range(l, HW_VM_UNMAP, MAP / 4, 7 * PAGE);
+	assert_int_equal(crossed(l, c), 4);
 
 	APPLY(l, hw_vm_advise, HW_VM_ADVISE, .addr = (heap + 60) * PAGE, .len = 18 * PAGE,
 	      .advice = 4);
