@@ -130,6 +130,21 @@ struct {
 /* Wake the daemon once per this many bytes in a ring: a power of two, set before loading. */
 extern const volatile __u32 hw_wake_bytes;
 
+/* Of touch.bpf.c: of 2^20 ns of run time so many may go into touches. */
+extern const volatile __u32 hw_touch_rate;
+#define HW_TOUCH_RATE_BITS 20
+/* When touches have taken what so many ns of run time are worth beyond what there was, each second
+ * is told of, then each fourth ...: programs grow most when they begin. */
+#define HW_TOUCH_STEP	   (800ull << 20)
+#define HW_TOUCH_SHIFT_MAX 12
+/* A child does not begin anew, or a thousand short ones would be all beginnings. */
+#define HW_TOUCH_CHILD 4
+
+static __always_inline __u64 hw_touch_step(void)
+{
+	return (HW_TOUCH_STEP >> HW_TOUCH_RATE_BITS) * hw_touch_rate;
+}
+
 static __always_inline void hw_count(__u64 *counter)
 {
 	__sync_fetch_and_add(counter, 1);

@@ -63,6 +63,9 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 	fresh.ring = self->ring;
 	fresh.flags = HW_PROC_FOLLOW;
 	fresh.image = p->image;
+	fresh.touched_ns = HW_TOUCH_CHILD * hw_touch_step();
+	if (fresh.touched_ns < p->touched_ns)
+		fresh.touched_ns = p->touched_ns;
 	/* Before its first call, and after its parent's record of the level, which it shares. */
 	fresh.turn = self->turn;
 	fresh.seen = self->seen;

@@ -9,13 +9,10 @@
 
 #include "unwind.bpf.h"
 
-/* Of 2^20 ns of a thread's run time so many may go into this: set before loading. */
+/* Of 2^20 ns of a thread's run time so many may go into this; bytes of a page: set before loading.
+ */
 const volatile __u32 hw_touch_rate = 1;
-#define HW_TOUCH_RATE_BITS 20
-/* When as much was taken as is worth so many ns of run time beyond what it ran, each second touch
- * is told of, then each fourth ...: programs grow most when they begin. */
-#define HW_TOUCH_STEP	   (800ull << 20)
-#define HW_TOUCH_SHIFT_MAX 12
+const volatile __u32 hw_page = 4096;
 
 /* Faults that came here, so that they do not become too many (probe/touches.c). */
 struct {
@@ -63,7 +60,8 @@ static __always_inline __u64 hw_start_by(struct hw_thread *t, __u64 reg, __u64 e
 	return hw_is_cut(t, reg - 16, end) ? reg - 16 : 0;
 }
 
-/* Where the chunk begins that ends there, or 0. */
+/* Where the chunk begins that ends there, or 0.  No loop: Linux 6.1 takes none that begins behind a
+ * call ("back-edge"). */
 static __always_inline __u64 hw_start(struct hw_thread *t, struct bpf_perf_event_data *ctx,
 				      __u64 end)
 {
@@ -73,7 +71,6 @@ static __always_inline __u64 hw_start(struct hw_thread *t, struct bpf_perf_event
 #pragma unroll
 	for (int i = 0; i < HW_FAULT_REGS; i++)
 		t->object[i] = regs[i];
-		/* No loop: Linux 6.1 takes none that begins behind a call ("back-edge"). */
 #pragma unroll
 	for (int i = 0; i < HW_FAULT_REGS; i++)
 		if (!start)
@@ -94,25 +91,24 @@ static __always_inline void hw_earn(struct hw_proc *p, struct hw_thread *t)
 	p->touched_ns = worth < p->touched_ns ? p->touched_ns - worth : 0;
 }
 
-/* One of how many pages is worth a record now? */
-static __always_inline __u32 hw_pages(const struct hw_proc *p)
+/* Of so many bytes of growth one touch is worth a record now. */
+static __always_inline __u64 hw_each(const struct hw_proc *p)
 {
-	__u64 step = (HW_TOUCH_STEP >> HW_TOUCH_RATE_BITS) * hw_touch_rate;
-	__u64 shift = p->touched_ns / (step | 1);
+	__u64 shift = p->touched_ns / (hw_touch_step() | 1);
 
-	return 1u << (shift < HW_TOUCH_SHIFT_MAX ? shift : HW_TOUCH_SHIFT_MAX);
+	return (__u64)hw_page << (shift < HW_TOUCH_SHIFT_MAX ? shift : HW_TOUCH_SHIFT_MAX);
 }
 
 /*
- * The chunk that ends here is no larger than this: from where the thread's last one ended, but for
- * what lies between in the page where that was.
+ * The chunk that ends here is no larger than this, if it was cut off: from where the thread's last
+ * one ended, but for what lies between in the page where that was.
  */
 static __always_inline __u64 hw_largest(struct hw_thread *t, __u64 end)
 {
-	__u64 since = end - t->touch_end;
+	__u64 since = end - t->touch_end, least = 2 * (__u64)hw_page;
 
 	t->touch_end = end;
-	return since > HW_CHUNK_MAX ? HW_CHUNK_MAX : since < 8192 ? 8192 : since;
+	return since > HW_CHUNK_MAX ? HW_CHUNK_MAX : since < least ? least : since;
 }
 
 static __always_inline int hw_touched(struct bpf_perf_event_data *ctx, struct hw_proc *p,
@@ -122,8 +118,8 @@ static __always_inline int hw_touched(struct bpf_perf_event_data *ctx, struct hw
 			    .sp = PT_REGS_SP(&ctx->regs),
 			    .bp = PT_REGS_FP(&ctx->regs),
 			    .lr = HW_LINK(&ctx->regs)};
-	__u64 end = ctx->addr - HW_SIZE_AT, start, stack, period = ctx->sample_period;
-	__u32 pages = hw_pages(p), drawn = bpf_get_prandom_u32() & ((pages << 12) - 1);
+	__u64 end = ctx->addr - HW_SIZE_AT, start, stack, faults = ctx->sample_period;
+	__u64 each = hw_each(p), drawn = bpf_get_prandom_u32() & (each - 1);
 	__u64 largest = hw_largest(t, end);
 	struct hw_heap_touch *e;
 	void *ring;
@@ -133,13 +129,20 @@ static __always_inline int hw_touched(struct bpf_perf_event_data *ctx, struct hw
 	    !bpf_probe_read_user(&t->word, sizeof(t->word), (void *)ctx->addr))
 		return 0;
 	start = hw_start(t, ctx, end);
-	/* A block is told of as often as it is large, and always where it has so many pages. */
-	if (!start || (drawn >= 4096 && drawn >= end - start))
+	/* A block is told of as often as it is large, and always where it is as large as that. */
+	if (!start || (drawn >= hw_page && drawn >= end - start))
 		return 0;
+	if (!faults || faults > 65535)
+		faults = 1;
+	/* It has grown where it was: it was drawn as one of the size that it grew by. */
+	if (end - start > largest && each > largest) {
+		faults *= each / largest;
+		each = hw_page;
+	}
 	/* For the walk, in the slot: they are not to be followed through it. */
 	t->arg = start;
 	t->extra = end;
-	t->size = (__u64)(period && period < 65536 ? period : 1) << 32 | pages;
+	t->size = faults << 32 | each >> 12;
 	stack = hw_stack(p, tgid, t, &r);
 	e = hw_reserve(p, tgid, HW_HEAP_TOUCH, sizeof(*e), &ring);
 	if (!e)

@@ -51,7 +51,6 @@ static void read_thresholds(const struct glibc *g, struct explain *out)
 	if (memory_read(&g->mem, g->par, words, sizeof(words)))
 		return;
 	out->trim_threshold = words[0];
-	out->top_pad = words[1];
 	out->mmap_threshold = words[2];
 	if (!memory_read(&g->mem, g->par + g->layout->n_mmaps + 12u, &fixed, sizeof(fixed)))
 		out->thresholds_fixed = fixed;

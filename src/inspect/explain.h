@@ -24,7 +24,6 @@ struct explain {
 	unsigned int minor;
 	struct glibc_state state;
 	uint64_t mmap_threshold, trim_threshold; /* as they are now: they grow */
-	uint64_t top_pad;			 /* bytes that its heap grows by beyond need */
 	bool thresholds_fixed;			 /* by an option of the program's */
 	struct pins *pins;
 	struct pins_totals totals;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "model/budget.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "model/budget_parts.h"
@@ -191,26 +192,37 @@ static double most(const struct budget *b)
 	return budget_load(b) > b->taken.high ? budget_load(b) : b->taken.high;
 }
 
-/* What a trial of large blocks may cost: somewhat more than the last one did until it was given up
- * and its probes had gone; of the first nothing is known. */
+/* What a trial of large blocks may cost: somewhat more than the last one did, by the cores that are
+ * busy now, until it was given up and its probes had gone; of the first nothing is known. */
 static double trial_ns(const struct budget *b)
 {
-	return b->trial_ns > 0 ? 1.2 * b->trial_ns : most(b) * (double)SPENDING_REACTION_NS;
+	return most(b) * (b->trial_ns > 0 ? 1.2 * b->trial_ns : (double)SPENDING_REACTION_NS);
 }
 
-static void wait_for_large(struct budget *b)
+static void large_again(struct budget *b)
 {
 	b->large_after_ns = b->spent.now.time_ns + b->large_wait_ns;
+	b->saving = false;
+}
+
+/* It is too dear. */
+static void give_up_large(struct budget *b)
+{
+	b->trial_ns = (spending_steady(&b->spent, &b->on) + reserve(b)) / fmax(most(b), 0.01);
+	/* So much that it hardly becomes affordable by itself. */
+	if (b->trial_ns > FAR * b->share * LARGE_PART * (double)SPENDING_REACTION_NS)
+		b->large_wait_ns = QUIET_MAX_NS;
+	switch_to(b, false, false);
+	large_again(b);
 	if (b->large_wait_ns < QUIET_MAX_NS)
 		b->large_wait_ns *= 2;
-	b->saving = false;
 }
 
 /* Large blocks alone may take most of the budget: then no window would ever be opened.  To try them
  * again, what the trial may cost is saved up first, without windows. */
 static void watch_large(struct budget *b, bool has_large)
 {
-	const double trial = trial_ns(b);
+	double trial;
 	bool saving;
 
 	/* One more allocator came, or the places of this one are not known. */
@@ -221,15 +233,11 @@ static void watch_large(struct budget *b, bool has_large)
 		b->large_after_ns = b->spent.now.time_ns;
 		switch_to(b, false, true);
 	}
-	if (b->large && !b->judge_ns && large_is_dear(b)) {
-		b->trial_ns = spending_steady(&b->spent, &b->on) + reserve(b);
-		/* So much that it hardly becomes affordable by itself. */
-		if (reserve(b) >
-		    FAR * b->share * LARGE_PART * (double)SPENDING_REACTION_NS * most(b))
-			b->large_wait_ns = QUIET_MAX_NS;
-		switch_to(b, false, false);
-		wait_for_large(b);
-	}
+	if (b->large && !b->judge_ns && large_is_dear(b))
+		give_up_large(b);
+	else if (b->large && b->spent.now.time_ns - b->since_ns >= SETTLED_NS)
+		b->large_wait_ns = QUIET_NS;
+	trial = trial_ns(b);
 	saving = !b->large && has_large && b->spent.now.time_ns >= b->large_after_ns;
 	if (saving && budget_allowance(b) > trial) {
 		saving = false;
@@ -238,12 +246,13 @@ static void watch_large(struct budget *b, bool has_large)
 	if (saving && !b->saving)
 		b->saving_ns = b->spent.now.time_ns;
 	b->saving = saving;
-	/* ... unless it is more than can be saved up: after ten seconds nothing more comes to it.
-	 */
-	if (saving && b->spent.now.time_ns - b->saving_ns > SPENDING_SPAN_NS)
-		wait_for_large(b);
-	if (saving && trial > 0.9 * b->share * SPENDING_MARGIN * ran(b))
-		wait_for_large(b);
+	/* ... unless it is more than can be saved up, or after ten seconds, when nothing more comes
+	 * to it.  The program may be another by the next time. */
+	if (saving && (trial > 0.9 * b->share * SPENDING_MARGIN * ran(b) ||
+		       b->spent.now.time_ns - b->saving_ns > SPENDING_SPAN_NS)) {
+		b->trial_ns /= 2;
+		large_again(b);
+	}
 }
 
 /* Would seeing all of it be within the budget?  The windows say what it takes. */

@@ -15,8 +15,10 @@ uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
 	       c->run_ns;
 }
 
-/* A quarter of a hundredth of the run time at least, also where there is no budget for probes. */
+/* A quarter of the budget; without one, what is a quarter of the one that there is by default. */
 unsigned int budget_touches(double share)
 {
-	return share < 0 ? 0 : (unsigned int)(fmin(fmax(share / 4, 0.0025), 0.5) * (1 << 20));
+	const double part = share > 0 ? fmin(share / 4, 0.5) : 0.0025;
+
+	return share < 0 ? 0 : (unsigned int)ceil(part * (1 << 20));
 }

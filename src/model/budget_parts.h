@@ -35,7 +35,7 @@ struct budget {
 	uint64_t large_wait_ns;
 	uint64_t saving_ns; /* since when it saves */
 	uint64_t judge_ns;  /* large blocks are not judged before; 0: they are */
-	double trial_ns;    /* that the last trial of large took; 0: there was none */
+	double trial_ns;    /* that the last trial of large took a core; 0: there was none */
 	uint64_t next_window_ns, last_window_ns;
 
 	double intensity;    /* of a window: what the probes take of the run time, moving average */

@@ -117,30 +117,39 @@ static uint64_t touched(uint64_t end)
 	return (end + WRITTEN) & ~(PAGE - 1);
 }
 
+/* Of those from first to end; mappings too, or not. */
 static void lose(struct crossings *c, struct crossings_region *r, size_t first, size_t end,
-		 crossings_gone_fn gone, void *arg)
+		 bool mapped, crossings_gone_fn gone, void *arg)
 {
-	if (first == end)
-		return;
+	size_t kept = first, lost;
+
 	for (size_t i = first; i < end; i++) {
+		if (r->all[i].mapped && !mapped) {
+			r->all[kept++] = r->all[i];
+			continue;
+		}
 		c->nmapped -= r->all[i].mapped;
 		gone(arg, &r->all[i]);
 	}
-	memmove(r->all + first, r->all + end, (r->n - end) * sizeof(*r->all));
-	r->n -= end - first;
-	c->n -= end - first;
+	lost = end - kept;
+	if (!lost)
+		return;
+	memmove(r->all + kept, r->all + end, (r->n - end) * sizeof(*r->all));
+	r->n -= lost;
+	c->n -= lost;
 	c->changes++;
 }
 
-void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
-		    void *arg)
+static void lose_in(struct crossings *c, uint64_t from, uint64_t to, bool mapped,
+		    crossings_gone_fn gone, void *arg)
 {
 	size_t i = regions_to(c, from);
 
 	for (i -= i > 0; i < c->nregions && c->regions[i].start < to;) {
 		struct crossings_region *r = &c->regions[i];
 
-		lose(c, r, first_from(r->all, r->n, from), first_from(r->all, r->n, to), gone, arg);
+		lose(c, r, first_from(r->all, r->n, from), first_from(r->all, r->n, to), mapped,
+		     gone, arg);
 		if (r->n) {
 			i++;
 			continue;
@@ -151,10 +160,29 @@ void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_g
 	}
 }
 
-/* By the page, so that it is the same for all that touch it in turn. */
-static bool is_kept(const struct crossings *c, uint64_t end)
+void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
+		    void *arg)
 {
-	return !(hw_mix(0, touched(end)) >> 40 & ((1ull << c->halved) - 1));
+	lose_in(c, from, to, true, gone, arg);
+}
+
+void crossings_empty(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
+		     void *arg)
+{
+	lose_in(c, from, to, false, gone, arg);
+}
+
+/*
+ * One is drawn as often as its block is large, as the kernel's side does it (bpf/touch.bpf.c), and
+ * by the page, so that it is the same for all that touch it in turn.
+ */
+static bool is_kept(const struct crossings *c, const struct crossing *one)
+{
+	const uint64_t least = (uint64_t)(one->pages >> c->halved) * PAGE,
+		       size = one->end - one->start;
+	const double drawn = (double)(hw_mix(0, touched(one->end)) >> 32) / 4294967296.0;
+
+	return drawn * (double)one->pages * PAGE < (double)(size > least ? size : least);
 }
 
 static void halve(struct crossings *c, crossings_gone_fn gone, void *arg)
@@ -165,14 +193,13 @@ static void halve(struct crossings *c, crossings_gone_fn gone, void *arg)
 		size_t kept = 0;
 
 		for (size_t k = 0; k < r->n; k++) {
-			const bool mapped = r->all[k].mapped;
+			struct crossing one = r->all[k];
 
-			if (!mapped && !is_kept(c, r->all[k].end)) {
+			one.pages *= one.mapped ? 1 : 2;
+			if (!one.mapped && !is_kept(c, &one))
 				gone(arg, &r->all[k]);
-				continue;
-			}
-			r->all[kept] = r->all[k];
-			r->all[kept++].faults *= mapped ? 1 : 2;
+			else
+				r->all[kept++] = one;
 		}
 		c->n -= r->n - kept;
 		r->n = kept;
@@ -203,22 +230,29 @@ static int insert(struct crossings *c, struct crossings_region *r, const struct 
 	return 0;
 }
 
+/* HALVED_MAX: then one stands for 64 GiB. */
+#define HALVED_MAX 12u
+#define PAGES_MAX  4096u
+
 int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t site,
 		    crossings_gone_fn gone, void *arg)
 {
 	struct crossing one = {
 	    .start = e->start, .end = e->end, .pages = e->pages, .faults = e->faults, .site = site};
 	const uint64_t page = touched(e->end);
-	struct crossings_region *r;
+	struct crossings_region *r = region_of(c, e->end);
+	size_t i;
 
-	crossings_lose(c, page, page + PAGE, gone, arg);
-	if (c->n - c->nmapped >= CROSSINGS_MAX && c->halved < 24)
-		halve(c, gone, arg);
-	if (!is_kept(c, e->end) || e->faults > UINT32_MAX >> c->halved)
+	if (!r)
+		return -ENOMEM;
+	/* Touched before, and not lost since: it was swapped out, or moved. */
+	i = first_from(r->all, r->n, page - WRITTEN);
+	if (e->pages > PAGES_MAX || (i < r->n && r->all[i].end < page + PAGE - WRITTEN))
 		return 0;
-	one.faults <<= c->halved;
-	r = region_of(c, e->end);
-	return r ? insert(c, r, &one) : -ENOMEM;
+	if (c->n - c->nmapped >= CROSSINGS_MAX && c->halved < HALVED_MAX)
+		halve(c, gone, arg);
+	one.pages <<= c->halved;
+	return is_kept(c, &one) ? insert(c, r, &one) : 0;
 }
 
 int crossings_map(struct crossings *c, uint64_t addr, uint64_t len, uint32_t site)
@@ -253,20 +287,23 @@ uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk)
 	return c->faults * (chunk < c->pages * PAGE ? c->pages * PAGE : chunk);
 }
 
-static const struct crossing *find(const struct crossing *all, size_t n, uint64_t start,
-				   uint64_t end, bool mapped)
+/* One that realloc made larger where it was has its new end in the same page, or told of that. */
+static bool fits(const struct crossing *c, uint64_t start, uint64_t end)
 {
-	size_t i = first_from(all, n, end);
+	if (c->mapped)
+		return c->start == start && c->end + MAPPED_END == end;
+	return c->start == start && c->end <= end && end < touched(c->end) + PAGE;
+}
 
-	return i < n && all[i].end == end && all[i].start == start && all[i].mapped == mapped
-		   ? &all[i]
-		   : NULL;
+bool crossing_fits(const struct crossing *c, uint64_t chunk)
+{
+	return fits(c, c->start, c->start + chunk);
 }
 
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
 				   uint64_t end)
 {
-	const struct crossing *c = find(all, n, start, end, false);
+	size_t i = first_from(all, n, end + 1);
 
-	return c || start % PAGE || end % PAGE ? c : find(all, n, start, end - MAPPED_END, true);
+	return i && fits(&all[i - 1], start, end) ? &all[i - 1] : NULL;
 }

@@ -34,7 +34,7 @@ struct crossing {
 #define MAPPED_END 16u
 
 /* Of more each second one is forgotten, and the others stand for twice as much. */
-#define CROSSINGS_MAX (1u << 16)
+#define CROSSINGS_MAX (1u << 14)
 
 struct crossings {
 	struct crossings_region *regions; /* by address */
@@ -51,21 +51,26 @@ typedef void (*crossings_gone_fn)(void *arg, const struct crossing *c);
 void crossings_free(struct crossings *c);
 /* c is empty.  0 or -ENOMEM. */
 int crossings_copy(struct crossings *c, const struct crossings *from);
-/* The one that touched the same page before is gone, and those for which there is no room any more:
- * told to gone.  0 or -ENOMEM. */
+/* Nothing where one touched that page before and was not lost.  Those for which there is no room
+ * any more are told to gone.  0 or -ENOMEM. */
 int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t site,
 		    crossings_gone_fn gone, void *arg);
 /* A mapping that may be a block's.  0 or -ENOMEM. */
 int crossings_map(struct crossings *c, uint64_t addr, uint64_t len, uint32_t site);
-/* What was in that range is lost: unmapped, mapped over, emptied, or behind the break. */
+/* What was in that range is lost: unmapped, mapped over, or behind the break. */
 void crossings_lose(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
 		    void *arg);
+/* What was written there is: no more than that of mappings. */
+void crossings_empty(struct crossings *c, uint64_t from, uint64_t to, crossings_gone_fn gone,
+		     void *arg);
 /* fn gets each, by its end; it may change site and settled. 0, or what fn returned. */
 int crossings_each(struct crossings *c, int (*fn)(void *arg, struct crossing *c), void *arg);
 
 /* Chunk bytes that it stands for; its own at least. */
 uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk);
 
+/* May it be the block with a chunk of this size that begins where it did? */
+bool crossing_fits(const struct crossing *c, uint64_t chunk);
 /* The crossing that has this chunk, or NULL; all: by their ends. */
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
 				   uint64_t end);

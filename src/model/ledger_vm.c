@@ -240,7 +240,8 @@ int ledger_vm_apply(struct ledger *l, const union wire_event *ev)
 		return on_vm_remap_end(l, ev->vm_remap);
 	case HW_VM_ADVISE:
 		l->advised_bytes += whole_pages(ev->vm_advise->len);
-		lose(l, ev->vm_advise->addr, whole_pages(ev->vm_advise->len));
+		crossings_empty(&l->crossings, ev->vm_advise->addr,
+				ev->vm_advise->addr + whole_pages(ev->vm_advise->len), uncross, l);
 		return 0;
 	case HW_HEAP_TOUCH:
 		return on_heap_touch(l, ev->heap_touch);

@@ -180,7 +180,7 @@ void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing 
 	if (prepare(s) || gone)
 		return;
 	c->looked = true;
-	if (of->start + chunk != of->end) {
+	if (!crossing_fits(of, chunk)) {
 		c->known = true;
 		c->same = false;
 		return;

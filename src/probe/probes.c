@@ -88,7 +88,7 @@ static int attach_syscalls(struct probes *p, const struct probes_config *c)
 static void attach_touches(struct probes *p)
 {
 	struct bpf_program *prog = p->skel->progs.hw_touch;
-	int err = bpf_program__autoload(prog)
+	int err = p->kernel != KERNEL_NONE && bpf_program__autoload(prog)
 		      ? touches__new(prog, bpf_map__fd(p->skel->maps.hw_faults), &p->touches)
 		      : 0;
 
@@ -122,17 +122,13 @@ static int choose(struct probes *p, const struct probes_config *c)
 	return 0;
 }
 
-static int load(struct probes *p, const struct probes_config *c)
+static int open_skeleton(struct probes *p, const struct probes_config *c, unsigned int touches)
 {
 	const int multi = p->user == USER_PERF ? 0 : MULTI_ATTACH;
-	int err;
 
 	p->skel = heapwatch_bpf__open();
-	if (!p->skel) {
-		err = -errno;
-		log_error("cannot open the BPF object: %s", strerror(-err));
-		return err;
-	}
+	if (!p->skel)
+		return -errno;
 	p->skel->rodata->hw_wake_bytes = c->ring_bytes >= 4 * 65536  ? 65536
 					 : c->ring_bytes / 4 >= 1024 ? c->ring_bytes / 4
 								     : 1024;
@@ -152,20 +148,38 @@ static int load(struct probes *p, const struct probes_config *c)
 		want(p, "hw_pass", multi);
 	want(p, "hw_set_level", 0);
 	syscalls_want(p->skel->obj, p->kernel);
-	if (c->touches && p->kernel != KERNEL_NONE) {
+	if (touches) {
 		want(p, "hw_touch", 0);
-		p->skel->rodata->hw_touch_rate = c->touches;
+		p->skel->rodata->hw_touch_rate = touches;
+		p->skel->rodata->hw_page = (unsigned int)sysconf(_SC_PAGESIZE);
 	}
-	err = bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
+	return bpf_map__reuse_fd(p->skel->maps.hw_rings, rings__map(p->rings));
+}
+
+static int load(struct probes *p, const struct probes_config *c)
+{
+	const unsigned int touches = p->kernel == KERNEL_NONE ? 0 : c->touches;
+	int err = open_skeleton(p, c, touches);
+
 	if (!err)
 		err = heapwatch_bpf__load(p->skel);
-	if (err) {
+	/* Before 6.1 a perf event's program takes no hash that is not made whole at once
+	 * ("perf_event programs can only use preallocated hash map", 96da3f7d489d): the others do
+	 * without it. */
+	if (err == -EINVAL && touches) {
+		heapwatch_bpf__destroy(p->skel);
+		err = open_skeleton(p, c, 0);
+		if (!err)
+			err = heapwatch_bpf__load(p->skel);
+		if (!err)
+			log_warn("this kernel takes no program on page faults: of what is "
+				 "allocated without a probe on malloc no callsites are told");
+	}
+	if (err)
 		log_error("the kernel refuses the BPF programs: %s; -v shows its reasons, "
 			  "'heapwatch doctor' what is missing",
 			  strerror(-err));
-		return err;
-	}
-	return 0;
+	return err;
 }
 
 static void *close_trials(void *trials)

@@ -72,30 +72,32 @@ static void test_touches(void **state)
 	changes = c.changes;
 	/* The same page, from its first word to its last. */
 	assert_int_equal(touch(&c, 11 * PAGE - 64, 11 * PAGE - 16, 1, 13, &gone), 0);
-	assert_int_equal(gone, 5);
 	assert_int_equal(touch(&c, 10 * PAGE - 64, 10 * PAGE, 1, 17, &gone), 0);
-	assert_int_equal(gone, 5 + 13);
+	assert_int_equal(c.changes, changes);
 	assert_int_equal(touch(&c, 11 * PAGE - 64, 11 * PAGE, 1, 19, &gone), 0);
-	assert_int_equal(gone, 5 + 13);
+	assert_int_equal(touch(&c, 10 * PAGE - 64, 10 * PAGE - 16, 1, 23, &gone), 0);
+	assert_int_equal(gone, 0);
 	assert_int_not_equal(c.changes, changes);
-	assert_int_equal(list_all(&c), 4);
+	assert_int_equal(list_all(&c), 5);
 	assert_int_equal(crossings_copy(&copy, &c), 0);
 	gone = 0;
-	crossings_lose(&c, 8 * PAGE, 10 * PAGE, count_gone, &gone);
+	crossings_lose(&c, 8 * PAGE, 9 * PAGE, count_gone, &gone);
 	assert_int_equal(gone, 0);
-	crossings_lose(&c, 8 * PAGE, 11 * PAGE, count_gone, &gone);
-	assert_int_equal(gone, 17);
+	crossings_lose(&c, 8 * PAGE, 10 * PAGE, count_gone, &gone);
+	assert_int_equal(gone, 23);
+	crossings_lose(&c, 10 * PAGE, 11 * PAGE, count_gone, &gone);
+	assert_int_equal(gone, 23 + 5);
 	crossings_lose(&c, 0, UINT64_MAX, count_gone, &gone);
-	assert_int_equal(gone, 17 + 7 + 19 + 11);
+	assert_int_equal(gone, 23 + 5 + 7 + 19 + 11);
 	assert_int_equal(c.n, 0);
 	assert_int_equal(c.nregions, 0);
-	assert_int_equal(list_all(&copy), 4);
-	assert_int_equal(listed[3].site, 11);
+	assert_int_equal(list_all(&copy), 5);
+	assert_int_equal(listed[4].site, 11);
 	crossings_free(&c);
 	crossings_free(&copy);
 }
 
-/* Begin and end are the chunk's. */
+/* Begin and end are the chunk's; one that grew where it was ends later, in the same page. */
 static void test_of(void **state)
 {
 	const struct crossing all[] = {{.start = 7 * PAGE - 32, .end = 7 * PAGE},
@@ -104,11 +106,16 @@ static void test_of(void **state)
 	(void)state;
 	assert_ptr_equal(crossing_of(all, 2, 7 * PAGE - 32, 7 * PAGE), &all[0]);
 	assert_ptr_equal(crossing_of(all, 2, 10 * PAGE - 64, 10 * PAGE + 16), &all[1]);
+	assert_ptr_equal(crossing_of(all, 2, 7 * PAGE - 32, 8 * PAGE - 16), &all[0]);
+	assert_null(crossing_of(all, 2, 7 * PAGE - 32, 8 * PAGE));
 	assert_null(crossing_of(all, 2, 7 * PAGE - 48, 7 * PAGE));
-	assert_null(crossing_of(all, 2, 7 * PAGE - 32, 7 * PAGE + 16));
+	assert_null(crossing_of(all, 2, 7 * PAGE - 32, 7 * PAGE - 16));
 	assert_null(crossing_of(all, 2, 10 * PAGE - 64, 10 * PAGE));
-	assert_null(crossing_of(all, 2, 10 * PAGE - 64, 10 * PAGE + 32));
 	assert_null(crossing_of(all, 0, 7 * PAGE - 32, 7 * PAGE));
+	assert_true(crossing_fits(&all[1], 80));
+	assert_false(crossing_fits(&all[1], 64));
+	assert_true(crossing_fits(&all[1], 96));
+	assert_false(crossing_fits(&all[1], PAGE + 64));
 }
 
 /* As many pages as one was drawn of, or a larger one itself; and of faults whose size nobody asked
@@ -175,7 +182,8 @@ static int sum(void *arg, struct crossing *c)
 	return 0;
 }
 
-/* Of too many about each second is forgotten, whichever it is, and the others stand for it. */
+/* Of too many about each second is forgotten, and the others stand for it; a block as large as what
+ * one stands for then stays, and so do mappings. */
 static void test_halved(void **state)
 {
 	const uint64_t base = 5ull << 30, pages = 5 * CROSSINGS_MAX;
@@ -184,24 +192,28 @@ static void test_halved(void **state)
 	uint64_t gone = 0;
 
 	(void)state;
-	/* Mappings stay, whatever becomes of the others. */
-	for (uint64_t i = 0; i < 3; i++)
-		assert_int_equal(crossings_map(&c, (1 + i) << 40, PAGE, 1), 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(crossings_map(&c, (1 + i) << 40, PAGE, 0), 0);
+		assert_int_equal(touch(&c, base - (i + 1) * 16 * PAGE, base - i * 16 * PAGE - 4000,
+				       1, 1000000, &gone),
+				 0);
+	}
 	for (uint64_t i = 0; i < pages; i++)
 		assert_int_equal(touch(&c, base + i * PAGE, base + i * PAGE + 48, 1, 1, &gone), 0);
 	assert_int_equal(crossings_each(&c, sum, &s), 0);
 	assert_int_equal(s.n, c.n);
-	s.n -= 3;
-	s.pages -= 3;
+	assert_int_equal(c.halved, 3);
 	assert_int_equal(c.nmapped, 3);
 	assert_in_range(c.n, CROSSINGS_MAX / 2, CROSSINGS_MAX + 3);
-	assert_int_equal(c.halved, 3);
-	/* Each stands for eight: of 327,680 pages within four standard deviations of a binomial. */
+	/* The large ones and the mappings; of the others each stands for eight: within four
+	 * standard deviations of a binomial of 81,920 pages. */
+	s.n -= 6;
+	s.pages -= 3 + 3 * 8;
 	assert_int_equal(s.pages, 8 * s.n);
-	assert_in_range(s.pages, pages - 4 * 1515, pages + 4 * 1515);
-	assert_in_range(s.odd, pages / 2 - 4 * 1071, pages / 2 + 4 * 1071);
-	/* Who was not kept is not told of as gone: but of those that were. */
-	assert_in_range(gone, 1, pages + 3 - c.n);
+	assert_in_range(s.pages, pages - 4 * 757, pages + 4 * 757);
+	assert_in_range(s.odd, pages / 2 - 4 * 536, pages / 2 + 4 * 536);
+	/* As many were told of as gone as came and are not there: at each halving half of them. */
+	assert_in_range(gone, 3 * CROSSINGS_MAX / 2 - 400, 3 * CROSSINGS_MAX / 2 + 400);
 	crossings_free(&c);
 }
 

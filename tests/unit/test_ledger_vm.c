@@ -196,6 +196,9 @@ static void test_crossings_lost(void **state)
 	assert_int_equal(crossed(l, c), 5);
 	assert_int_equal(c[0].start, MAP / 4);
 	assert_int_equal(c[0].end, MAP / 4 + 7 * PAGE - MAPPED_END);
+	/* Emptied, it is there still. */
+	APPLY(l, hw_vm_advise, HW_VM_ADVISE, .addr = MAP / 4, .len = 7 * PAGE, .advice = 4);
+	assert_int_equal(crossed(l, c), 5);
 	range(l, HW_VM_UNMAP, MAP / 4, 7 * PAGE);
 	assert_int_equal(crossed(l, c), 4);
 
@@ -203,14 +206,16 @@ static void test_crossings_lost(void **state)
 	      .advice = 4);
 	assert_int_equal(crossed(l, c), 3);
 	assert_int_equal(crossed_at(l, A), 2);
-	/* Whoever touches the page again. */
+	/* Whoever touches a page again that was swapped out, or that was lost. */
 	touch(l, heap + 48, A);
 	assert_int_equal(crossed(l, c), 3);
-	assert_int_equal(crossed_at(l, A), 3);
-	assert_int_equal(crossed_at(l, B), 0);
+	assert_int_equal(crossed_at(l, B), 1);
+	touch(l, heap + 63, B);
+	assert_int_equal(crossed(l, c), 4);
+	assert_int_equal(crossed_at(l, B), 2);
 	range(l, HW_VM_UNMAP, other * PAGE, 64ull << 20);
-	assert_int_equal(crossed(l, c), 2);
-	map(l, (heap + 39) * PAGE, 10 * PAGE, HW_VM_NOACCESS);
+	assert_int_equal(crossed(l, c), 3);
+	map(l, (heap + 39) * PAGE, 25 * PAGE, HW_VM_NOACCESS);
 	assert_int_equal(crossed(l, c), 1);
 	assert_int_equal(crossed_at(l, A), 1);
 	assert_int_equal(crossed(child, c), 4);
