@@ -183,9 +183,10 @@ void governor__free(struct governor *g)
 }
 
 /* A budget for one that begins now. */
-static struct budget_config config_of(const struct governor *g, bool poor)
+static struct budget_config config_of(const struct governor *g, bool child, bool poor)
 {
 	return (struct budget_config){.share = g->config.share,
+				      .forgives = !child,
 				      .grace_ns = g->config.together ? GRACE_NS : 0,
 				      .most = g->config.most,
 				      .poor = poor};
@@ -200,7 +201,7 @@ static int prepare(struct governor *g, pid_t pid, const struct budget_config *co
 
 int governor__prepare(struct governor *g, pid_t pid)
 {
-	struct budget_config config = config_of(g, false);
+	struct budget_config config = config_of(g, false, false);
 
 	return prepare(g, pid, &config);
 }
@@ -267,14 +268,14 @@ static int begin(struct governor *g, pid_t pid, const struct budget_config *conf
 
 int governor__add(struct governor *g, pid_t pid)
 {
-	struct budget_config config = config_of(g, false);
+	struct budget_config config = config_of(g, false, false);
 
 	return begin(g, pid, &config, false);
 }
 
 void governor__adopt(struct governor *g, pid_t pid)
 {
-	struct budget_config config = config_of(g, governor_is_poor(g));
+	struct budget_config config = config_of(g, true, governor_is_poor(g));
 
 	/* One that ends is told by its level that it is not exact. */
 	if (!prepare(g, pid, &config))

@@ -42,6 +42,7 @@ struct budget *budget__new(const struct budget_config *config)
 	b->poor = config->poor;
 	b->all = budget_begins_whole(config);
 	b->grace_ns = b->all ? config->grace_ns : 0;
+	b->grace_over = !b->all || (!config->forgives && !config->grace_ns);
 	b->level = b->all ? BUDGET_EXACT : BUDGET_PASSIVE;
 	b->quiet_ns = b->large_wait_ns = QUIET_NS;
 	b->intensity = 1;
@@ -91,7 +92,7 @@ static bool in_grace(struct budget *b)
 	bool large;
 
 	large = b->large && b->spent.now.time_ns - b->since_ns < TRIED_NS;
-	if (b->grace_ns && !b->grace_over) {
+	if (!b->grace_over) {
 		b->grace_over = (!b->all && !large) || age >= SECOND;
 		b->grace_cost_ns = b->spent.now.cost_ns;
 	}

@@ -48,7 +48,9 @@ struct budget_config {
 			    * which is not paid back */
 	enum budget_level most; /* no more is seen than at this level; exact where there is no
 				 * limit */
-	bool poor; /* it begins without probes on malloc: others have spent what it could */
+	bool forgives; /* what it takes until its first probes are gone, within a second, is not
+			* paid back either: the first second is not the budget's */
+	bool poor;     /* it begins without probes on malloc: others have spent what it could */
 };
 /* NULL where memory is out. */
 struct budget *budget__new(const struct budget_config *config);
