@@ -28,6 +28,7 @@ static const uint64_t periods[] = {1, 3, 7, 17, 37, 79, 163, 331, 673, 1361};
 #define PERIODS (sizeof(periods) / sizeof(*periods))
 
 struct touches {
+	struct bpf_program *prog;
 	int counter_fd;
 	int ncpus;
 	uint64_t *counts; /* room for one of each CPU */
@@ -108,6 +109,7 @@ int touches__new(struct bpf_program *prog, int counter_fd, struct touches **out)
 	t = calloc(1, sizeof(*t) + (size_t)ncpus * sizeof(*t->cpus));
 	if (!t)
 		return -ENOMEM;
+	t->prog = prog;
 	t->counter_fd = counter_fd;
 	t->ncpus = ncpus;
 	t->then_ns = clock_now_ns();
@@ -149,6 +151,9 @@ void touches__adjust(struct touches *t)
 		unsigned int period = c->period;
 
 		c->before = t->counts[i];
+		/* It may have come since. */
+		if (!c->link && open_one(t->prog, i, c))
+			continue;
 		if (!c->link)
 			continue;
 		while (faults > FAULTS_MAX && period + 1 < PERIODS) {
