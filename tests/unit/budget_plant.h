@@ -41,7 +41,7 @@ struct plant {
 };
 
 /* The process goes on for ns of wall time with these probes. */
-static void go(struct plant *m, double ns, int all, int large)
+static inline void go(struct plant *m, double ns, int all, int large)
 {
 	while (ns > 0) {
 		double step = ns < MS / 10 ? ns : MS / 10, s = m->now / 1e9;
@@ -60,8 +60,8 @@ static void go(struct plant *m, double ns, int all, int large)
 	}
 }
 
-static void simulate_as(struct plant *m, const struct program *p,
-			const struct budget_config *config, double seconds, int has_large)
+static inline void simulate_as(struct plant *m, const struct program *p,
+			       const struct budget_config *config, double seconds, int has_large)
 {
 	*m = (struct plant){.p = p, .b = budget__new(config)};
 	assert_non_null(m->b);
@@ -99,15 +99,15 @@ static void simulate_as(struct plant *m, const struct program *p,
 	m->level = budget__level(m->b);
 }
 
-static void simulate_grace(struct plant *m, const struct program *p, double share, double seconds,
-			   int has_large, uint64_t grace_ns)
+static inline void simulate_grace(struct plant *m, const struct program *p, double share,
+				  double seconds, int has_large, uint64_t grace_ns)
 {
 	simulate_as(m, p, &(struct budget_config){.share = share, .grace_ns = grace_ns}, seconds,
 		    has_large);
 }
 
 /* The largest share over any ten seconds that begin at `from` or later. */
-static double worst(const struct plant *m, double from)
+static inline double worst(const struct plant *m, double from)
 {
 	double most = 0;
 
@@ -122,60 +122,60 @@ static double worst(const struct plant *m, double from)
 
 /* What the first storm, from second `from` on, took over the budget in its first second and after.
  */
-static double between(const struct plant *m, double from, double to)
+static inline double between(const struct plant *m, double from, double to)
 {
 	int i = (int)(from * 10), k = (int)(to * 10);
 
 	return (m->paid[k] - m->paid[i]) / (m->ran[k] - m->ran[i] + 1);
 }
 
-static double storm(double s)
+static inline double storm(double s)
 {
 	(void)s;
 	return 50e6;
 }
-static double gentle(double s)
+static inline double gentle(double s)
 {
 	(void)s;
 	return 3000; /* 0.3 % */
 }
-static double busy(double s)
+static inline double busy(double s)
 {
 	(void)s;
 	return 200e3; /* 20 % */
 }
-static double one(double s)
+static inline double one(double s)
 {
 	(void)s;
 	return 1;
 }
-static double eight(double s)
+static inline double eight(double s)
 {
 	(void)s;
 	return 8;
 }
-static double in_turn(double s)
+static inline double in_turn(double s)
 {
 	return fmod(s, 2) < 1 ? 50e6 : 1000;
 }
-static double seldom(double s)
+static inline double seldom(double s)
 {
 	return fmod(s, 60) < 20 ? 50e6 : 1000;
 }
-static double half(double s)
+static inline double half(double s)
 {
 	return fmod(s, 2) < 1 ? 1 : 0.001;
 }
 /* On a busy machine: one turn in ten, and in two. */
-static double tenth(double s)
+static inline double tenth(double s)
 {
 	return fmod(s, 0.0403) < 0.004;
 }
-static double turns(double s)
+static inline double turns(double s)
 {
 	return fmod(s, 0.01) < 0.005;
 }
-static double later(double s)
+static inline double later(double s)
 {
 	return s < 30 ? 1000 : 50e6;
 }

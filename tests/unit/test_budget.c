@@ -146,71 +146,6 @@ static void test_few_large(void **state)
 	budget__free(m.b);
 }
 
-/* Large blocks that take half of its time are not tried again each ten seconds: what that takes is
- * for windows. */
-static void test_far_too_dear(void **state)
-{
-	static const struct program p = {storm, 0.02, one, 0, 0};
-	struct plant m;
-
-	(void)state;
-	keep(&p, 1, &m);
-	assert_int_equal(m.level, BUDGET_SAMPLED);
-	/* To large blocks, to none, and once more after 320 s, which do not come. */
-	assert_int_equal(m.switches, 2);
-	assert_true(between(&m, 20, 190) > 0.005);
-	budget__free(m.b);
-}
-
-/* Who is found to be a storm at the attach has windows soon, not after the ten seconds that were
- * spent at once: the first second is not the budget's. */
-static void test_forgiven(void **state)
-{
-	static const struct program p = {storm, 0.02, one, 0, 0};
-	struct plant m;
-
-	(void)state;
-	simulate_as(&m, &p, &(struct budget_config){.share = 0.01, .forgives = true}, 200, 1);
-	assert_true(worst(&m, 1) <= 0.01);
-	assert_true(m.first_window_s > 0.05 && m.first_window_s < 0.4);
-	assert_true(between(&m, 1, 11) > 0.005);
-	budget__free(m.b);
-	simulate_as(&m, &p, &(struct budget_config){.share = 0.01}, 20, 1);
-	assert_true(m.first_window_s > 1);
-	budget__free(m.b);
-}
-
-/* With a command large blocks are tried before the budget begins: there are windows soon after. */
-static void test_tried_in_grace(void **state)
-{
-	static const struct program p = {storm, 0.02, one, 0, 0};
-	struct plant m;
-
-	(void)state;
-	simulate_grace(&m, &p, 0.01, 20, 1, 300000000);
-	assert_true(worst(&m, 1) <= 0.01);
-	assert_true(m.first_window_s > 0.3 && m.first_window_s < 0.6);
-	assert_true(between(&m, 1, 3) > 0.003);
-	budget__free(m.b);
-}
-
-/* A command's first moments are seen in whole, and not paid back: windows come as soon as ever. */
-static void test_grace(void **state)
-{
-	static const struct program p = {storm, 0, one, 0, 0};
-	struct plant m;
-
-	(void)state;
-	simulate_grace(&m, &p, 0.01, 200, 1, 700000000);
-	assert_true(worst(&m, 1) <= 0.01);
-	assert_true(m.all_s > 0.69 && m.all_s < 0.75);
-	/* As soon as the probes are gone that saw it all. */
-	assert_true(m.first_window_s > 0.75 && m.first_window_s < 0.85);
-	assert_true(between(&m, 1, 11) > 0.003);
-	assert_true(between(&m, 1, 11) <= 0.01);
-	budget__free(m.b);
-}
-
 /* One more allocator, whose large blocks nothing is known of. */
 static void test_no_large_any_more(void **state)
 {
@@ -385,16 +320,14 @@ static void test_forks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_gentle),	   cmocka_unit_test(test_storms),
-	    cmocka_unit_test(test_surprise),	   cmocka_unit_test(test_in_turn),
-	    cmocka_unit_test(test_climbs),	   cmocka_unit_test(test_none_and_all),
-	    cmocka_unit_test(test_cost),	   cmocka_unit_test(test_uncounted),
-	    cmocka_unit_test(test_runs_by_turns),  cmocka_unit_test(test_small_budget),
-	    cmocka_unit_test(test_edges),	   cmocka_unit_test(test_large_stays),
-	    cmocka_unit_test(test_few_large),	   cmocka_unit_test(test_far_too_dear),
-	    cmocka_unit_test(test_tried_in_grace), cmocka_unit_test(test_forgiven),
-	    cmocka_unit_test(test_grace),	   cmocka_unit_test(test_no_large_any_more),
-	    cmocka_unit_test(test_poor),	   cmocka_unit_test(test_most),
+	    cmocka_unit_test(test_gentle),	  cmocka_unit_test(test_storms),
+	    cmocka_unit_test(test_surprise),	  cmocka_unit_test(test_in_turn),
+	    cmocka_unit_test(test_climbs),	  cmocka_unit_test(test_none_and_all),
+	    cmocka_unit_test(test_cost),	  cmocka_unit_test(test_uncounted),
+	    cmocka_unit_test(test_runs_by_turns), cmocka_unit_test(test_small_budget),
+	    cmocka_unit_test(test_edges),	  cmocka_unit_test(test_large_stays),
+	    cmocka_unit_test(test_few_large),	  cmocka_unit_test(test_no_large_any_more),
+	    cmocka_unit_test(test_poor),	  cmocka_unit_test(test_most),
 	    cmocka_unit_test(test_forks),
 	};
 
