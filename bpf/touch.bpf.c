@@ -22,6 +22,9 @@ struct {
 	__type(value, __u64);
 } hw_faults SEC(".maps");
 
+/* Run time of a child's first thread until then. */
+#define HW_TOUCH_YOUNG_NS 10000000ull
+
 /* What is written behind a chunk. */
 #define HW_SIZE_AT   8
 #define HW_CHUNK_MIN 32
@@ -156,6 +159,15 @@ static __always_inline int hw_touched(struct bpf_perf_event_data *ctx, struct hw
 	return 0;
 }
 
+/* Of a child that may be over in a moment nothing is told yet: its first touch would take it some
+ * us, for a slot. */
+static __always_inline bool hw_is_young(const struct hw_proc *p)
+{
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+
+	return p->touched_ns && task->group_leader->se.sum_exec_runtime < HW_TOUCH_YOUNG_NS;
+}
+
 SEC("?perf_event") int hw_touch(struct bpf_perf_event_data *ctx)
 {
 	struct hw_thread *t;
@@ -169,7 +181,7 @@ SEC("?perf_event") int hw_touch(struct bpf_perf_event_data *ctx)
 	if ((ctx->addr & 15) != HW_SIZE_AT || ctx->addr >> HW_ADDRESS_BITS)
 		return 0;
 	p = hw_current(&tgid, &tid);
-	if (!p || p->seen == HW_SEEN_ALL)
+	if (!p || p->seen == HW_SEEN_ALL || hw_is_young(p))
 		return 0;
 	t = hw_thread(p, tid);
 	if (!t)
