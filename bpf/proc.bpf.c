@@ -61,7 +61,7 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 	}
 	fresh.start = child->start_boottime;
 	fresh.ring = self->ring;
-	fresh.flags = HW_PROC_FOLLOW;
+	fresh.flags = HW_PROC_FOLLOW | HW_PROC_FORKED;
 	fresh.image = p->image;
 	fresh.touched_ns = HW_TOUCH_CHILD * hw_touch_step();
 	if (fresh.touched_ns < p->touched_ns)

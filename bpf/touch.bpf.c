@@ -165,7 +165,8 @@ static __always_inline bool hw_is_young(const struct hw_proc *p)
 {
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
 
-	return p->touched_ns && task->group_leader->se.sum_exec_runtime < HW_TOUCH_YOUNG_NS;
+	return p->flags & HW_PROC_FORKED &&
+	       task->group_leader->se.sum_exec_runtime < HW_TOUCH_YOUNG_NS;
 }
 
 SEC("?perf_event") int hw_touch(struct bpf_perf_event_data *ctx)

@@ -304,6 +304,7 @@ struct hw_gone {
 
 #define HW_PROC_GONE   (1 << 0) /* exited: write nothing more */
 #define HW_PROC_FOLLOW (1 << 1) /* its children are watched too */
+#define HW_PROC_FORKED (1 << 2) /* by one that was watched */
 
 /*
  * The attach cookie says which function a probe is on: enum hw_fn in the low byte, and what is to
