@@ -89,11 +89,10 @@ double budget_allowance(const struct budget *b)
 static bool in_grace(struct budget *b)
 {
 	uint64_t age = b->spent.now.time_ns - b->began_ns;
-	bool large;
+	bool tried = b->large && b->spent.now.time_ns - b->since_ns < TRIED_NS;
 
-	large = b->large && b->spent.now.time_ns - b->since_ns < TRIED_NS;
 	if (!b->grace_over) {
-		b->grace_over = (!b->all && !large) || age >= SECOND;
+		b->grace_over = (!b->all && !tried) || age >= SECOND;
 		b->grace_cost_ns = b->spent.now.cost_ns;
 	}
 	return age < b->grace_ns;

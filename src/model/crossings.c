@@ -34,7 +34,7 @@ int crossings_copy(struct crossings *c, const struct crossings *from)
 	*c = (struct crossings){.last = from->last,
 				.changes = from->changes,
 				.halved = from->halved,
-				.nmapped = from->n ? from->nmapped : 0};
+				.nmapped = from->nmapped};
 	if (!from->n)
 		return 0;
 	c->regions = calloc(from->nregions, sizeof(*c->regions));
@@ -246,8 +246,8 @@ int crossings_touch(struct crossings *c, const struct hw_heap_touch *e, uint32_t
 	if (!r)
 		return -ENOMEM;
 	/* Touched before, and not lost since: it was swapped out, or moved. */
-	i = first_from(r->all, r->n, page - WRITTEN);
-	if (e->pages > PAGES_MAX || (i < r->n && r->all[i].end < page + PAGE - WRITTEN))
+	i = first_from(r->all, r->n, page);
+	if (e->pages > PAGES_MAX || (i < r->n && touched(r->all[i].end) == page))
 		return 0;
 	if (c->n - c->nmapped >= CROSSINGS_MAX && c->halved < HALVED_MAX)
 		halve(c, gone, arg);

@@ -152,8 +152,8 @@ void touches__adjust(struct touches *t)
 
 		c->before = t->counts[i];
 		/* It may have come since. */
-		if (!c->link && open_one(t->prog, i, c))
-			continue;
+		if (!c->link)
+			open_one(t->prog, i, c);
 		if (!c->link)
 			continue;
 		while (faults > FAULTS_MAX && period + 1 < PERIODS) {
