@@ -16,16 +16,22 @@ from harness import Fixture, Watch, equal, heapwatch  # noqa: E402
 
 
 def jobs():
-    """CPU time of a pair of all children, with and without."""
-    cost = []
-    for watched in (False, True):
-        f = Fixture("storm")
-        w = Watch(f.pid, "--interval", "500ms", "--max-overhead", "1") if watched else None
-        cost.append(f.run("jobs 100 100")["cpu_ns"])
-        if w:
-            w.end()
-        harness.kill_children()
-    print("budget of 1 %%, -p, 100 children of 100 ms: really %5.2f %%" % (100 * (1 - cost[0] / cost[1])))
+    """CPU time of a pair of all children, with and without; in turns, for a machine's own speed
+    changes by more than what is looked for."""
+    lost = []
+    for _ in range(11):
+        cost = []
+        for watched in (False, True):
+            f = Fixture("storm")
+            w = Watch(f.pid, "--interval", "500ms", "--max-overhead", "1") if watched else None
+            cost.append(f.run("jobs 20 100")["cpu_ns"])
+            if w:
+                w.end()
+            harness.kill_children()
+        lost.append(100 * (1 - cost[0] / cost[1]))
+    lost.sort()
+    print("budget of 1 %%, -p, 20 children of 100 ms: really %5.2f %%, half of eleven runs %.1f to %.1f" % (
+        lost[5], lost[2], lost[8]))
 
 
 def many():

@@ -45,7 +45,7 @@ said = {}
 FAST = """
 hw=%(build)s/heapwatch
 part() { echo; echo "==== $1"; }
-export HEAPWATCH_TIMEOUT=600
+%(how)s
 part doctor; $hw doctor; echo exit $?
 part core; %(python)s tests/bpf/test_watch.py --build %(build)s --only '%(core)s'
 part arenas; %(python)s tests/bpf/test_arenas.py --build %(build)s --only 'test_held['
@@ -65,6 +65,11 @@ def emulated(kernel):
         skip(str(e))
 
 
+def how(kernel):
+    """What the tests are told of the machine that they run in."""
+    return "export HEAPWATCH_TIMEOUT=600" + (" HEAPWATCH_EMULATED=1" if emulated(kernel) else "")
+
+
 def run(kernel, command, append=""):
     """Output of a command in a machine, which must end well."""
     try:
@@ -79,7 +84,7 @@ def part(kernel, name):
     """What that part of FAST printed; one boot is all of it."""
     if kernel not in said:
         said[kernel] = run(kernel, FAST % {"build": harness.BUILD, "core": CORE,
-                                           "python": sys.executable})[1]
+                                           "how": how(kernel), "python": sys.executable})[1]
     parts = dict(p.split("\n", 1) for p in said[kernel].split(PART)[1:])
     check(name in parts, "no part %s in:\n%s" % (name, said[kernel]))
     return parts[name]
@@ -203,9 +208,8 @@ def scripts():
 def whole(kernel, script):
     if script in DENIED:
         skip(DENIED[script])
-    how = "HEAPWATCH_TIMEOUT=600 " + ("HEAPWATCH_EMULATED=1 " if emulated(kernel) else "")
-    code, out = run(kernel, "%s%s tests/bpf/%s.py --build %s" % (how, sys.executable, script,
-                                                                harness.BUILD))
+    code, out = run(kernel, "%s\n%s tests/bpf/%s.py --build %s" % (
+        how(kernel), sys.executable, script, harness.BUILD))
     sums = harness.TALLY.findall(out)
     check(sums and sums[-1][1] == "0" and not code, out)
     # What it skips of itself is no secret.
