@@ -224,7 +224,7 @@ $(BUILD)/bench/tracer.so: tests/bench/tracer.c src/model/signature.c tests/bench
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CSTD) -O2 -g -Wall -Wextra -Wshadow -fPIC -shared -fno-builtin -fno-optimize-sibling-calls -Isrc -o $@ $(filter %.c,$^)
-$(BUILD)/unit/test_replay: | $(BUILD)/bench/tracer.so
+$(BUILD)/unit/test_traces: | $(BUILD)/bench/tracer.so
 
 $(BUILD)/bench/bench_drain: $(BUILD)/obj/src/probe/rings.o $(BUILD)/bench/flood.bpf.o
 $(BUILD)/bench/flood.bpf.o: tests/bench/flood.bpf.c

@@ -292,7 +292,21 @@ static bool fits(const struct crossing *c, uint64_t start, uint64_t end)
 {
 	if (c->mapped)
 		return c->start == start && c->end + MAPPED_END == end;
-	return c->start == start && c->end <= end && end < touched(c->end) + PAGE;
+	return c->start == start && touched(c->end) <= end && end < touched(c->end) + PAGE;
+}
+
+uint64_t crossing_place(const struct crossing *c)
+{
+	return c->mapped ? c->end : touched(c->end) - 1;
+}
+
+size_t crossings_from(const struct crossing *all, size_t n, uint64_t addr)
+{
+	size_t i = first_from(all, n, addr & ~(PAGE - 1));
+
+	while (i < n && crossing_place(&all[i]) < addr)
+		i++;
+	return i;
 }
 
 bool crossing_fits(const struct crossing *c, uint64_t chunk)
@@ -303,7 +317,9 @@ bool crossing_fits(const struct crossing *c, uint64_t chunk)
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,
 				   uint64_t end)
 {
-	size_t i = first_from(all, n, end + 1);
+	size_t i = crossings_from(all, n, start);
 
-	return i && fits(&all[i - 1], start, end) ? &all[i - 1] : NULL;
+	while (i < n && crossing_place(&all[i]) < end && !fits(&all[i], start, end))
+		i++;
+	return i < n && fits(&all[i], start, end) ? &all[i] : NULL;
 }

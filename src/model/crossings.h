@@ -69,7 +69,14 @@ int crossings_each(struct crossings *c, int (*fn)(void *arg, struct crossing *c)
 /* Chunk bytes that it stands for; its own at least. */
 uint64_t crossing_bytes(const struct crossing *c, uint64_t chunk);
 
-/* May it be the block with a chunk of this size that begins where it did? */
+/* The last byte before the page that it reached into: whoever has that is where it was.  Of a
+ * mapping, its end. */
+uint64_t crossing_place(const struct crossing *c);
+/* The first of all, by their ends, whose place is not before addr; n: none is. */
+size_t crossings_from(const struct crossing *all, size_t n, uint64_t addr);
+
+/* May it be the block with a chunk of this size that begins where it did?  realloc may have cut off
+ * what was behind its place. */
 bool crossing_fits(const struct crossing *c, uint64_t chunk);
 /* The crossing that has this chunk, or NULL; all: by their ends. */
 const struct crossing *crossing_of(const struct crossing *all, size_t n, uint64_t start,

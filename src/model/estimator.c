@@ -79,6 +79,7 @@ static void join(struct unit *u, const struct unit *with)
 	u->n += with->n;
 	u->bytes += with->bytes;
 	u->chunks += with->chunks;
+	u->less += with->less;
 }
 
 static int by_stratum(const void *a, const void *b)
@@ -87,6 +88,8 @@ static int by_stratum(const void *a, const void *b)
 
 	if (x->stratum != y->stratum)
 		return x->stratum < y->stratum ? -1 : 1;
+	if (x->crossing != y->crossing)
+		return x->crossing - y->crossing;
 	if (x->site != y->site)
 		return x->site < y->site ? -1 : 1;
 	if (x->moment != y->moment)
@@ -137,22 +140,22 @@ static int add(struct estimator *e, const struct unit *u)
 	return 0;
 }
 
-int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t size,
-		     const struct estimator_block *b)
+/* What is known of a chunk that was counted. */
+static int know(struct estimator *e, uint32_t stratum, uint64_t size,
+		const struct estimator_block *b)
 {
-	struct unit u = {.stratum = stratum, .n = 1, .chunks = (double)size};
+	struct unit u = {.stratum = stratum,
+			 .n = 1,
+			 .chunks = (double)size,
+			 .site = b->site,
+			 .weight = b->weight,
+			 .bytes = (double)b->size,
+			 .less = (double)b->less,
+			 .changed = b->changed,
+			 .same = b->same,
+			 .crossing = b->crossing};
 	struct stratum *t = &e->total[stratum];
 
-	t->all.bytes += (double)size;
-	t->all.blocks++;
-	if (!b)
-		return 0;
-	u.site = b->site;
-	u.weight = b->weight;
-	u.bytes = (double)b->size;
-	u.changed = b->changed;
-	u.same = b->same;
-	u.crossing = b->crossing;
 	t->samples += !b->changed && !b->crossing;
 	t->changed += b->changed;
 	t->crossings += b->crossing;
@@ -162,6 +165,28 @@ int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t size,
 	else
 		u.weight = SEEN_ALL;
 	return add(e, &u);
+}
+
+int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t size,
+		     const struct estimator_block *b)
+{
+	struct stratum *t = &e->total[stratum];
+
+	t->all.bytes += (double)size;
+	t->all.blocks++;
+	return b ? know(e, stratum, size, b) : 0;
+}
+
+int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t size,
+			const struct estimator_block *b)
+{
+	return know(e, stratum, size, b);
+}
+
+void estimator__others(struct estimator *e, uint32_t stratum, double bytes)
+{
+	e->total[stratum].others += bytes;
+	e->total[stratum].nothers++;
 }
 
 void estimator__births(struct estimator *e, struct birth *births, size_t n)
@@ -199,13 +224,15 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 
 	for (size_t i = 0; i < n;) {
 		struct estimate *s = &out->sites[out->n++];
-		double variance = 0, least = 0, most = unseen, open = 0, more;
+		double variance = 0, least = 0, most = unseen, open = 0, less = 0, more;
 
 		*s = (struct estimate){.site = parts[i].site, .exact = true};
 		for (; i < n && parts[i].site == s->site; i++) {
 			s->bytes += parts[i].exact.bytes + parts[i].samples.bytes;
 			s->blocks += parts[i].exact.blocks + parts[i].samples.blocks;
-			s->exact &= parts[i].variance <= 0 && parts[i].open <= 0;
+			s->exact &=
+			    parts[i].variance <= 0 && parts[i].open <= 0 && parts[i].less <= 0;
+			less += parts[i].less;
 			open += parts[i].open;
 			variance += parts[i].variance;
 			least += parts[i].exact.bytes;
@@ -216,6 +243,7 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 		s->high = s->bytes + sqrt(more) + open;
 		if (s->low < least)
 			s->low = least;
+		s->low -= less;
 		/* Nobody has more than there is. */
 		if (s->high > most)
 			s->high = most;
@@ -251,7 +279,9 @@ int estimator__finish(struct estimator *e, struct estimates *out)
 
 		while (k < n && parts[k].stratum == parts[i].stratum)
 			k++;
-		out->nobodys += share_out(all, &parts[i], (size_t)(k - i)) - all->bytes;
+		out->nobodys +=
+		    estimator_blend(&e->total[parts[i].stratum], &parts[i], (size_t)(k - i)) -
+		    all->bytes;
 		/* Of large ones all are seen as a rule, and one that is not known is of just now.
 		 */
 		for (; i < k; i++)

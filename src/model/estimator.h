@@ -53,6 +53,7 @@ struct estimator_block {
 	bool changed;	 /* it was of another stratum once: most likely it is another block */
 	bool same;	 /* it begins with what it did at first: it is no other */
 	bool crossing;	 /* it is known by chance of another kind (crossings.h) */
+	uint32_t less;	 /* so many bytes less may have been asked for */
 };
 /* A live chunk; block NULL: not known.  0 or -ENOMEM. */
 int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
@@ -87,6 +88,15 @@ struct estimates {
 	double bytes, blocks;	/* of all sites */
 	double nobodys;		/* chunk bytes of sizes without a sample, and older ones */
 };
+/*
+ * Of memory that crossings tell of, chunks have such places now: `block`, a crossing, where that is
+ * the chunk; or else it came later, and stands for as many bytes as the crossing did.  What is
+ * shared out by crossings is what they have of both; of the others samples of windows tell.  0 or
+ * -ENOMEM.
+ */
+int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
+			const struct estimator_block *block);
+void estimator__others(struct estimator *e, uint32_t stratum, double bytes);
 /* After the last chunk.  0 or -ENOMEM; estimates_free. */
 int estimator__finish(struct estimator *e, struct estimates *out);
 void estimates_free(struct estimates *e);

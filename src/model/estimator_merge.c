@@ -40,6 +40,8 @@ void estimator_merge_totals(struct estimator *e)
 		to->samples += t->samples;
 		to->changed += t->changed;
 		to->crossings += t->crossings;
+		to->others += t->others;
+		to->nothers += t->nothers;
 	}
 	/* Where there are such alone, blocks of this stratum begin as others. */
 	for (uint32_t i = 0; i < e->ntotal; i++)
@@ -57,9 +59,10 @@ int estimator_birth_order(const void *a, const void *b)
 }
 
 /*
- * Samples of windows and crossings each tell of the same chunks: of a stratum those are taken that
- * have more of it.  A window's samples of one site are one draw, and so is each crossing.  Where
- * all that windows saw is gone again, that tells more than a few crossings that are from before.
+ * Samples of windows and crossings each tell of the same chunks.  Crossings tell more, but nothing
+ * of what came later to where others had been: that is left to the windows (estimator_blend.c).
+ * Where there are few, what windows alone tell is better.  A window's samples of one site are one
+ * draw, and so is each crossing.
  */
 static void choose_kind(struct estimator *e)
 {
@@ -73,9 +76,9 @@ static void choose_kind(struct estimator *e)
 		e->total[estimator_stands_in(e, e->births[i].class)].born = true;
 	for (uint32_t i = 0; i < e->ntotal; i++) {
 		struct stratum *t = &e->total[i];
+		const uint32_t places = t->crossings + t->nothers;
 
-		t->by_crossing =
-		    t->crossings > t->units && (t->crossings >= ESTIMATOR_SAMPLES_MIN || !t->born);
+		t->by_crossing = places > t->units && (places >= ESTIMATOR_SAMPLES_MIN || !t->born);
 	}
 }
 
@@ -86,8 +89,6 @@ static void merge_births(struct estimator *e)
 
 	for (size_t i = 0; i < e->nbirths; i++) {
 		b[i].class = estimator_stands_in(e, b[i].class);
-		if (e->total[b[i].class].by_crossing)
-			b[i].blocks = 0;
 		if (estimator_size_class(e, b[i].class) < ESTIMATOR_SMALL &&
 		    !e->total[b[i].class].by_changed)
 			e->total[b[i].class].all.births += b[i].blocks / SEEN_ALL;
@@ -107,8 +108,8 @@ static bool is_told_by(const struct stratum *t, const struct unit *u)
 {
 	if (u->weight <= SEEN_ALL)
 		return true;
-	if (t->by_crossing || u->crossing)
-		return t->by_crossing && u->crossing;
+	if (u->crossing)
+		return t->by_crossing;
 	return !u->changed || t->by_changed;
 }
 

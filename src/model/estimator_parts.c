@@ -68,7 +68,8 @@ static struct share_part part_of(const struct estimator *e, size_t *i)
 {
 	const struct unit *first = &e->units[*i];
 	const struct birth key = {.site = first->site, .class = first->stratum}, *births;
-	struct share_part p = {.stratum = first->stratum, .site = first->site, .real = 1};
+	struct share_part p = {
+	    .stratum = first->stratum, .site = first->site, .crossing = first->crossing, .real = 1};
 	struct series series = {0};
 	double window = 0;
 
@@ -77,12 +78,14 @@ static struct share_part part_of(const struct estimator *e, size_t *i)
 		double weight = u->weight / SEEN_ALL;
 		struct sum *s = u->weight <= SEEN_ALL ? &p.exact : &p.samples;
 
-		if (u->stratum != first->stratum || u->site != first->site)
+		if (u->stratum != first->stratum || u->site != first->site ||
+		    u->crossing != first->crossing)
 			break;
 		s->n += u->n;
 		s->blocks += weight * u->n;
 		s->bytes += weight * u->bytes;
 		s->chunks += weight * u->chunks;
+		p.less += u->less;
 		p.firm += u->same && !u->crossing ? weight * u->chunks : 0;
 		if (u->crossing)
 			p.reused += weight * (u->same ? ROUNDING * u->n : u->chunks);
@@ -90,13 +93,13 @@ static struct share_part part_of(const struct estimator *e, size_t *i)
 			continue;
 		window += weight * u->chunks;
 		if (*i + 1 < e->n && u[1].stratum == u->stratum && u[1].site == u->site &&
-		    u[1].moment == u->moment)
+		    u[1].crossing == u->crossing && u[1].moment == u->moment)
 			continue;
 		next_in_series(e, &series, &p, u->moment, window);
 		window = 0;
 	}
 	p.noise += series.last * series.last / 2;
-	births = e->nbirths
+	births = e->nbirths && !p.crossing
 		     ? bsearch(&key, e->births, e->nbirths, sizeof(key), estimator_birth_order)
 		     : NULL;
 	if (births)

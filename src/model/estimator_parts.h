@@ -27,7 +27,7 @@ struct unit {
 	uint32_t stratum, site, moment, n;
 	bool changed, same, crossing;
 	double weight; /* 256ths, of one */
-	double bytes, chunks;
+	double bytes, chunks, less;
 };
 
 struct estimator {
@@ -35,6 +35,8 @@ struct estimator {
 	struct stratum {
 		struct share_class all;
 		uint32_t samples, changed, crossings;
+		uint32_t nothers; /* places of crossings that others have now */
+		double others;	  /* bytes that these stand for */
 		uint32_t units;	  /* of the samples: sites and moments */
 		bool by_changed;  /* its samples are those that changed */
 		bool by_crossing; /* ... are crossings */
@@ -63,8 +65,11 @@ unsigned int estimator_size_class(const struct estimator *e, uint32_t stratum);
 int estimator_sizes(const struct estimator *e, struct estimates *out);
 /* By stratum in place of class, then by site. */
 int estimator_birth_order(const void *a, const void *b);
-/* Units to parts, by stratum and site; out has room for as many as there are units.  How many, or
- * -ENOMEM. */
+/* Units to parts, by stratum, kind (crossings last) and site; out has room for as many as there are
+ * units.  How many, or -ENOMEM. */
 long estimator_parts(struct estimator *e, struct share_part *out);
+/* All parts of one stratum, as estimator_parts has them: as share_out does, each kind by itself,
+ * and each by how much of the stratum it tells of. */
+double estimator_blend(const struct stratum *t, struct share_part *parts, size_t n);
 
 #endif

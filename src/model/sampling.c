@@ -194,50 +194,80 @@ void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing 
 	c->known = true;
 }
 
-/* A chunk of which the ledger has nothing may be a crossing's.  false: it is not, or not any more.
- */
-static bool crossed(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum,
-		    struct estimator_block *out)
+/* A mapping of its own? */
+static bool is_mapped(struct sampling_look *l, uint64_t addr, uint64_t chunk,
+		      struct estimator_block *out)
 {
 	const uint64_t start = addr - HEADER;
 	const struct crossing *c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
-	const struct crossed *all;
-	struct sampling_crossed *first;
-	double own, weight;
 
-	if (!c || !c->site)
+	if (!c || !c->mapped || !c->site)
 		return false;
-	if (c->mapped) {
-		*out = (struct estimator_block){
-		    .site = c->site, .size = chunk - HEADER, .weight = SEEN_ALL};
-		return true;
-	}
-	first = &l->kept->crossed[c - l->crossings];
+	*out = (struct estimator_block){
+	    .site = c->site, .size = chunk - HEADER, .less = PAGE - 1, .weight = SEEN_ALL};
+	return true;
+}
+
+/* Which part of a crossing is still there, where this chunk is now: none, or less than all where it
+ * may be another of its size. */
+static double own_part(struct sampling_look *l, const struct crossing *c, uint64_t start,
+		       uint64_t chunk, uint32_t stratum)
+{
+	struct sampling_crossed *first = &l->kept->crossed[c - l->crossings];
+	const struct crossed *all;
+
 	/* What was looked at, and was not it, is not it now. */
-	if (first->looked && !first->found)
-		return false;
+	if (!c->site || c->start != start || !crossing_fits(c, chunk) ||
+	    (first->looked && !first->found))
+		return 0;
 	if (!first->found) {
 		first->found = true;
 		first->stratum = stratum;
 	}
 	if (first->stratum != stratum)
-		return false;
+		return 0;
 	all = crossed_of(l->by_site, l->nby_site, c->site);
-	own = all ? crossed_own(all) : 1;
+	return all ? crossed_own(all) : 1;
+}
+
+/* True where it still is the crossing's. */
+static bool place(struct sampling_look *l, const struct crossing *c, uint64_t start, uint64_t chunk,
+		  uint32_t stratum)
+{
+	const struct sampling_crossed *first = &l->kept->crossed[c - l->crossings];
+	const double own = own_part(l, c, start, chunk, stratum),
+		     bytes = (double)crossing_bytes(c, own > 0 ? chunk : c->end - c->start);
+	struct estimator_block b = {.site = c->site,
+				    .size = chunk - ROUNDED,
+				    .moment = CROSSINGS + c->serial,
+				    .same = own >= MOSTLY && first->known && first->same,
+				    .crossing = true};
+	double weight = own * bytes / (double)chunk * SEEN_ALL;
+
+	if (own < 1)
+		estimator__others(l->estimator, stratum, (1 - own) * bytes);
 	if (own <= 0)
 		return false;
 	/* One that stands for itself alone is no less a sample. */
-	weight = own * (double)crossing_bytes(c, chunk) / (double)chunk * SEEN_ALL;
 	if (weight < SEEN_ALL + 1)
 		weight = SEEN_ALL + 1;
-	*out =
-	    (struct estimator_block){.site = c->site,
-				     .size = chunk - ROUNDED,
-				     .weight = weight < UINT32_MAX ? (uint32_t)weight : UINT32_MAX,
-				     .moment = CROSSINGS + c->serial,
-				     .same = own >= MOSTLY && first->known && first->same,
-				     .crossing = true};
+	b.weight = weight < UINT32_MAX ? (uint32_t)weight : UINT32_MAX;
+	if (estimator__crossing(l->estimator, stratum, chunk, &b))
+		l->err = -ENOMEM;
 	return true;
+}
+
+/* The places of crossings that a chunk has now: is it one of them? */
+static bool places(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum)
+{
+	const uint64_t start = addr - HEADER;
+	bool crossed = false;
+
+	for (size_t i = crossings_from(l->crossings, l->ncrossings, start);
+	     i < l->ncrossings && crossing_place(&l->crossings[i]) < start + chunk; i++)
+		if (!l->crossings[i].mapped)
+			crossed |= place(l, &l->crossings[i], start, chunk, stratum);
+	return crossed;
 }
 
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,
@@ -246,18 +276,19 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	struct sampling *s = l->kept;
 	uint32_t stratum = strata__of(s->strata, estimator_class(chunk), signature);
 	struct estimator_block known;
-	bool cross;
+	bool mapped;
 
 	/* Where everything is seen a block is what the ledger says, aligned ones too. */
 	if (b && l->partly && !fits(b->size, chunk)) {
 		is_dead(l, b);
 		b = NULL;
 	}
-	cross = !b && l->partly && crossed(l, addr, chunk, stratum, &known);
-	if (!b && !cross)
-		remember(l, addr, chunk, stratum);
-	if (!l->partly)
+	mapped = !b && l->partly && is_mapped(l, addr, chunk, &known);
+	if (!l->partly) {
+		if (!b)
+			remember(l, addr, chunk, stratum);
 		return b;
+	}
 	if (b) {
 		known = (struct estimator_block){
 		    .site = b->site,
@@ -268,8 +299,13 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 				firsts__changed(s->firsts, b, stratum, known.weight);
 		known.same = chunk <= HW_CACHED_CHUNK_MAX && firsts__same(s->firsts, b);
 	}
-	if (estimator__chunk(l->estimator, stratum, chunk, b || cross ? &known : NULL))
+	if (estimator__chunk(l->estimator, stratum, chunk, b || mapped ? &known : NULL))
 		l->err = -ENOMEM;
+	/* Who stands for itself is not one of those that they stand for. */
+	if (b || mapped ? known.weight <= SEEN_ALL : false)
+		return b;
+	if (!places(l, addr, chunk, stratum) && !b)
+		remember(l, addr, chunk, stratum);
 	return b;
 }
 

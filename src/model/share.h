@@ -6,6 +6,7 @@
 #ifndef MODEL_SHARE_H
 #define MODEL_SHARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,8 @@ struct share_class {
 /* A site's blocks of it. */
 struct share_part {
 	uint32_t stratum, site;
+	bool crossing; /* what follows is of crossings alone */
+	double less;   /* bytes that the exact ones may have less */
 	struct sum {
 		double n, blocks, bytes, chunks;
 	} exact, samples; /* each sample as what it stands for */
@@ -35,6 +38,7 @@ struct share_part {
 	double reused;
 	double unlike; /* of the rest, a standard deviation: chunk bytes */
 	double gone;   /* of the births, chunk bytes */
+	double beyond; /* bytes of samples that other kinds do not tell of */
 	double unsure; /* a standard deviation of what is real of the chunks */
 	double variance;
 	double

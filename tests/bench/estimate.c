@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * estimate.c TRACE SEEN EVERY LOOK LARGE SEEDS DELAY: how well the estimator tells who holds what,
- * on a trace of a real program (tracer.c), of which windows of SEEN calls in each EVERY are seen,
- * their blocks are looked at DELAY calls later and the heap each LOOK calls at most, and with LARGE
- * 1 all large blocks are seen.  For each seed, at eight instants: means of the ten largest
- * callsites' error as a share of their bytes, how many of their error bars hold the truth, and of
- * the 40 largest callsites'; and the bars' median width as a share of the truth.  Last a line "all"
- * with the means over the seeds.
+ * estimate.c TRACE SEEN EVERY LOOK LARGE SEEDS DELAY [PAGES]: how well the estimator tells who
+ * holds what, on a trace of a real program (tracer.c), of which windows of SEEN calls in each EVERY
+ * are seen, their blocks are looked at DELAY calls later and the heap each LOOK calls at most, and
+ * with LARGE 1 all large blocks are seen; of PAGES pages that the heap grows by one is told of. For
+ * each seed, at eight instants: means of the ten largest callsites' error as a share of their
+ * bytes, how many of their error bars hold the truth, and of the 40 largest callsites'; and the
+ * bars' median width as a share of the truth.  Last a line "all" with the means over the seeds.
  */
 #include <stdio.h>
 
 #include "../unit/replay_score.h"
+#include "../unit/replay_trace.h"
 
 #define INSTANTS 8
 
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
 				   .every = f ? strtoull(argv[3], NULL, 10) : 0,
 				   .look = f ? strtoull(argv[4], NULL, 10) : 0,
 				   .large = f && atoi(argv[5]),
+				   .pages = argc > 8 ? strtoull(argv[8], NULL, 10) : 0,
 				   .delay = f ? strtoull(argv[7], NULL, 10) : 0};
 	uint64_t seeds = f ? strtoull(argv[6], NULL, 10) : 0;
 	struct replay_score all = {0};
@@ -55,7 +57,8 @@ int main(int argc, char **argv)
 	size_t n, got;
 
 	if (!f || !plan.seen || plan.seen > plan.every) {
-		fprintf(stderr, "usage: estimate TRACE SEEN EVERY LOOK LARGE SEEDS DELAY\n");
+		fprintf(stderr,
+			"usage: estimate TRACE SEEN EVERY LOOK LARGE SEEDS DELAY [PAGES]\n");
 		return 1;
 	}
 	fseek(f, 0, SEEK_END);

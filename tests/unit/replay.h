@@ -15,14 +15,16 @@
 #include "base/intern.h"
 #include "heapwatch/event.h"
 #include "model/blocks.h"
-#include "model/ledger.h"
+#include "model/ledger_parts.h"
 #include "model/sampling.h"
+#include "replay_touch.h"
 
 struct replay_plan {
 	uint64_t seen, every; /* calls: the window's, and from one to the next on average */
 	uint64_t look;	      /* calls: from one look at the heap to the next, at least */
 	uint64_t delay;	      /* calls: from a window's end until its blocks are looked at */
 	bool large;	      /* blocks over the thread cache's limit are all seen */
+	uint64_t pages;	      /* of so many that grow the heap one is told of; 0: none */
 	uint64_t seed;	      /* of where the windows fall */
 };
 
@@ -38,6 +40,7 @@ struct replay {
 	bool open, due;
 	uint64_t peek_at; /* in calls, 0: not */
 	uint64_t looked;  /* when, in calls */
+	struct replay_touches touches;
 };
 
 static inline uint64_t replay_chunk(uint64_t size)
@@ -104,7 +107,10 @@ static inline void replay_start(struct replay *r, const struct replay_plan *plan
 			     .contents = blocks__new(),
 			     .sites = intern__new(),
 			     .random = plan->seed};
-	replay_must(r->ledger && r->live && r->signatures && r->contents && r->sites);
+	r->touches = (struct replay_touches){
+	    .pages = plan->pages, .known = blocks__new(), .random = plan->seed};
+	replay_must(r->ledger && r->live && r->signatures && r->contents && r->sites &&
+		    r->touches.known);
 	replay_level(r, false, SEEN_ALL);
 	/* The look before the first probe: nothing is there. */
 	replay_must(!sampling_begin(&l, &r->sampling, false, NULL, 0, NULL, 0));
@@ -119,33 +125,17 @@ static inline void replay_end(struct replay *r)
 	blocks__free(r->live);
 	blocks__free(r->signatures);
 	blocks__free(r->contents);
+	blocks__free(r->touches.known);
+	crossings_free(&r->touches.kept);
 	intern__free(r->sites);
 }
 
-/* Of each allocation, its block's signature, which the trace tells when it is freed; the caller's.
- * *n: from how many records there are to how many calls. */
-static inline uint32_t *replay_signatures(const struct trace_record *t, size_t *n)
+/* Of a mapping of its own, where these are told of, whole pages. */
+static inline uint64_t replay_chunk_of(const struct replay *r, const struct block *b)
 {
-	uint32_t *of = calloc(*n + 1, sizeof(*of));
-	struct blocks *live = blocks__new();
-	size_t calls = *n;
-	struct block b;
-
-	replay_must(of && live);
-	for (size_t i = 0; i < *n; i++) {
-		b = (struct block){.addr = t[i].addr, .size = i};
-		if (!t[i].addr)
-			calls = i;
-		else if (t[i].site == TRACE_CONTENT)
-			continue;
-		else if (t[i].site)
-			replay_must(blocks__put(live, &b, NULL) >= 0);
-		else if (!blocks__take(live, t[i].addr, &b))
-			of[b.size] = t[i].size;
-	}
-	blocks__free(live);
-	*n = calls;
-	return of;
+	if (!r->plan.pages || !replay_is_mapped(b->addr, b->size))
+		return replay_chunk(b->size);
+	return replay_pages(b->size + REPLAY_HEADER);
 }
 
 /* ---- looks at the heap ---- */
@@ -171,7 +161,7 @@ static inline int replay_walk_one(void *arg, const struct block *b)
 	struct block known;
 	bool has = blocks__find(w->known, b->addr, &known);
 
-	sampling_chunk(&w->look, b->addr, replay_chunk(b->size),
+	sampling_chunk(&w->look, b->addr, replay_chunk_of(w->r, b),
 		       replay_word(w->r->signatures, b->addr), has ? &known : NULL);
 	return 0;
 }
@@ -215,6 +205,38 @@ static inline int replay_again_one(void *arg, const struct block *k)
 	return 0;
 }
 
+/* As app/inspection_peek.c does it. */
+static inline void replay_peek_crossings(struct replay *r, const struct crossing *all, bool again)
+{
+	for (size_t i = 0; i < r->sampling.ncrossed; i++) {
+		const struct sampling_crossed *c = &r->sampling.crossed[i];
+		uint64_t addr = all[i].start + REPLAY_HEADER;
+		struct block b;
+
+		if (all[i].mapped || (again ? !c->found : c->looked))
+			continue;
+		if (blocks__find(r->live, addr, &b))
+			sampling_peek_crossing(&r->sampling, i, &all[i], replay_chunk(b.size),
+					       replay_word(r->signatures, addr),
+					       replay_word(r->contents, addr));
+		else
+			sampling_peek_crossing(&r->sampling, i, &all[i], 0, 0, 0);
+	}
+}
+
+static inline void replay_look_crossings(struct replay *r, struct sampling_look *look)
+{
+	struct crossing *all;
+	size_t n;
+
+	if (!r->plan.pages)
+		return;
+	all = replay_crossings(&r->touches, &n);
+	replay_must(!sampling_keep_crossings(&r->sampling, all, n));
+	replay_peek_crossings(r, all, true);
+	replay_must(!sampling_crossings(look, all, n));
+}
+
 static inline void replay_look(struct replay *r)
 {
 	struct replay_walk w = {.r = r, .known = ledger__blocks(r->ledger)};
@@ -227,6 +249,7 @@ static inline void replay_look(struct replay *r)
 	replay_must(!ledger__births(r->ledger, &births, &nbirths));
 	replay_must(!sampling_begin(&w.look, &r->sampling, partly, spans, n, births, nbirths));
 	blocks__each(w.known, replay_again_one, &(struct replay_again){r, spans, n});
+	replay_look_crossings(r, &w.look);
 	sampling_peeked(&r->sampling);
 	blocks__each(r->live, replay_walk_one, &w);
 	blocks__each(w.known, replay_gone_one, &w);
@@ -244,10 +267,17 @@ static inline void replay_look(struct replay *r)
 static inline void replay_peek(struct replay *r)
 {
 	struct seen_span *spans;
+	struct crossing *all = NULL;
 	struct block *fresh, b;
-	size_t n, nspans;
+	size_t n, nspans, ncrossings;
 	bool partly;
 
+	if (r->plan.pages) {
+		all = replay_crossings(&r->touches, &ncrossings);
+		replay_must(!sampling_keep_crossings(&r->sampling, all, ncrossings));
+		replay_peek_crossings(r, all, false);
+	}
+	free(all);
 	replay_must(!ledger__spans(r->ledger, &spans, &nspans, &partly));
 	replay_must(!ledger__fresh(r->ledger, &fresh, &n));
 	for (size_t i = 0; i < n; i++)
@@ -264,6 +294,7 @@ static inline void replay_peek(struct replay *r)
 static inline void replay_alloc(struct replay *r, const struct trace_record *c, uint32_t signature)
 {
 	const struct block is = {.addr = c->addr, .size = signature};
+	bool seen = r->open || (r->plan.large && replay_is_large(c->size));
 	int64_t site = intern__add(r->sites, &c->site, sizeof(c->site));
 	struct block b = {.addr = c->addr, .size = c->size, .site = (uint32_t)site};
 	const struct hw_stack s = {.hdr = replay_hdr(r, HW_STACK, sizeof(s)), .stack = c->site};
@@ -275,10 +306,18 @@ static inline void replay_alloc(struct replay *r, const struct trace_record *c, 
 	replay_must(site >= 0 && blocks__put(r->live, &b, NULL) >= 0);
 	replay_must(blocks__put(r->signatures, &is, NULL) >= 0);
 	blocks__take(r->contents, c->addr, NULL);
-	if (!r->open && !(r->plan.large && replay_is_large(c->size)))
+	if (r->plan.pages) {
+		replay_apply(r, &s);
+		if (replay_touch(&r->touches, c->addr, c->size, replay_chunk(c->size), seen,
+				 sites__find(r->ledger->sites, c->site)))
+			sites__change(r->ledger->sites, sites__find(r->ledger->sites, c->site),
+				      REPORT_HEAP, 0, 1);
+	}
+	if (!seen)
 		return;
 	r->seen++;
-	replay_apply(r, &s);
+	if (!r->plan.pages)
+		replay_apply(r, &s);
 	replay_apply(r, &a);
 }
 
@@ -290,6 +329,8 @@ static inline void replay_free(struct replay *r, const struct trace_record *c)
 	/* From before the trace. */
 	if (blocks__take(r->live, c->addr, &b))
 		return;
+	if (r->plan.pages && replay_is_mapped(b.addr, b.size))
+		crossings_lose(&r->touches.kept, b.addr, b.addr + b.size, replay_uncross, NULL);
 	if (!r->open && !(r->plan.large && replay_is_large(b.size)))
 		return;
 	r->seen++;

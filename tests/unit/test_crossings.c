@@ -97,7 +97,8 @@ static void test_touches(void **state)
 	crossings_free(&copy);
 }
 
-/* Begin and end are the chunk's; one that grew where it was ends later, in the same page. */
+/* Begin and end are the chunk's; one that grew where it was ends later, in the same page, and one
+ * that realloc made smaller is there as long as it reaches to that page. */
 static void test_of(void **state)
 {
 	const struct crossing all[] = {{.start = 7 * PAGE - 32, .end = 7 * PAGE},
@@ -110,10 +111,12 @@ static void test_of(void **state)
 	assert_null(crossing_of(all, 2, 7 * PAGE - 32, 8 * PAGE));
 	assert_null(crossing_of(all, 2, 7 * PAGE - 48, 7 * PAGE));
 	assert_null(crossing_of(all, 2, 7 * PAGE - 32, 7 * PAGE - 16));
-	assert_null(crossing_of(all, 2, 10 * PAGE - 64, 10 * PAGE));
+	assert_ptr_equal(crossing_of(all, 2, 10 * PAGE - 64, 10 * PAGE), &all[1]);
+	assert_null(crossing_of(all, 2, 10 * PAGE - 64, 10 * PAGE - 16));
 	assert_null(crossing_of(all, 0, 7 * PAGE - 32, 7 * PAGE));
 	assert_true(crossing_fits(&all[1], 80));
-	assert_false(crossing_fits(&all[1], 64));
+	assert_true(crossing_fits(&all[1], 64));
+	assert_false(crossing_fits(&all[1], 48));
 	assert_true(crossing_fits(&all[1], 96));
 	assert_false(crossing_fits(&all[1], PAGE + 64));
 }

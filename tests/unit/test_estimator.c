@@ -130,45 +130,6 @@ static void test_weights(void **state)
 	estimator__free(e);
 }
 
-/* Sites of crossings (crossings.h) share what windows tell nothing of, or less; where windows tell
- * more of it, they do. */
-static void test_crossings(void **state)
-{
-	(void)state;
-	for (uint32_t windows = 0; windows < 5; windows++) {
-		struct estimator *e = estimator__new(NULL);
-		struct estimates out;
-
-		for (uint32_t i = 0; i < 3; i++) {
-			struct estimator_block b = {.site = i < 2 ? 5 : 7,
-						    .size = 68,
-						    .weight = 1690 * SEEN_ALL,
-						    .moment = 1u << 30 | i,
-						    .crossing = true};
-
-			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &b), 0);
-		}
-		for (uint32_t i = 0; i < windows; i++) {
-			struct estimator_block b = {
-			    .site = 9, .size = 65, .weight = 100 * SEEN_ALL, .moment = i};
-
-			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &b), 0);
-		}
-		for (uint32_t i = 3 + windows; i < 36; i++)
-			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, NULL), 0);
-		assert_int_equal(estimator__chunk(e, estimator_class(96), 96, NULL), 0);
-		assert_int_equal(estimator__finish(e, &out), 0);
-		assert_float_equal(out.nobodys, 96, 1e-9);
-		assert_int_equal(out.n, windows < 3 ? 2 : 1);
-		assert_int_equal(out.sites[0].site, windows < 3 ? 5 : 9);
-		assert_float_equal(out.sites[0].blocks, windows < 3 ? 24 : 36, 1e-9);
-		assert_float_equal(out.sites[0].bytes, windows < 3 ? 24 * 68 : 36 * 65, 1e-9);
-		assert_false(out.sites[0].exact);
-		estimates_free(&out);
-		estimator__free(e);
-	}
-}
-
 /*
  * Of 80 blocks 70 are one site's, of which one in ten was seen, in a window each; the other has 10,
  * and seems to have 5 more samples, whose addresses are used again, of so many that are gone.
@@ -344,11 +305,10 @@ static void test_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_average),    cmocka_unit_test(test_bars),
-	    cmocka_unit_test(test_weights),    cmocka_unit_test(test_crossings),
-	    cmocka_unit_test(test_used_again), cmocka_unit_test(test_same),
-	    cmocka_unit_test(test_open),       cmocka_unit_test(test_strata),
-	    cmocka_unit_test(test_unseen),
+	    cmocka_unit_test(test_average), cmocka_unit_test(test_bars),
+	    cmocka_unit_test(test_weights), cmocka_unit_test(test_used_again),
+	    cmocka_unit_test(test_same),    cmocka_unit_test(test_open),
+	    cmocka_unit_test(test_strata),  cmocka_unit_test(test_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

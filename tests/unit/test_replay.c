@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Estimates of traces: of made-up ones, where what is told is known to the byte wherever the
- * windows fall, and of real programs', recorded here (tests/bench/tracer.c), where it is not.
+/* Estimates of made-up traces, where what is told is known to the byte wherever the windows fall.
  */
-#include <elf.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/personality.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "replay_score.h"
 
 #define BASE 0x7f0000000000ull
-
-/* ---- made up ---- */
 
 static struct trace_record allocated(uint64_t n, uint32_t size, uint32_t site)
 {
@@ -228,164 +216,81 @@ static void test_brief_lives(void **state)
 	assert_true(inside >= 0.9 * 5 * BRIEF);
 }
 
-/* ---- real ---- */
+/* ---- pages that nobody touched ---- */
 
-static const char query[] =
-    "create table t(a integer primary key, b text);"
-    "create table m(k text primary key, v blob);"
-    "with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000) "
-    "insert into t select i, printf('%d name %d', i * 7919 % 100003, i) from n;"
-    "insert or replace into m select b, printf('%.*c', 10 + a * 7 % 890, 'x') from t;"
-    "select count(*), max(length(g)) from (select substr(b, 1, 2) x, group_concat(b) g from t "
-    "group by x);"
-    "select json_group_array(json_object('a', a, 'b', b)) is not null from t where a % 3 = 0;";
-
-static const char script[] =
-    "import json, collections, re\n"
-    "class Node:\n"
-    "    def __init__(self, k, v): self.k = k; self.v = v; self.kids = []\n"
-    "cache, nodes, index = collections.OrderedDict(), [], collections.defaultdict(list)\n"
-    "for i in range(2500):\n"
-    "    d = {'id': i, 'name': 'item %d' % i, 'tags': [str(i * 7919 % 1009 + k) for k in range(5)],"
-    "         'kids': [{'x': k * 1.5, 'y': str(k)} for k in range(i * 31 % 6)]}\n"
-    "    s = json.dumps(d)\n"
-    "    cache[i] = json.loads(s)\n"
-    "    if len(cache) > 300: cache.popitem(last=False)\n"
-    "    if i % 3 == 0: nodes.append(Node(i, cache[i]['name']))\n"
-    "    for w in re.findall(r'\\w+', s)[:6]: index[w].append(i)\n"
-    "    if i % 500 == 499: nodes = nodes[::2]\n";
-
-static uint16_t machine(const char *path)
+/* Blocks of a heap from its begin on, one behind the other. */
+static struct trace_record packed(uint64_t *end, uint32_t size, uint32_t site)
 {
-	FILE *f = fopen(path, "rb");
-	Elf64_Ehdr h = {0};
+	const struct trace_record c = {.addr = *end + REPLAY_HEADER, .size = size, .site = site};
 
-	if (f) {
-		if (fread(&h, sizeof(h), 1, f) != 1)
-			h.e_machine = 0;
-		fclose(f);
-	}
-	return h.e_machine;
+	*end += replay_chunk(size);
+	return c;
 }
 
-/* The trace of a run; the caller's, with *n calls.  Not one: it skips, with what is missing. */
-static struct trace_record *trace_of(char *const argv[], size_t *n)
+/* No window, but each page says whose block reached into it first (of 72 bytes, of which 68 are
+ * told): a third is told right by half of
+ * the pages. */
+static void test_touched(void **state)
 {
-	char out[] = "/tmp/heapwatch-trace-XXXXXX", file[64], path[PATH_MAX],
-	     preload[PATH_MAX + 64],
-	     *env[] = {preload, file, "PYTHONMALLOC=malloc", "PYTHONHASHSEED=0", "LC_ALL=C", NULL};
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	posix_spawn_file_actions_t acts;
-	struct trace_record *t;
-	int fd, status, before;
-	pid_t pid;
-	FILE *f;
-
-	assert_true(len > 0);
-	path[len] = 0;
-#ifndef __x86_64__
-	printf("skip: under an emulator a preloaded tracer is not the program's\n");
-	skip();
-#endif
-	if (machine(argv[0]) != machine(path)) {
-		printf("skip: no %s for this machine\n", argv[0]);
-		skip();
-	}
-	for (int up = 0; up < 2; up++)
-		*strrchr(path, '/') = 0;
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s/bench/tracer.so", path);
-	fd = mkstemp(out);
-	assert_true(fd >= 0);
-	close(fd);
-	snprintf(file, sizeof(file), "TRACER_OUT=%s", out);
-	posix_spawn_file_actions_init(&acts);
-	posix_spawn_file_actions_addopen(&acts, 1, "/dev/null", O_WRONLY, 0);
-	/* The same addresses in each run, and so the same sites. */
-	before = personality(0xffffffff);
-	personality((unsigned long)before | ADDR_NO_RANDOMIZE);
-	assert_int_equal(posix_spawn(&pid, argv[0], &acts, NULL, argv, env), 0);
-	personality((unsigned long)before);
-	posix_spawn_file_actions_destroy(&acts);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	f = fopen(out, "rb");
-	assert_non_null(f);
-	unlink(out);
-	fseek(f, 0, SEEK_END);
-	*n = (size_t)ftell(f) / sizeof(*t);
-	rewind(f);
-	t = malloc(*n * sizeof(*t) + 1);
-	assert_non_null(t);
-	assert_int_equal(fread(t, sizeof(*t), *n, f), *n);
-	fclose(f);
-	return t;
-}
-
-#define SEEDS	 3
-#define INSTANTS 5
-
-/* One call in ten is seen, in windows of 500. */
-static struct replay_score replay_all(const struct trace_record *t, size_t n)
-{
+	const struct replay_plan plan = {
+	    .seen = 1, .every = 1u << 30, .pages = 2, .look = 1u << 30, .seed = 5};
 	struct replay_score score = {0};
-	uint32_t *signatures = replay_signatures(t, &n);
+	uint64_t end = BASE;
+	struct replay r;
 
-	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		const struct replay_plan plan = {.seen = 500,
-						 .every = 5000,
-						 .delay = 500,
-						 .look = 30000,
-						 .large = true,
+	(void)state;
+	replay_start(&r, &plan);
+	replay_level(&r, false, 0);
+	for (uint64_t i = 0; i < 60000; i++) {
+		struct trace_record c = packed(&end, 72, i % 3 ? 5 : 7);
+
+		replay_call(&r, &c, 0);
+	}
+	replay_judge(&r, &score);
+	assert_float_equal(told(&r, 5).bytes + told(&r, 7).bytes, 60000 * 68, 2);
+	assert_float_equal(told(&r, 7).bytes, 20000 * 68, 0.15 * 20000 * 68);
+	assert_int_equal(score.inside, 2);
+	replay_end(&r);
+}
+
+/*
+ * Three callsites of a size: one takes its blocks from the heap's end, one has larger ones that
+ * realloc makes smaller, and what these leave is the third's, which never is the first in a page:
+ * windows alone tell of it.  (Seen in python3, where strings are shortened and ints put behind.)
+ */
+static void test_cut_off(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		const struct replay_plan plan = {.seen = 300,
+						 .every = 30000,
+						 .delay = 100,
+						 .look = 60000,
+						 .pages = 2,
 						 .seed = seed};
+		struct replay_score score = {0};
+		uint64_t end = BASE;
 		struct replay r;
 
 		replay_start(&r, &plan);
-		for (size_t i = 0; i < n; i++) {
-			replay_call(&r, &t[i], signatures[i]);
-			if ((i + 1) % (n / (INSTANTS + 1)) == 0 && i + 1 < n)
-				replay_judge(&r, &score);
+		for (uint64_t i = 0; i < 60000; i++) {
+			struct trace_record one = packed(&end, 56, 9), c = packed(&end, 120, 7),
+					    is_gone = {.addr = c.addr},
+					    cut = {.addr = c.addr, .size = 56, .site = 7},
+					    next = {.addr = c.addr + 64, .size = 56, .site = 5};
+
+			replay_call(&r, &one, 0);
+			replay_call(&r, &c, 0);
+			replay_call(&r, &is_gone, 0);
+			replay_call(&r, &cut, 0);
+			replay_call(&r, &next, 0);
 		}
+		replay_judge(&r, &score);
+		for (uint32_t site = 5; site <= 9; site += 2)
+			assert_float_equal(told(&r, site).bytes, 60000 * 56, 0.15 * 60000 * 56);
+		assert_int_equal(score.inside, 3);
 		replay_end(&r);
 	}
-	free(signatures);
-	printf("%zu calls: error %.3f, of the largest %.0f of %.0f inside, of all %.0f of %.0f\n",
-	       n, score.error / score.n, score.inside10, score.bars10, score.inside, score.bars);
-	return score;
-}
-
-static void test_sqlite(void **state)
-{
-	char *const argv[] = {"/usr/bin/sqlite3", ":memory:", (char *)(uintptr_t)query, NULL};
-	struct replay_score s;
-	struct trace_record *t;
-	size_t n;
-
-	(void)state;
-	t = trace_of(argv, &n);
-	s = replay_all(t, n);
-	assert_true(n > 100000);
-	assert_true(s.error <= 0.13 * s.n);
-	assert_true(s.inside10 >= 0.95 * s.bars10);
-	assert_true(s.inside >= 0.9 * s.bars);
-	free(t);
-}
-
-static void test_python(void **state)
-{
-	char *const argv[] = {"/usr/bin/python3", "-c", (char *)(uintptr_t)script, NULL};
-	struct replay_score s;
-	struct trace_record *t;
-	size_t n;
-
-	(void)state;
-	t = trace_of(argv, &n);
-	s = replay_all(t, n);
-	assert_true(n > 500000);
-	/* 0.16 on one system, 0.27 on another. */
-	assert_true(s.error <= 0.3 * s.n);
-	assert_true(s.inside10 >= 0.86 * s.bars10);
-	assert_true(s.inside >= 0.88 * s.bars);
-	free(t);
 }
 
 int main(void)
@@ -393,8 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_proportions), cmocka_unit_test(test_large),
 	    cmocka_unit_test(test_all_seen),	cmocka_unit_test(test_brief_lives),
-	    cmocka_unit_test(test_sqlite),	cmocka_unit_test(test_python),
-	};
+	    cmocka_unit_test(test_touched),	cmocka_unit_test(test_cut_off)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
