@@ -11,6 +11,7 @@
 #include "probe/attach.h"
 #include "probe/levels.h"
 #include "probe/probes.h"
+#include "probe/stopwatch.h"
 
 /* ---- what a process is at ---- */
 
@@ -90,7 +91,38 @@ static void hold(uint64_t ns)
 /* What a window took, by what the meter said. */
 struct window {
 	struct meter_reading closed, before, after, gone;
+	struct stopwatch *watch; /* since about `closed`; NULL: they are too many */
 };
+
+static int watch_one(void *arg, pid_t pid, const struct hw_proc *counters)
+{
+	struct window *w = arg;
+	int err = stopwatch__add(&w->watch, pid);
+
+	(void)counters;
+	return err == -ESRCH ? 0 : err;
+}
+
+static void start_watch(const struct governing *g, const struct governed *p, struct window *w)
+{
+	int err =
+	    p->pid ? stopwatch__add(&w->watch, p->pid) : probes__each(g->probes, watch_one, w);
+
+	if (!err)
+		return;
+	stopwatch__free(w->watch);
+	w->watch = NULL;
+}
+
+static int read_exactly(const struct governing *g, const struct governed *p, const struct window *w,
+			struct meter_reading *r)
+{
+	int err = read_meter(g, p, r);
+
+	if (!err && w->watch)
+		r->run_ns = w->closed.run_ns + stopwatch__ns(w->watch);
+	return err;
+}
 
 /* On a busy machine it may not have had its turn meanwhile, and the window would show nothing. */
 #define TURN_NS 5000000u
@@ -103,7 +135,7 @@ static int wait_through(const struct governing *g, struct governed *p, struct wi
 	do {
 		hold(each);
 		waited += each;
-		err = read_meter(g, p, &w->after);
+		err = read_exactly(g, p, w, &w->after);
 	} while (!err && w->after.run_ns - w->before.run_ns < p->order.window_ns / 2 &&
 		 waited + each <= TURN_NS);
 	return err;
@@ -116,10 +148,12 @@ static int look_through(const struct governing *g, struct governed *p, struct wi
 	int err = read_meter(g, p, &w->closed);
 
 	if (!err)
+		start_watch(g, p, w);
+	if (!err)
 		err = probes__switch(g->probes, p->pid,
 				     ATTACH_WINDOW | sets_of(true, p->order.large));
 	if (!err)
-		err = read_meter(g, p, &w->before);
+		err = read_exactly(g, p, w, &w->before);
 	if (!err)
 		err = wait_through(g, p, w);
 	if (!err)
@@ -151,11 +185,12 @@ static int open_window(const struct governing *g, struct governed *p)
 {
 	struct probes_level level = {
 	    .seen = seen_of(false, p->order.large), .window = true, .turn = ++p->turn};
-	struct window w;
+	struct window w = {.watch = NULL};
 	int err = levels_set(g->probes, p->pid, &level);
 
 	if (!err)
 		err = look_through(g, p, &w);
+	stopwatch__free(w.watch);
 	pthread_mutex_lock(g->lock);
 	if (!err)
 		account(p, &w);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "probe/stopwatch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct stopwatch {
+	unsigned int n;
+	int fd[STOPWATCH_THREADS];
+};
+
+static int open_clock(pid_t tid)
+{
+	struct perf_event_attr attr = {
+	    .type = PERF_TYPE_SOFTWARE, .size = sizeof(attr), .config = PERF_COUNT_SW_TASK_CLOCK};
+	long fd = syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int add_all(struct stopwatch *w, DIR *tasks)
+{
+	const struct dirent *d;
+
+	while ((d = readdir(tasks))) {
+		pid_t tid = (pid_t)strtol(d->d_name, NULL, 10);
+		int fd;
+
+		if (tid <= 0)
+			continue;
+		if (w->n == STOPWATCH_THREADS)
+			return -E2BIG;
+		fd = open_clock(tid);
+		if (fd == -ESRCH)
+			continue; /* it has ended */
+		if (fd < 0)
+			return fd;
+		w->fd[w->n++] = fd;
+	}
+	return 0;
+}
+
+int stopwatch__add(struct stopwatch **w, pid_t pid)
+{
+	char path[32];
+	DIR *tasks;
+	int err;
+
+	if (!*w)
+		*w = calloc(1, sizeof(**w));
+	if (!*w)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return errno == ENOENT ? -ESRCH : -errno;
+	err = add_all(*w, tasks);
+	closedir(tasks);
+	return err;
+}
+
+uint64_t stopwatch__ns(const struct stopwatch *w)
+{
+	uint64_t sum = 0, ns;
+
+	for (unsigned int i = 0; i < w->n; i++)
+		if (read(w->fd[i], &ns, sizeof(ns)) == sizeof(ns))
+			sum += ns;
+	return sum;
+}
+
+void stopwatch__free(struct stopwatch *w)
+{
+	for (unsigned int i = 0; w && i < w->n; i++)
+		close(w->fd[i]);
+	free(w);
+}
