@@ -101,13 +101,15 @@ def run(way, command, text, env):
 
 
 def last_alive():
-    """The largest process of the last report in which it had not ended."""
-    best = None
+    """What the last report says in which it had not ended of the process that was the largest."""
+    last, most = {}, {}
     with open(REPORT) as f:
         for line in f:
-            alive = [p for p in json.loads(line)["processes"] if not p["exited"]]
-            best = max(alive, key=lambda p: p["rss_bytes"], default=best)
-    return best
+            for p in json.loads(line)["processes"]:
+                if not p["exited"]:
+                    last[p["pid"]] = p
+                    most[p["pid"]] = max(most.get(p["pid"], 0), p["rss_bytes"])
+    return last[max(most, key=most.get)] if most else None
 
 
 def callsites(process):

@@ -171,15 +171,15 @@ class Watch:
             raise Failed("heapwatch ended: " + self.complaint())
         return json.loads(line)
 
-    def settled(self):
-        """A report that has everything that happened before this call."""
+    def settled(self, but=None):
+        """A report that has everything that happened before this call; but: of who is not this."""
         now, before, tries = time.time(), None, 0
         while True:
             r = self.next_report()
             if r["time"] <= now:
                 continue
             # The first one later may have looked at the rings earlier.
-            events = [p["events"] for p in r["processes"]]
+            events = [p["events"] for p in r["processes"] if p["pid"] != but]
             if before and events == before:
                 return r
             before, tries = events, tries + 1

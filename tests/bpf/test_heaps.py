@@ -217,8 +217,8 @@ def own_waterfall(name, library):
         huge = not re.search(r"^AnonHugePages: +0 kB$", f.read(), re.M)
     check(live == seen + older or (huge and seen + older < live <= a["in_use_bytes"]),
           "%d bytes without probes, %d with" % (live, seen + older))
-    # One of them may have a huge page.
-    check(line_of(r, "other anonymous mappings") < 5 << 20, "%s" % r["waterfall"])
+    # Each of them may have a huge page: with tcmalloc on Linux 6.12 two had.
+    check(line_of(r, "other anonymous mappings") < (5 + 4 * huge) << 20, "%s" % r["waterfall"])
 
 
 for name, library in (("jemalloc", "libjemalloc.so.2"), ("tcmalloc", "libtcmalloc_minimal.so.4"),
