@@ -13,6 +13,7 @@
 #include "inspect/glibc_locate.h"
 #include "inspect/liveset.h"
 #include "inspect/memory.h"
+#include "inspect/procfs.h"
 #include "inspect/signatures.h"
 #include "model/blocks.h"
 #include "model/cohort.h"
@@ -21,6 +22,11 @@
 
 /* Of the time between two inspections, one takes no more than this part of a core. */
 #define PART 20
+/* ... or this part, where the last one tells little of now: the process has so much more memory
+ * since, or what it held changed under the walk, which for so many times is tried again soon. */
+#define HASTY	   5
+#define GREW	   1.5
+#define TORN_AGAIN 2
 
 /* Beside a live view a walk takes no longer than this: what is larger, 3 GiB of small blocks, is
  * not told there.  explain takes its time. */
@@ -197,6 +203,7 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 	for (size_t k = 0; whole && k < i->explain.state.narenas; k++)
 		whole = i->explain.state.arenas[k].walked;
 	sampling_conclude(&l->sampling, whole, is_live, l->live);
+	i->torn = i->sampling.stale ? i->torn + 1 : 0;
 	if (!i->sampling.stale)
 		i->estimated_ns = i->when_ns;
 	if (l->sampling.ndead)
@@ -257,6 +264,25 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 	return err;
 }
 
+static uint64_t resident(const struct inspection *i)
+{
+	struct procfs_memory now;
+
+	return procfs_memory(i->pid, &now) ? 0 : now.rss_bytes;
+}
+
+static bool is_early(const struct inspection *i, size_t processes)
+{
+	const uint64_t since = clock_now_ns() - i->began_ns, each = processes * i->took_ns;
+
+	if (!i->began_ns || since >= PART * each)
+		return false;
+	if (since < HASTY * each)
+		return true;
+	return (!i->torn || i->torn > TORN_AGAIN) &&
+	       (double)resident(i) < GREW * (double)i->rss_bytes;
+}
+
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      size_t processes)
 {
@@ -265,7 +291,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 	uint32_t execs = 0;
 	int err;
 
-	if (i->began_ns && start < i->began_ns + processes * PART * i->took_ns) {
+	if (is_early(i, processes)) {
 		if (d)
 			inspection_peek(i, d, modules);
 		return 0;
@@ -288,6 +314,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 	i->nmodules = modules__count(modules);
 	if (d)
 		inspection_peek(i, d, modules);
+	i->rss_bytes = resident(i);
 	err = look(i, d, modules, &execs, false);
 	i->began_ns = start;
 	i->took_ns = clock_thread_ns() - cpu;

@@ -56,6 +56,8 @@ struct inspection {
 	unsigned int minor;
 	struct allocator_place place; /* of another one */
 	uint64_t began_ns, took_ns;   /* of the last one; CPU time */
+	uint64_t rss_bytes;	      /* of the process, then */
+	unsigned int torn;	      /* so many of them, one after the other, told nothing */
 	struct block *suspects;	      /* blocks that the last walk did not find live */
 	size_t nsuspects;
 };
@@ -66,9 +68,9 @@ void inspection_free(struct inspection *i);
 
 /*
  * Look again, unless it is too early for that: a twentieth of a core is for so many processes that
- * are looked at (0: it is never too early).  d: the drain that holds its ledger, as number `id`, or
- * NULL.  Not an error where the process has ended: the last inspection
- * stays.  0, or -errno of the first one; logged.
+ * are looked at (0: it is never too early), or a fifth while what was told last tells little.  d:
+ * the drain that holds its ledger, as number `id`, or NULL.  Not an error where the process has
+ * ended: the last inspection stays.  0, or -errno of the first one; logged.
  */
 int inspection_update(struct inspection *i, struct drain *d, const struct modules *modules,
 		      size_t processes);
