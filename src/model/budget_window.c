@@ -13,6 +13,24 @@
 /* Until it is known, what coming and going takes: as much as a window of this length. */
 #define EDGE_NS (1 * MS)
 
+/* One that is far from all others moves the mean little, until there are more of them. */
+#define FAR 3
+
+static void move(struct moving *m, double now, double up, double down)
+{
+	double far = FAR * m->mean + (double)MS;
+
+	m->mean += ((now < far ? now : far) - m->mean) * 0.2;
+	m->high += (now - m->high) * (now > m->high ? up : down);
+}
+
+/* One that was the dearest by far says little of the next, and without one nothing else would. */
+static void forget(struct moving *m)
+{
+	if (m->high > m->mean)
+		m->high += (m->mean - m->high) * 0.3;
+}
+
 uint64_t budget_window(struct budget *b)
 {
 	double cores = budget_load(b) > 0.05 ? budget_load(b) : 0.05, dear, high;
@@ -26,8 +44,13 @@ uint64_t budget_window(struct budget *b)
 	if (b->edge.mean < 0)
 		b->edge.mean = b->edge.high = dear * (double)EDGE_NS;
 	room = budget_allowance(b) * 0.5 - b->edge.high;
-	if (b->spent.now.time_ns < b->next_window_ns || b->saving || room <= 0)
+	if (b->spent.now.time_ns < b->next_window_ns || b->saving)
 		return 0;
+	if (room <= 0) {
+		b->next_window_ns = b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS;
+		forget(&b->edge);
+		return 0;
+	}
 	hold = (pace * (double)BUDGET_WINDOW_EVERY_NS - b->edge.mean) / dear;
 	if (hold < (double)WINDOW_GOOD_NS)
 		hold = (double)WINDOW_GOOD_NS;
@@ -49,12 +72,6 @@ uint64_t budget_window(struct budget *b)
 	return b->hold_ns;
 }
 
-static void move(struct moving *m, double now, double up, double down)
-{
-	m->mean += (now - m->mean) * 0.2;
-	m->high += (now - m->high) * (now > m->high ? up : down);
-}
-
 void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns)
 {
 	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
@@ -64,7 +81,10 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 	b->windows_ns += all_cost_ns;
 	taken = b->hold_ns ? (double)cost_ns / (double)b->hold_ns : 0;
 	move(&b->taken, taken, 1, 0.2);
-	move(&b->edge, edge, 0.5, 0.1);
+	/* With a command: what takes so long while the probes go that saw it all is not what others
+	 * take. */
+	if (b->grace_over || !b->grace_ns || edge < b->edge.mean)
+		move(&b->edge, edge, 0.5, 0.1);
 	if (now > 1)
 		now = 1;
 	b->intensity += (now - b->intensity) * (now > b->intensity ? 1 : 0.2);

@@ -69,7 +69,7 @@ static void choose_kind(struct estimator *e)
 	for (size_t i = 0; i < e->n; i++) {
 		const struct unit *u = &e->units[i];
 
-		if (!u->changed && !u->crossing && u->weight > SEEN_ALL)
+		if (u->same && !u->changed && !u->crossing && u->weight > SEEN_ALL)
 			e->total[estimator_stands_in(e, u->stratum)].units++;
 	}
 	for (size_t i = 0; i < e->nbirths; i++)

@@ -69,11 +69,44 @@ static void test_grace(void **state)
 	budget__free(m.b);
 }
 
+/* One window that takes 28 ms, as seen where the machine was busy, is not the last for seconds. */
+static void test_one_dear_window(void **state)
+{
+	static const struct program p = {storm, 0, one, 0, 0};
+	struct plant m = {.p = &p, .b = budget__new(&(struct budget_config){.share = 0.01})};
+	unsigned int windows = 0;
+
+	(void)state;
+	assert_non_null(m.b);
+	m.order.all = true;
+	while (m.now < 12e9) {
+		m.in = (struct budget_input){(uint64_t)m.now + 1, (uint64_t)m.run, (uint64_t)m.cost,
+					     false, false};
+		budget__step(m.b, &m.in, &m.order);
+		if (m.order.window_ns) {
+			double cost = m.cost;
+
+			go(&m, (double)m.order.window_ns, 1, 0);
+			cost = m.cost - cost;
+			if (++windows == 3)
+				m.cost += 28 * MS;
+			budget__window(m.b, m.order.window_ns, (uint64_t)cost,
+				       (uint64_t)(cost + (windows == 3 ? 28 * MS : MS / 10)));
+		}
+		go(&m, 10 * MS, m.order.all, 0);
+	}
+	/* Before: 3, and one a second later on. */
+	assert_in_range(windows, 20, 120);
+	assert_true(worst(&m, 1) <= 0.0125);
+	budget__free(m.b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_far_too_dear), cmocka_unit_test(test_forgiven),
-	    cmocka_unit_test(test_tried_in_grace), cmocka_unit_test(test_grace)};
+	    cmocka_unit_test(test_tried_in_grace), cmocka_unit_test(test_grace),
+	    cmocka_unit_test(test_one_dear_window)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
