@@ -121,7 +121,7 @@ static void request(struct live *l)
 		shown.focus = l->page.pid;
 	}
 	shown.n = (size_t)n;
-	top_sampler__request(l->sampler, &shown);
+	top_sampler__request(l->sampler, l->machine, &shown);
 	free(pids);
 }
 

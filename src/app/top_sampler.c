@@ -30,6 +30,8 @@ struct top_sampler {
 /* The next look's wishes, taken out under the lock.  false: no more of them. */
 static bool wait_for_request(struct top_sampler *t, struct sampler_shown *shown)
 {
+	bool quit;
+
 	pthread_mutex_lock(&t->lock);
 	t->busy = false;
 	while (!t->wanted && !t->quit)
@@ -44,8 +46,9 @@ static bool wait_for_request(struct top_sampler *t, struct sampler_shown *shown)
 		sampler__watch(t->sampler, t->watched, true);
 		t->marked = t->watched;
 	}
+	quit = t->quit;
 	pthread_mutex_unlock(&t->lock);
-	return !t->quit;
+	return !quit;
 }
 
 static void look(struct top_sampler *t, struct sampler_shown *shown)
@@ -132,7 +135,8 @@ void top_sampler__free(struct top_sampler *t)
 	free(t);
 }
 
-void top_sampler__request(struct top_sampler *t, const struct sampler_shown *shown)
+void top_sampler__request(struct top_sampler *t, const struct machine *held,
+			  const struct sampler_shown *shown)
 {
 	uint32_t *pids = reallocarray(NULL, shown->n + 1, sizeof(*pids));
 
@@ -141,7 +145,7 @@ void top_sampler__request(struct top_sampler *t, const struct sampler_shown *sho
 	if (shown->n)
 		memcpy(pids, shown->pids, shown->n * sizeof(*pids));
 	pthread_mutex_lock(&t->lock);
-	if (t->busy || t->wanted) {
+	if (t->busy || t->wanted || t->latest != held) {
 		free(pids);
 	} else {
 		t->shown = *shown;

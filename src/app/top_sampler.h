@@ -19,10 +19,12 @@ int top_sampler__new(const struct sampler_options *options, struct machine_sourc
 /* Waits for a look that is under way. */
 void top_sampler__free(struct top_sampler *t);
 
-/* Look now, with this on the screen; nothing happens while one is under way. */
-void top_sampler__request(struct top_sampler *t, const struct sampler_shown *shown);
-/* What the last finished look saw; NULL before the first.  Valid until the second request from
- * now. */
+/* Look now, with this on the screen.  held: what top_sampler__latest said last, which stays valid.
+ * Nothing happens while a look is under way, nor where one has ended since: two are kept. */
+void top_sampler__request(struct top_sampler *t, const struct machine *held,
+			  const struct sampler_shown *shown);
+/* What the last finished look saw; NULL before the first.  Valid until a request after the next
+ * call of this. */
 const struct machine *top_sampler__latest(struct top_sampler *t);
 /* From the next look on this process is marked as watched, and no other; 0: none is. */
 void top_sampler__watched(struct top_sampler *t, uint32_t pid);
