@@ -69,6 +69,7 @@ static void take_part(struct share_part *p, double part, double guess, double va
 static void share_later(struct share_part *w, size_t nw, const struct share_part *c, size_t nc,
 			double bytes, double variance)
 {
+	const double all = sampled(w, nw);
 	double left = 0;
 	size_t k = 0;
 
@@ -84,10 +85,11 @@ static void share_later(struct share_part *w, size_t nw, const struct share_part
 	}
 	for (size_t i = 0; i < nw; i++) {
 		const double was = w[i].samples.bytes;
-		double now = left > 0 ? bytes * w[i].beyond / left : was;
+		double now;
 
 		if (was <= 0)
 			continue;
+		now = left > 0 ? bytes * w[i].beyond / left : bytes * was / all;
 		w[i].samples.bytes = now;
 		w[i].samples.blocks *= now / was;
 		if (left > bytes)
@@ -109,14 +111,15 @@ double estimator_blend(const struct stratum *t, struct share_part *p, size_t n)
 		nw++;
 	nc = n - nw;
 	c = p + nw;
+	nobodys = share_out(&t->all, p, nw);
+	if (!nc)
+		return nobodys;
+	/* Of those that stood for themselves, what share_out left so. */
 	for (size_t i = 0; i < nw; i++) {
 		rest.bytes -= p[i].exact.chunks;
 		rest.blocks -= p[i].exact.blocks;
 	}
 	rest.births = 0;
-	nobodys = share_out(&t->all, p, nw);
-	if (!nc)
-		return nobodys;
 	later = later_of(t, c, nc);
 	all = sampled(p, nw);
 	guess = later.part * LIKE_FIRST / (LIKE_FIRST + units_of(p, nw));
@@ -124,6 +127,8 @@ double estimator_blend(const struct stratum *t, struct share_part *p, size_t n)
 		share_out(&rest, c, nc);
 	else
 		nobodys = share_out(&rest, c, nc);
+	for (size_t i = 0; i < nw; i++)
+		p[i].open *= later.part;
 	for (size_t i = 0; i < nc; i++)
 		take_part(&c[i], 1 - later.part + guess, guess, later.variance);
 	share_later(p, nw, c, nc, (later.part - guess) * all, later.variance * all * all);

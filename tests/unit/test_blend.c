@@ -11,7 +11,7 @@
 #include "model/seen.h"
 
 /* Sites of crossings (crossings.h) share it all where no other block came to where they were; where
- * windows tell more of it, they do. */
+ * windows tell more of it, by blocks that begin as they did, they do. */
 static void test_crossings(void **state)
 {
 	(void)state;
@@ -29,8 +29,11 @@ static void test_crossings(void **state)
 			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &b), 0);
 		}
 		for (uint32_t i = 0; i < windows; i++) {
-			struct estimator_block b = {
-			    .site = 9, .size = 65, .weight = 100 * SEEN_ALL, .moment = i};
+			struct estimator_block b = {.site = 9,
+						    .size = 65,
+						    .weight = 100 * SEEN_ALL,
+						    .moment = i,
+						    .same = true};
 
 			assert_int_equal(estimator__chunk(e, estimator_class(80), 80, &b), 0);
 		}
