@@ -2,6 +2,7 @@
 #include "app/governed.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "app/glimpse.h"
@@ -91,13 +92,14 @@ static void hold(uint64_t ns)
 /* What a window took, by what the meter said. */
 struct window {
 	struct meter_reading closed, before, after, gone;
-	struct stopwatch *watch; /* since about `closed`; NULL: they are too many */
+	struct stopwatch *watch; /* NULL: there can be none */
+	uint64_t watch_ns;	 /* what it said at `closed` */
 };
 
 static int watch_one(void *arg, pid_t pid, const struct hw_proc *counters)
 {
 	struct window *w = arg;
-	int err = stopwatch__add(&w->watch, pid);
+	int err = stopwatch__add(&w->watch, pid, true);
 
 	(void)counters;
 	return err == -ESRCH ? 0 : err;
@@ -105,11 +107,12 @@ static int watch_one(void *arg, pid_t pid, const struct hw_proc *counters)
 
 static void start_watch(const struct governing *g, const struct governed *p, struct window *w)
 {
-	int err =
-	    p->pid ? stopwatch__add(&w->watch, p->pid) : probes__each(g->probes, watch_one, w);
+	int err = p->pid ? stopwatch__add(&w->watch, p->pid, false)
+			 : probes__each(g->probes, watch_one, w);
 
 	if (!err)
 		return;
+	log_debug("%d: what it runs is known to a tick only: %s", p->pid, strerror(-err));
 	stopwatch__free(w->watch);
 	w->watch = NULL;
 }
@@ -120,7 +123,7 @@ static int read_exactly(const struct governing *g, const struct governed *p, con
 	int err = read_meter(g, p, r);
 
 	if (!err && w->watch)
-		r->run_ns = w->closed.run_ns + stopwatch__ns(w->watch);
+		r->run_ns = w->closed.run_ns + stopwatch__ns(w->watch) - w->watch_ns;
 	return err;
 }
 
@@ -145,10 +148,11 @@ static int wait_through(const struct governing *g, struct governed *p, struct wi
 static int look_through(const struct governing *g, struct governed *p, struct window *w)
 {
 	unsigned int less = sets_of(false, p->order.large);
-	int err = read_meter(g, p, &w->closed);
+	int err;
 
-	if (!err)
-		start_watch(g, p, w);
+	start_watch(g, p, w);
+	err = read_meter(g, p, &w->closed);
+	w->watch_ns = w->watch ? stopwatch__ns(w->watch) : 0;
 	if (!err)
 		err = probes__switch(g->probes, p->pid,
 				     ATTACH_WINDOW | sets_of(true, p->order.large));

@@ -13,15 +13,21 @@
 /* Until it is known, what coming and going takes: as much as a window of this length. */
 #define EDGE_NS (1 * MS)
 
+static void move(struct moving *m, double now, double up, double down)
+{
+	m->mean += (now - m->mean) * 0.2;
+	m->high += (now - m->high) * (now > m->high ? up : down);
+}
+
 /* One that is far from all others moves the mean little, until there are more of them. */
 #define FAR 3
 
-static void move(struct moving *m, double now, double up, double down)
+static void move_edge(struct budget *b, double now)
 {
-	double far = FAR * m->mean + (double)MS;
+	double far = FAR * b->edge.mean + (double)MS, high = b->edge.high;
 
-	m->mean += ((now < far ? now : far) - m->mean) * 0.2;
-	m->high += (now - m->high) * (now > m->high ? up : down);
+	move(&b->edge, now < far ? now : far, 0.5, 0.1);
+	b->edge.high = high + (now - high) * (now > high ? 0.5 : 0.1);
 }
 
 /* One that was the dearest by far says little of the next, and without one nothing else would. */
@@ -46,9 +52,13 @@ uint64_t budget_window(struct budget *b)
 	room = budget_allowance(b) * 0.5 - b->edge.high;
 	if (b->spent.now.time_ns < b->next_window_ns || b->saving)
 		return 0;
-	if (room <= 0) {
+	if (room < (double)WINDOW_MIN_NS * high) {
 		b->next_window_ns = b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS;
-		forget(&b->edge);
+		/* What is to be paid back tells nothing of windows. */
+		if (budget_allowance(b) > 0) {
+			forget(&b->edge);
+			forget(&b->taken);
+		}
 		return 0;
 	}
 	hold = (pace * (double)BUDGET_WINDOW_EVERY_NS - b->edge.mean) / dear;
@@ -84,7 +94,7 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 	/* With a command: what takes so long while the probes go that saw it all is not what others
 	 * take. */
 	if (b->grace_over || !b->grace_ns || edge < b->edge.mean)
-		move(&b->edge, edge, 0.5, 0.1);
+		move_edge(b, edge);
 	if (now > 1)
 		now = 1;
 	b->intensity += (now - b->intensity) * (now > b->intensity ? 1 : 0.2);

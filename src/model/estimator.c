@@ -183,10 +183,10 @@ int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t size,
 	return know(e, stratum, size, b);
 }
 
-void estimator__others(struct estimator *e, uint32_t stratum, double bytes)
+void estimator__others(struct estimator *e, uint32_t stratum, double bytes, bool whole)
 {
 	e->total[stratum].others += bytes;
-	e->total[stratum].nothers++;
+	e->total[stratum].nothers += whole;
 }
 
 void estimator__births(struct estimator *e, struct birth *births, size_t n)
@@ -243,7 +243,7 @@ static void gather(struct estimates *out, const struct share_part *parts, size_t
 		s->high = s->bytes + sqrt(more) + open;
 		if (s->low < least)
 			s->low = least;
-		s->low -= less;
+		s->low = s->low > less ? s->low - less : 0;
 		/* Nobody has more than there is. */
 		if (s->high > most)
 			s->high = most;

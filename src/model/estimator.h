@@ -63,7 +63,7 @@ struct estimate {
 	uint32_t site;
 	double bytes, blocks;
 	double low, high; /* bytes; the truth is between them nine times in ten */
-	bool exact;	  /* no sample is in it */
+	bool exact;	  /* no sample is in it, and nothing that is known to a page only */
 };
 /* What a site's samples of a size came to, before they were made to sum to the heap. */
 struct estimate_part {
@@ -90,13 +90,13 @@ struct estimates {
 };
 /*
  * Of memory that crossings tell of, chunks have such places now: `block`, a crossing, where that is
- * the chunk; or else it came later, and stands for as many bytes as the crossing did.  What is
- * shared out by crossings is what they have of both; of the others samples of windows tell.  0 or
- * -ENOMEM.
+ * the chunk; or else it came later, and stands for as many bytes as the crossing did (whole: not
+ * for a part of these, where it may be either).  What is shared out by crossings is what they have
+ * of both; of the others samples of windows tell.  0 or -ENOMEM.
  */
 int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
 			const struct estimator_block *block);
-void estimator__others(struct estimator *e, uint32_t stratum, double bytes);
+void estimator__others(struct estimator *e, uint32_t stratum, double bytes, bool whole);
 /* After the last chunk.  0 or -ENOMEM; estimates_free. */
 int estimator__finish(struct estimator *e, struct estimates *out);
 void estimates_free(struct estimates *e);

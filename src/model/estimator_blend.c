@@ -85,17 +85,17 @@ static void share_later(struct share_part *w, size_t nw, const struct share_part
 	}
 	for (size_t i = 0; i < nw; i++) {
 		const double was = w[i].samples.bytes;
-		double now;
+		double part, now;
 
 		if (was <= 0)
 			continue;
-		now = left > 0 ? bytes * w[i].beyond / left : bytes * was / all;
+		part = left > 0 ? w[i].beyond / left : was / all;
+		now = part * bytes;
 		w[i].samples.bytes = now;
 		w[i].samples.blocks *= now / was;
 		if (left > bytes)
 			w[i].variance *= bytes / left * bytes / left;
-		if (bytes > 0)
-			w[i].variance += now / bytes * now / bytes * variance;
+		w[i].variance += part * part * variance;
 	}
 }
 

@@ -58,6 +58,14 @@ int estimator_birth_order(const void *a, const void *b)
 	return (x->site > y->site) - (x->site < y->site);
 }
 
+/* A window's sample that begins as it did at first.  Of large ones that is not known. */
+static bool is_sure(const struct estimator *e, const struct unit *u)
+{
+	if (u->changed || u->crossing || u->weight <= SEEN_ALL)
+		return false;
+	return u->same || estimator_size_class(e, u->stratum) >= ESTIMATOR_SMALL;
+}
+
 /*
  * Samples of windows and crossings each tell of the same chunks.  Crossings tell more, but nothing
  * of what came later to where others had been: that is left to the windows (estimator_blend.c).
@@ -69,7 +77,7 @@ static void choose_kind(struct estimator *e)
 	for (size_t i = 0; i < e->n; i++) {
 		const struct unit *u = &e->units[i];
 
-		if (u->same && !u->changed && !u->crossing && u->weight > SEEN_ALL)
+		if (is_sure(e, u))
 			e->total[estimator_stands_in(e, u->stratum)].units++;
 	}
 	for (size_t i = 0; i < e->nbirths; i++)

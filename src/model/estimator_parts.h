@@ -37,7 +37,7 @@ struct estimator {
 		uint32_t samples, changed, crossings;
 		uint32_t nothers; /* places of crossings that others have now */
 		double others;	  /* bytes that these stand for */
-		uint32_t units;	  /* of the samples: sites and moments */
+		uint32_t units;	  /* of the samples that are sure: sites and moments */
 		bool by_changed;  /* its samples are those that changed */
 		bool by_crossing; /* ... are crossings */
 		bool born;	  /* some were in windows */

@@ -230,12 +230,13 @@ static double own_part(struct sampling_look *l, const struct crossing *c, uint64
 	return all ? crossed_own(all) : 1;
 }
 
-/* True where it still is the crossing's. */
+/* True where it still is the crossing's.  seen: its call was, of which no page fault is told, so it
+ * came later. */
 static bool place(struct sampling_look *l, const struct crossing *c, uint64_t start, uint64_t chunk,
-		  uint32_t stratum)
+		  uint32_t stratum, bool seen)
 {
 	const struct sampling_crossed *first = &l->kept->crossed[c - l->crossings];
-	const double own = own_part(l, c, start, chunk, stratum),
+	const double own = seen ? 0 : own_part(l, c, start, chunk, stratum),
 		     bytes = (double)crossing_bytes(c, own > 0 ? chunk : c->end - c->start);
 	struct estimator_block b = {.site = c->site,
 				    .size = chunk - ROUNDED,
@@ -245,7 +246,7 @@ static bool place(struct sampling_look *l, const struct crossing *c, uint64_t st
 	double weight = own * bytes / (double)chunk * SEEN_ALL;
 
 	if (own < 1)
-		estimator__others(l->estimator, stratum, (1 - own) * bytes);
+		estimator__others(l->estimator, stratum, (1 - own) * bytes, own <= 0);
 	if (own <= 0)
 		return false;
 	/* One that stands for itself alone is no less a sample. */
@@ -258,7 +259,8 @@ static bool place(struct sampling_look *l, const struct crossing *c, uint64_t st
 }
 
 /* The places of crossings that a chunk has now: is it one of them? */
-static bool places(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum)
+static bool places(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum,
+		   bool seen)
 {
 	const uint64_t start = addr - HEADER;
 	bool crossed = false;
@@ -266,7 +268,7 @@ static bool places(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint3
 	for (size_t i = crossings_from(l->crossings, l->ncrossings, start);
 	     i < l->ncrossings && crossing_place(&l->crossings[i]) < start + chunk; i++)
 		if (!l->crossings[i].mapped)
-			crossed |= place(l, &l->crossings[i], start, chunk, stratum);
+			crossed |= place(l, &l->crossings[i], start, chunk, stratum, seen);
 	return crossed;
 }
 
@@ -304,7 +306,7 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	/* Who stands for itself is not one of those that they stand for. */
 	if (b || mapped ? known.weight <= SEEN_ALL : false)
 		return b;
-	if (!places(l, addr, chunk, stratum) && !b)
+	if (!places(l, addr, chunk, stratum, b) && !b)
 		remember(l, addr, chunk, stratum);
 	return b;
 }

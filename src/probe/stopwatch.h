@@ -8,6 +8,7 @@
 #ifndef PROBE_STOPWATCH_H
 #define PROBE_STOPWATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,10 +17,13 @@
 
 struct stopwatch;
 
-/* Of all threads that a process has now: may be called for several.  A NULL *w becomes one.  0;
- * -E2BIG: they are too many; -ESRCH: it has ended; -errno of perf_event_open. */
-int stopwatch__add(struct stopwatch **w, pid_t pid);
-/* CPU time that all these threads have taken since, ns; what ended has what it had. */
+/* Of all threads that a process has now, and those that these begin from now on (before Linux 5.13
+ * not of those), with_forks: also of processes that they fork.  May be called for several.  A NULL
+ * *w becomes one, for stopwatch__free, whatever comes of it.  0, also where its threads have just
+ * ended; -E2BIG: they are too many, and none is opened; -ESRCH: it has ended; -errno of
+ * perf_event_open. */
+int stopwatch__add(struct stopwatch **w, pid_t pid, bool with_forks);
+/* CPU time that all these have taken since, ns; grows only: what ended has what it had. */
 uint64_t stopwatch__ns(const struct stopwatch *w);
 /* NULL: nothing. */
 void stopwatch__free(struct stopwatch *w);

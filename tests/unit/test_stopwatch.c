@@ -65,14 +65,14 @@ static struct stopwatch *watch(pid_t pid)
 {
 	struct stopwatch *w = NULL;
 
-	assert_int_equal(stopwatch__add(&w, pid), 0);
+	assert_int_equal(stopwatch__add(&w, pid, false), 0);
 	return w;
 }
 
 static void needs_events(void)
 {
 	struct stopwatch *w = NULL;
-	int err = stopwatch__add(&w, getpid());
+	int err = stopwatch__add(&w, getpid(), false);
 
 	stopwatch__free(w);
 	if (err == -EACCES || err == -EPERM || err == -ENOSYS) {
@@ -181,12 +181,12 @@ static void test_too_many(void **state)
 		_exit(0);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_int_equal(stopwatch__add(&w, pid), -E2BIG);
+	assert_int_equal(stopwatch__add(&w, pid, false), -E2BIG);
 	stopwatch__free(w);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	w = NULL;
-	assert_int_equal(stopwatch__add(&w, pid), -ESRCH);
+	assert_int_equal(stopwatch__add(&w, pid, false), -ESRCH);
 	stopwatch__free(w);
 	close(ready[0]);
 	close(ready[1]);
