@@ -142,16 +142,17 @@ def mapped(size):
 
 
 def test_mapped():
-    """Large blocks have a mapping each, which tells whose each is: all of them, exactly; whose it is
-    after a realloc, which moves it; and that it is gone."""
+    """Large blocks have a mapping each, which tells whose each is: all of them, to a page, which the
+    bar says; whose it is after a realloc, which moves it; and that it is gone."""
     f = Fixture("large")
     w = Watch(f.pid, "--max-overhead", "0", "--interval", "300ms", "--depth", "0")
 
     def of(name):
-        return [(s["bytes"], s["blocks"], s["estimated"]) for s in looked_at(w)["sites"]
+        return [(s["bytes"], s["blocks"], s["bytes_low"]) for s in looked_at(w)["sites"]
                 if s["kind"] == "heap" and s["frames"] and s["frames"][0]["function"] == name]
     f.run("blocks")
-    want = [(sum(mapped(1048583 + 100000 * i) for i in range(7)), 7, False)]
+    pages = sum(mapped(1048583 + 100000 * i) for i in range(7))
+    want = [(pages, 7, pages - 7 * 4095)]
     equal(of("mapping"), want, "7 blocks that are mapped")
     small = sum(b for b, _, _ in of("by_realloc"))
     f.run("slow")
