@@ -73,7 +73,9 @@ def test_passive():
           "mode, hits and user probes")
     equal(last["sites"], [], "sites")
     # Page faults of its heaps are looked at, a few here: of a thousand of them, 3 ms of a second.
-    check(last["overhead_percent"] <= 0.25, "%.2f %% are taken" % last["overhead_percent"])
+    # Each takes an emulated machine ten times as long.
+    check(last["overhead_percent"] <= (2.5 if harness.EMULATED else 0.25),
+          "%.2f %% are taken" % last["overhead_percent"])
     equal(last["estimates"], "fresh", "estimates")
     check(last["allocator"]["in_use_bytes"] > 0, "malloc's own figures are missing")
 
