@@ -13,9 +13,13 @@
 /* Until it is known, what coming and going takes: as much as a window of this length. */
 #define EDGE_NS (1 * MS)
 
-static void move(struct moving *m, double now, double up, double down)
+static void move_mean(struct moving *m, double now)
 {
 	m->mean += (now - m->mean) * 0.2;
+}
+
+static void move_high(struct moving *m, double now, double up, double down)
+{
 	m->high += (now - m->high) * (now > m->high ? up : down);
 }
 
@@ -24,10 +28,10 @@ static void move(struct moving *m, double now, double up, double down)
 
 static void move_edge(struct budget *b, double now)
 {
-	double far = FAR * b->edge.mean + (double)MS, high = b->edge.high;
+	double far = FAR * b->edge.mean + (double)MS;
 
-	move(&b->edge, now < far ? now : far, 0.5, 0.1);
-	b->edge.high = high + (now - high) * (now > high ? 0.5 : 0.1);
+	move_mean(&b->edge, now < far ? now : far);
+	move_high(&b->edge, now, 0.5, 0.1);
 }
 
 /* One that was the dearest by far says little of the next, and without one nothing else would. */
@@ -90,7 +94,8 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 
 	b->windows_ns += all_cost_ns;
 	taken = b->hold_ns ? (double)cost_ns / (double)b->hold_ns : 0;
-	move(&b->taken, taken, 1, 0.2);
+	move_mean(&b->taken, taken);
+	move_high(&b->taken, taken, 1, 0.2);
 	/* With a command: what takes so long while the probes go that saw it all is not what others
 	 * take. */
 	if (b->grace_over || !b->grace_ns || edge < b->edge.mean)

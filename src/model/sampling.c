@@ -194,13 +194,16 @@ void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing 
 	c->known = true;
 }
 
-/* A mapping of its own? */
+/* A mapping of its own?  Most chunks need not be looked for: it begins with a page. */
 static bool is_mapped(struct sampling_look *l, uint64_t addr, uint64_t chunk,
 		      struct estimator_block *out)
 {
 	const uint64_t start = addr - HEADER;
-	const struct crossing *c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
+	const struct crossing *c;
 
+	if (start % PAGE)
+		return false;
+	c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
 	if (!c || !c->mapped || !c->site)
 		return false;
 	*out = (struct estimator_block){
@@ -304,7 +307,7 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	if (estimator__chunk(l->estimator, stratum, chunk, b || mapped ? &known : NULL))
 		l->err = -ENOMEM;
 	/* Who stands for itself is not one of those that they stand for. */
-	if (b || mapped ? known.weight <= SEEN_ALL : false)
+	if ((b || mapped) && known.weight <= SEEN_ALL)
 		return b;
 	if (!places(l, addr, chunk, stratum, b) && !b)
 		remember(l, addr, chunk, stratum);
