@@ -130,6 +130,9 @@ struct {
 /* Wake the daemon once per this many bytes in a ring: a power of two, set before loading. */
 extern const volatile __u32 hw_wake_bytes;
 
+/* How many windows are open, of all processes. */
+extern __u32 hw_windows;
+
 /* Of touch.bpf.c: of 2^20 ns of run time so many may go into touches. */
 extern const volatile __u32 hw_touch_rate;
 #define HW_TOUCH_RATE_BITS 20
@@ -150,16 +153,25 @@ static __always_inline void hw_count(__u64 *counter)
 	__sync_fetch_and_add(counter, 1);
 }
 
-/* One hit in 16 is timed: when it began, or 0. */
+/* While a window is open each hit is timed, for what its few hundred took has to be known well;
+ * else one in 16: when it began, with a bit that says which, or 0. */
 static __always_inline __u64 hw_clock(void)
 {
-	return bpf_get_prandom_u32() & 15 ? 0 : bpf_ktime_get_ns();
+	if (hw_windows)
+		return bpf_ktime_get_ns() | 1;
+	return bpf_get_prandom_u32() & 15 ? 0 : bpf_ktime_get_ns() & ~1ull;
 }
 
-static __always_inline void hw_clocked(struct hw_proc *p, __u64 began)
+/* What was counted. */
+static __always_inline __u64 hw_clocked(struct hw_proc *p, __u64 began)
 {
-	if (began)
-		__sync_fetch_and_add(&p->run_ns, (bpf_ktime_get_ns() - began) << 4);
+	__u64 took;
+
+	if (!began)
+		return 0;
+	took = (bpf_ktime_get_ns() - began) << (began & 1 ? 0 : 4);
+	__sync_fetch_and_add(&p->run_ns, took);
+	return took;
 }
 
 /* The entry of the process that runs, or NULL where it is not watched. */

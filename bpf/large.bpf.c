@@ -119,17 +119,22 @@ static __always_inline void hw_at_large(struct pt_regs *ctx, struct hw_proc *p, 
 
 SEC("?uprobe") int hw_large(struct pt_regs *ctx)
 {
-	__u64 began = hw_clock();
+	__u64 began = hw_clock(), took;
 	__u32 tgid, tid;
 	struct hw_proc *p = hw_current(&tgid, &tid);
 
 	if (!p)
 		return 0;
 	hw_count(&p->hits);
+	hw_count(&p->large_hits);
 	hw_at_large(ctx, p, tgid, tid, bpf_get_attach_cookie(ctx));
-	hw_clocked(p, began);
+	took = hw_clocked(p, began);
+	if (took)
+		__sync_fetch_and_add(&p->large_ns, took);
 	return 0;
 }
+
+__u32 hw_windows;
 
 struct hw_level_call {
 	__u32 tgid;

@@ -143,6 +143,8 @@ static __always_inline void hw_account(const struct hw_proc *p, struct task_stru
 	__sync_fetch_and_add(&gone->hits, p->hits);
 	__sync_fetch_and_add(&gone->stepped, p->stepped);
 	__sync_fetch_and_add(&gone->returns, p->returns);
+	__sync_fetch_and_add(&gone->large_hits, p->large_hits);
+	__sync_fetch_and_add(&gone->large_ns, p->large_ns);
 	__sync_fetch_and_add(&gone->run_ns, p->run_ns);
 	__sync_fetch_and_add(&gone->cpu_ns, cpu);
 }

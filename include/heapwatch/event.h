@@ -281,7 +281,7 @@ struct hw_proc {
 	__u32 flags;	/* HW_PROC_* */
 	__u64 stepped;	/* of the hits: at an instruction that the kernel single-steps */
 	__u64 returns;	/* of the hits: at a function's return */
-	__u64 run_ns;	/* that our programs took, by one hit in 16 */
+	__u64 run_ns;	/* that our programs took, by one hit in 16, in windows each */
 	__u32 epoch; /* grows when probes come or go: calls under way then have lost their half */
 	__u32 turn;  /* of the last hw_level written for it; a fork's child has its parent's */
 	__u64 image; /* part of a stack's key: the same after a fork, another after an exec */
@@ -293,12 +293,15 @@ struct hw_proc {
 	__u32 whole;	  /* epoch since which the probes of realloc and its like have stayed */
 	__u32 pad;
 	__u64 touched_ns; /* that touches took beyond what its run time is worth */
+	__u64 large_hits; /* of the hits: behind the thread cache; none is single-stepped */
+	__u64 large_ns;	  /* of run_ns: that these took */
 };
 
 /* What all that have exited had run, and had taken of that by the probes: struct hw_proc's. */
 struct hw_gone {
 	__u64 hits, stepped, returns;
 	__u64 run_ns; /* of our programs */
+	__u64 large_hits, large_ns;
 	__u64 cpu_ns; /* of the processes, as far as the scheduler had counted it */
 };
 

@@ -166,10 +166,19 @@ static int look_through(const struct governing *g, struct governed *p, struct wi
 	return err ? err : read_meter(g, p, &w->gone);
 }
 
+/* What large blocks' probes took while a window came and went: they are there without one too. */
+static uint64_t large_beside(const struct window *w)
+{
+	uint64_t all = w->gone.large_ns - w->closed.large_ns,
+		 open = w->after.large_ns - w->before.large_ns;
+
+	return all > open ? all - open : 0;
+}
+
 /* With the lock held. */
 static void account(struct governed *p, const struct window *w)
 {
-	uint64_t closed, run_ns, cost_ns;
+	uint64_t closed, run_ns, cost_ns, all_cost_ns, beside = large_beside(w);
 
 	note(p, &w->closed);
 	closed = p->cost_ns;
@@ -180,7 +189,8 @@ static void account(struct governed *p, const struct window *w)
 	run_ns = p->run_ns - run_ns;
 	cost_ns = p->cost_ns - cost_ns;
 	note(p, &w->gone);
-	budget__window(p->budget, run_ns, cost_ns, p->cost_ns - closed);
+	all_cost_ns = p->cost_ns - closed;
+	budget__window(p->budget, run_ns, cost_ns, all_cost_ns > beside ? all_cost_ns - beside : 0);
 }
 
 /* What the process did while the window was wholly open is what the window shows; coming and going
@@ -192,8 +202,11 @@ static int open_window(const struct governing *g, struct governed *p)
 	struct window w = {.watch = NULL};
 	int err = levels_set(g->probes, p->pid, &level);
 
-	if (!err)
+	if (!err) {
+		probes__window(g->probes, true);
 		err = look_through(g, p, &w);
+		probes__window(g->probes, false);
+	}
 	stopwatch__free(w.watch);
 	pthread_mutex_lock(g->lock);
 	if (!err)

@@ -88,6 +88,14 @@ uint64_t meter__cost_ns(struct meter *m, const struct hw_proc *counters)
 	return cost;
 }
 
+static void tell_costs(struct meter *m, const struct hw_proc *c, struct meter_reading *out)
+{
+	pthread_mutex_lock(&m->lock);
+	out->cost_ns = budget_cost_ns(&m->costs, c);
+	out->large_ns = budget_large_ns(&m->costs, c);
+	pthread_mutex_unlock(&m->lock);
+}
+
 int meter__read(struct meter *m, pid_t pid, struct meter_reading *out)
 {
 	struct hw_proc counters;
@@ -98,7 +106,7 @@ int meter__read(struct meter *m, pid_t pid, struct meter_reading *out)
 	if (err)
 		return err;
 	out->now_ns = clock_now_ns();
-	out->cost_ns = meter__cost_ns(m, &counters);
+	tell_costs(m, &counters, out);
 	return 0;
 }
 
@@ -120,6 +128,8 @@ static int add(void *arg, pid_t pid, const struct hw_proc *c)
 	sum->counters.stepped += c->stepped;
 	sum->counters.returns += c->returns;
 	sum->counters.run_ns += c->run_ns;
+	sum->counters.large_hits += c->large_hits;
+	sum->counters.large_ns += c->large_ns;
 	return 0;
 }
 
@@ -136,12 +146,14 @@ int meter__read_all(struct meter *m, struct meter_reading *out)
 			   .counters = {.hits = gone.hits,
 					.stepped = gone.stepped,
 					.returns = gone.returns,
-					.run_ns = gone.run_ns}};
+					.run_ns = gone.run_ns,
+					.large_hits = gone.large_hits,
+					.large_ns = gone.large_ns}};
 	err = probes__each(m->probes, add, &sum);
 	if (err)
 		return err;
 	out->now_ns = clock_now_ns();
 	out->run_ns = sum.run_ns;
-	out->cost_ns = meter__cost_ns(m, &sum.counters);
+	tell_costs(m, &sum.counters, out);
 	return 0;
 }

@@ -20,8 +20,9 @@ void meter__free(struct meter *m);
 
 struct meter_reading {
 	uint64_t now_ns;
-	uint64_t run_ns;  /* CPU time of all threads of the process, since it began */
-	uint64_t cost_ns; /* of this, what the probes took */
+	uint64_t run_ns;   /* CPU time of all threads of the process, since it began */
+	uint64_t cost_ns;  /* of this, what the probes took */
+	uint64_t large_ns; /* ... those behind the thread cache */
 };
 /* From any thread.  0; -ESRCH, -EINVAL where the process has ended; -ENOENT where it is not armed.
  */

@@ -25,6 +25,9 @@ struct hw_proc;
 /* What the probes have taken of a process so far. */
 uint64_t budget_cost_ns(const struct budget_costs *costs, const struct hw_proc *counters);
 
+/* Of this, those behind the thread cache, which are there in and between windows. */
+uint64_t budget_large_ns(const struct budget_costs *costs, const struct hw_proc *counters);
+
 /* Of 2^20 ns of a thread's run time, how many may go into telling of page faults (bpf/touch.bpf.c):
  * 0 where there is no limit, for they tell nothing where every call is seen. */
 unsigned int budget_touches(double share);
@@ -77,7 +80,8 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 
 /*
  * A window that was ordered was open: how much the process ran and what the probes took while it
- * was wholly open, and what they took from before the first probe came to after the last one went.
+ * was wholly open, and what they took from before the first probe came to after the last one went,
+ * but for what those behind the thread cache took beside it, which they take without a window too.
  */
 void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns);
 /* How many calls one seen in that window stands for, in 256ths (struct hw_level). */

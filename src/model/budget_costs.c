@@ -15,6 +15,11 @@ uint64_t budget_cost_ns(const struct budget_costs *k, const struct hw_proc *c)
 	       c->run_ns;
 }
 
+uint64_t budget_large_ns(const struct budget_costs *k, const struct hw_proc *c)
+{
+	return (uint64_t)((double)c->large_hits * k->emulated) + c->large_ns;
+}
+
 /* A quarter of the budget; without one, what is a quarter of the one that there is by default. */
 unsigned int budget_touches(double share)
 {

@@ -94,6 +94,9 @@ struct probes_level {
 };
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
 
+/* From any thread: a window is about to be opened, of whoever; or it was closed. */
+void probes__window(struct probes *p, bool opened);
+
 /* Some times a second, from one thread: touches.h. */
 void probes__adjust(struct probes *p);
 

@@ -65,6 +65,14 @@ int probes__gone(const struct probes *p, struct hw_gone *out)
 	return bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.hw_gone), &zero, out) ? -errno : 0;
 }
 
+void probes__window(struct probes *p, bool opened)
+{
+	if (opened)
+		__atomic_add_fetch(&p->skel->bss->hw_windows, 1, __ATOMIC_RELAXED);
+	else
+		__atomic_sub_fetch(&p->skel->bss->hw_windows, 1, __ATOMIC_RELAXED);
+}
+
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level)
 {
 	/* struct hw_level_call in bpf/large.bpf.c */

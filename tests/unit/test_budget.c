@@ -234,11 +234,17 @@ static void test_none_and_all(void **state)
 static void test_cost(void **state)
 {
 	static const struct budget_costs k = {.emulated = 700, .stepped = 10000, .returned = 400};
-	static const struct hw_proc c = {.hits = 107, .stepped = 3, .returns = 50, .run_ns = 11};
+	static const struct hw_proc c = {.hits = 107,
+					 .stepped = 3,
+					 .returns = 50,
+					 .run_ns = 11,
+					 .large_hits = 13,
+					 .large_ns = 7};
 	enum budget_level level;
 
 	(void)state;
 	assert_int_equal(budget_cost_ns(&k, &c), 54 * 700 + 3 * 10000 + 50 * 400 + 11);
+	assert_int_equal(budget_large_ns(&k, &c), 13 * 700 + 7);
 	assert_string_equal(budget_level_name(BUDGET_EXACT), "exact");
 	assert_string_equal(budget_level_name(BUDGET_PASSIVE), "passive");
 	assert_true(budget_level_parse("large", &level));
