@@ -22,8 +22,9 @@
 /* So long after all was seen it is known whether large blocks are too dear. */
 #define TRIED_NS (SECOND / 5)
 
-/* Until the probes are gone that saw it all. */
-#define AFTER_EXACT_NS BUDGET_WINDOW_EVERY_NS
+/* Until the probes are gone that saw it all: a window that comes while they go takes what they do,
+ * and they go later. */
+#define AFTER_EXACT_NS (SECOND / 10)
 /* Before it is all seen again, all of it has to have been affordable for this long; twice as long
  * after each time that it was not, up to the limit. */
 #define QUIET_NS     (10 * SECOND)
@@ -85,14 +86,15 @@ double budget_allowance(const struct budget *b)
 }
 
 /* Is it in its grace?  What that took ends when the probes that it began with are gone, and those
- * of large blocks where they are too dear, or after a second. */
+ * of large blocks where they are too dear, or after a second: it takes the kernel a while. */
 static bool in_grace(struct budget *b)
 {
 	uint64_t age = b->spent.now.time_ns - b->began_ns;
-	bool tried = b->large && b->spent.now.time_ns - b->since_ns < TRIED_NS;
+	uint64_t since = b->spent.now.time_ns - b->since_ns;
+	bool there = b->all || since < (b->large ? TRIED_NS : AFTER_EXACT_NS);
 
 	if (!b->grace_over) {
-		b->grace_over = (!b->all && !tried) || age >= SECOND;
+		b->grace_over = !there || age >= SECOND;
 		b->grace_cost_ns = b->spent.now.cost_ns;
 	}
 	return age < b->grace_ns;
@@ -213,6 +215,7 @@ static void give_up_large(struct budget *b)
 	if (b->trial_ns > FAR * b->share * LARGE_PART * (double)SPENDING_REACTION_NS)
 		b->large_wait_ns = QUIET_MAX_NS;
 	switch_to(b, false, false);
+	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
 	large_again(b);
 	if (b->large_wait_ns < QUIET_MAX_NS)
 		b->large_wait_ns *= 2;

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /* budget_window.c: how long a window may be, and when; what one has taken, and has shown. */
+#include <math.h>
+
 #include "model/budget_parts.h"
 
-#define MS 1000000ull
+#define MS     1000000ull
+#define SECOND 1000000000ull
 
 /* One of a millisecond tells the most for what it takes (tests/bench/estimate.c): what is seen in a
  * longer one is of a kind, and in a shorter one too little of it lives on.  Where the budget has
- * room for more they are longer, for each takes the kernel 20 to 50 ms. */
+ * room for more than can come one after the other they are longer. */
 #define WINDOW_GOOD_NS (1 * MS)
 #define WINDOW_MIN_NS  (300000ull)
 #define WINDOW_MAX_NS  (50 * MS)
+/* Each window is paid for by this part of what is left over, first of all: who starts has most of
+ * it, and a program that is over after a second has been seen by then. */
+#define AHEAD 0.2
 /* Until it is known, what coming and going takes: as much as a window of this length. */
 #define EDGE_NS (1 * MS)
 
@@ -44,7 +50,8 @@ static void forget(struct moving *m)
 uint64_t budget_window(struct budget *b)
 {
 	double cores = budget_load(b) > 0.05 ? budget_load(b) : 0.05, dear, high;
-	double room, pace = b->share * SPENDING_MARGIN * cores, hold;
+	uint64_t least;
+	double cost, spare, room, pace = b->share * SPENDING_MARGIN * cores, hold;
 
 	dear = b->taken.mean > b->intensity * cores ? b->taken.mean : b->intensity * cores;
 	/* What it may be: a storm that begins now, of one that runs by turns of that length. */
@@ -56,7 +63,9 @@ uint64_t budget_window(struct budget *b)
 	room = budget_allowance(b) * 0.5 - b->edge.high;
 	if (b->spent.now.time_ns < b->next_window_ns || b->saving)
 		return 0;
-	if (room < (double)WINDOW_MIN_NS * high) {
+	/* A shorter one than is good is better than none, but not than a good one soon. */
+	least = b->spent.now.time_ns - b->last_window_ns < SECOND ? WINDOW_GOOD_NS : WINDOW_MIN_NS;
+	if (room < (double)least * high) {
 		b->next_window_ns = b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS;
 		/* What is to be paid back tells nothing of windows. */
 		if (budget_allowance(b) > 0) {
@@ -79,7 +88,11 @@ uint64_t budget_window(struct budget *b)
 		hold = (double)WINDOW_MAX_NS;
 	if (hold * high > room)
 		return 0;
-	b->next_window_ns = b->spent.now.time_ns + (uint64_t)((hold * dear + b->edge.mean) / pace);
+	cost = hold * dear + b->edge.mean;
+	spare = AHEAD *
+		(budget_allowance(b) - cost - 2 * (high * (double)WINDOW_GOOD_NS + b->edge.high));
+	b->next_window_ns =
+	    b->spent.now.time_ns + (spare < cost ? (uint64_t)((cost - fmax(spare, 0)) / pace) : 0);
 	if (b->next_window_ns < b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS)
 		b->next_window_ns = b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS;
 	b->hold_ns = (uint64_t)hold;

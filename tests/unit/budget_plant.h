@@ -35,7 +35,8 @@ struct plant {
 	int n;
 	double all_s, window_s; /* how long all was seen, how long windows were open */
 	double first_window_s;
-	double unseen_s; /* how long not even large blocks were */
+	unsigned int early; /* windows that opened in the first second and a half */
+	double unseen_s;    /* how long not even large blocks were */
 	int switches;
 	enum budget_level level;
 };
@@ -83,6 +84,7 @@ static inline void simulate_as(struct plant *m, const struct program *p,
 			cost = m->cost;
 			if (!m->first_window_s)
 				m->first_window_s = m->now / 1e9;
+			m->early += m->now < 1.5e9;
 			go(m, (double)m->order.window_ns + 0.1 * MS, 1, 0);
 			run = m->run - run;
 			cost = m->cost - cost;

@@ -69,6 +69,22 @@ static void test_grace(void **state)
 	budget__free(m.b);
 }
 
+/* A command that is over after a second has been seen in many windows by then: what is left over in
+ * its first seconds is for them, and the ten seconds' budget is kept all the same. */
+static void test_early_windows(void **state)
+{
+	static const struct program p = {storm, 0.02, one, 0, 0};
+	struct plant m;
+
+	(void)state;
+	simulate_grace(&m, &p, 0.01, 60, 1, 300000000);
+	assert_in_range(m.early, 12, 22);
+	assert_true(worst(&m, 1) <= 0.01);
+	/* As many as before, later on. */
+	assert_true(between(&m, 20, 50) > 0.006);
+	budget__free(m.b);
+}
+
 /* One window that takes 28 ms, as seen where the machine was busy, is not the last for seconds. */
 static void test_one_dear_window(void **state)
 {
@@ -104,9 +120,9 @@ static void test_one_dear_window(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_far_too_dear), cmocka_unit_test(test_forgiven),
+	    cmocka_unit_test(test_far_too_dear),   cmocka_unit_test(test_forgiven),
 	    cmocka_unit_test(test_tried_in_grace), cmocka_unit_test(test_grace),
-	    cmocka_unit_test(test_one_dear_window)};
+	    cmocka_unit_test(test_early_windows),  cmocka_unit_test(test_one_dear_window)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
