@@ -159,7 +159,11 @@ def test_child():
     os.kill(pid, signal.SIGUSR1)
     while f.lines.next("line 'grown'") != "grown":
         pass
-    equal(child(), (pid, blocks + 53, size + 53 * 40), "what the child holds")
+    # Behind all that is in the ring of the storm, which is the child's too.
+    now = child()
+    while now[1] < blocks + 53 and time.monotonic() < limit:
+        now = child()
+    equal(now, (pid, blocks + 53, size + 53 * 40), "what the child holds")
     os.kill(pid, 9)
     w.end()
 
@@ -226,10 +230,12 @@ def test_tree_forks():
     """Who is forked while nothing is seen is not seen, from its first instruction; one that all is
     seen of is exact, and holds what its parent held."""
     # An emulated machine makes few forks a second, and changes the level late.
-    last = command("forks %d\n" % (30000 if harness.EMULATED else 3000),
-                   "--max-overhead", "1")[-1]["processes"]
-    first, children = last[0], last[1:]
-    check(first["mode"] != "exact", "mode is exact in a storm")
+    reports = command("forks %d\n" % (30000 if harness.EMULATED else 3000),
+                      "--max-overhead", "1")
+    last = reports[-1]["processes"]
+    children = last[1:]
+    # Where it has rested since, it may be exact again.
+    check({r["processes"][0]["mode"] for r in reports} - {"exact"}, "mode is exact in a storm")
     check(any(p["probe_hits"] == 0 for p in children), "each of %d children has a probe" %
           len(children))
     # 2,000 mallocs, whose returns count too, and frees.
