@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/seen.h"
 #include "model/slots.h"
 
 struct table {
@@ -14,6 +15,7 @@ struct table {
 		uint64_t key; /* 0: free */
 		double blocks, freed;
 		uint32_t fresh; /* in the window that is open */
+		uint32_t stayed, died;
 	} slots[];
 };
 
@@ -163,6 +165,14 @@ int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weigh
 	return 0;
 }
 
+void births__died(struct births *b, uint32_t site, uint32_t class)
+{
+	struct slot *s = slot_of(b, key_of(site, class));
+
+	if (s && s->died < UINT32_MAX)
+		s->died++;
+}
+
 void births__leave_out(struct births *b, uint32_t site, uint32_t class)
 {
 	struct slot *s = slot_of(b, key_of(site, class));
@@ -179,6 +189,8 @@ int births__weigh(struct births *b, uint32_t weight)
 		if (!s)
 			return -ENOMEM;
 		s->blocks += (double)s->fresh * weight;
+		if (weight > SEEN_ALL && s->stayed < UINT32_MAX - s->fresh)
+			s->stayed += s->fresh;
 		s->fresh = 0;
 	}
 	return 0;
@@ -198,8 +210,31 @@ void births__list(const struct births *b, struct birth *out)
 			*out++ = (struct birth){.site = (uint32_t)(s->key >> 16),
 						.class = (uint32_t)(s->key & 0xffff),
 						.blocks = s->blocks,
-						.freed = s->freed};
+						.freed = s->freed,
+						.stayed = s->stayed,
+						.died = s->died};
 	}
+}
+
+int births_order(const void *a, const void *b)
+{
+	const struct birth *x = a, *y = b;
+
+	if (x->class != y->class)
+		return x->class < y->class ? -1 : 1;
+	return (x->site > y->site) - (x->site < y->site);
+}
+
+struct birth *births_find(struct birth *all, size_t n, uint32_t site, uint32_t class)
+{
+	const struct birth key = {.site = site, .class = class};
+
+	return n ? bsearch(&key, all, n, sizeof(key), births_order) : NULL;
+}
+
+double births_stay(const struct birth *b)
+{
+	return b ? (b->stayed + 1.0) / ((double)b->stayed + b->died + 1) : 1;
 }
 
 size_t births__memory(const struct births *b)

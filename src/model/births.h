@@ -18,7 +18,17 @@ struct birth {
 	uint32_t site, class; /* estimator_class */
 	double blocks;	      /* each counted as what it stands for, in 256ths */
 	double freed;	      /* so were these, which were seen to go after their window */
+	uint32_t stayed;      /* how many there were at the end of their window */
+	uint32_t died;	      /* ... were not */
 };
+
+/* By class, then by site: for qsort. */
+int births_order(const void *a, const void *b);
+/* Of n in that order that of this site and class, or NULL. */
+struct birth *births_find(struct birth *all, size_t n, uint32_t site, uint32_t class);
+/* Of those that came in a window, the part that was there at its end; 1 where none is known of:
+ * b is NULL then, or says so. */
+double births_stay(const struct birth *b);
 
 /* NULL where memory is out. */
 struct births *births__new(void);
@@ -31,6 +41,8 @@ void births__free(struct births *b);
 int births__add(struct births *b, uint32_t site, uint32_t class);
 /* One of this weight, 256ths, was seen to go; of the window that is open: fresh. */
 int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weight, bool fresh);
+/* One of the window that is open went in it, and was dropped. */
+void births__died(struct births *b, uint32_t site, uint32_t class);
 /* One of the window that is open does not count. */
 void births__leave_out(struct births *b, uint32_t site, uint32_t class);
 /* The window has ended, with this weight. */

@@ -49,15 +49,6 @@ void estimator_merge_totals(struct estimator *e)
 					 e->total[i].changed >= ESTIMATOR_SAMPLES_MIN;
 }
 
-int estimator_birth_order(const void *a, const void *b)
-{
-	const struct birth *x = a, *y = b;
-
-	if (x->class != y->class)
-		return x->class < y->class ? -1 : 1;
-	return (x->site > y->site) - (x->site < y->site);
-}
-
 /* A window's sample that begins as it did at first.  Of large ones that is not known. */
 static bool is_sure(const struct estimator *e, const struct unit *u)
 {
@@ -103,9 +94,9 @@ static void merge_births(struct estimator *e)
 	}
 	if (!e->nbirths)
 		return;
-	qsort(b, e->nbirths, sizeof(*b), estimator_birth_order);
+	qsort(b, e->nbirths, sizeof(*b), births_order);
 	for (size_t i = 1; i < e->nbirths; i++)
-		if (estimator_birth_order(&b[i], &b[kept]))
+		if (births_order(&b[i], &b[kept]))
 			b[++kept] = b[i];
 		else
 			b[kept].blocks += b[i].blocks;

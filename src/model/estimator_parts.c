@@ -67,7 +67,7 @@ static void next_in_series(const struct estimator *e, struct series *s, struct s
 static struct share_part part_of(const struct estimator *e, size_t *i)
 {
 	const struct unit *first = &e->units[*i];
-	const struct birth key = {.site = first->site, .class = first->stratum}, *births;
+	const struct birth *births;
 	struct share_part p = {
 	    .stratum = first->stratum, .site = first->site, .crossing = first->crossing, .real = 1};
 	struct series series = {0};
@@ -100,7 +100,7 @@ static struct share_part part_of(const struct estimator *e, size_t *i)
 	}
 	p.noise += series.last * series.last / 2;
 	births = e->nbirths && !p.crossing
-		     ? bsearch(&key, e->births, e->nbirths, sizeof(key), estimator_birth_order)
+		     ? births_find(e->births, e->nbirths, first->site, first->stratum)
 		     : NULL;
 	if (births)
 		p.births = births->blocks / SEEN_ALL;

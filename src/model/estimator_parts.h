@@ -63,8 +63,6 @@ unsigned int estimator_size_class(const struct estimator *e, uint32_t stratum);
 /* All units, by size, before some of a stratum are chosen, and totals: to the estimates.  0 or
  * -ENOMEM. */
 int estimator_sizes(const struct estimator *e, struct estimates *out);
-/* By stratum in place of class, then by site. */
-int estimator_birth_order(const void *a, const void *b);
 /* Units to parts, by stratum, kind (crossings last) and site; out has room for as many as there are
  * units.  How many, or -ENOMEM. */
 long estimator_parts(struct estimator *e, struct share_part *out);

@@ -191,20 +191,6 @@ void firsts__turn(struct firsts *f)
 	rebuild(f, room, true);
 }
 
-static int by_class_and_site(const void *a, const void *b)
-{
-	const struct birth *x = a, *y = b;
-
-	if (x->class != y->class)
-		return x->class < y->class ? -1 : 1;
-	return (x->site > y->site) - (x->site < y->site);
-}
-
-static struct birth *birth_of(struct birth *births, size_t n, const struct birth *key)
-{
-	return n ? bsearch(key, births, n, sizeof(*key), by_class_and_site) : NULL;
-}
-
 int firsts__births(const struct firsts *f, const struct strata *strata, struct birth *births,
 		   size_t n, struct birth **out, size_t *nout)
 {
@@ -220,12 +206,11 @@ int firsts__births(const struct firsts *f, const struct strata *strata, struct b
 	}
 	births__list(f->births, all);
 	if (n)
-		qsort(births, n, sizeof(*births), by_class_and_site);
+		qsort(births, n, sizeof(*births), births_order);
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < *nout; i++) {
-			const struct birth key = {.site = all[i].site,
-						  .class = strata__class(strata, all[i].class)};
-			const struct birth *of = birth_of(births, n, &key);
+			const struct birth *of = births_find(births, n, all[i].site,
+							     strata__class(strata, all[i].class));
 
 			if (!pass && of)
 				looked[of - births] += all[i].blocks;

@@ -55,6 +55,8 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 				    .births = births,
 				    .nbirths = nbirths,
 				    .random = 0x9e3779b97f4a7c15ull};
+	if (nbirths)
+		qsort(births, nbirths, sizeof(*births), births_order);
 	if (prepare(kept))
 		return -ENOMEM;
 	l->estimator = partly ? estimator__new(kept->strata) : NULL;
@@ -212,7 +214,8 @@ static bool is_mapped(struct sampling_look *l, uint64_t addr, uint64_t chunk,
 }
 
 /* Which part of a crossing is still there, where this chunk is now: none, or less than all where it
- * may be another of its size. */
+ * may be another of its size.  Its block is one like others of its callsite: where windows show
+ * that hardly one of them stays, what was found there first was another one already. */
 static double own_part(struct sampling_look *l, const struct crossing *c, uint64_t start,
 		       uint64_t chunk, uint32_t stratum)
 {
@@ -230,7 +233,8 @@ static double own_part(struct sampling_look *l, const struct crossing *c, uint64
 	if (first->stratum != stratum)
 		return 0;
 	all = crossed_of(l->by_site, l->nby_site, c->site);
-	return all ? crossed_own(all) : 1;
+	return (all ? crossed_own(all) : 1) *
+	       births_stay(births_find(l->births, l->nbirths, c->site, estimator_class(chunk)));
 }
 
 /* True where it still is the crossing's.  seen: its call was, of which no page fault is told, so it

@@ -66,11 +66,74 @@ static void test_windows(void **state)
 	births__free(child);
 }
 
+/* Of 14 of one window one went in it, and one is not counted; of a time that all was seen of
+ * nothing is. */
+static void test_stay(void **state)
+{
+	struct births *b = births__new();
+	struct birth all[2];
+
+	(void)state;
+	assert_non_null(b);
+	for (int i = 0; i < 14; i++)
+		assert_int_equal(births__add(b, 11, 5), 0);
+	births__died(b, 11, 5);
+	assert_int_equal(births__drop(b, 11, 5, 0, true), 0);
+	births__leave_out(b, 11, 5);
+	assert_int_equal(births__weigh(b, 101 * SEEN_ALL), 0);
+	assert_int_equal(births__add(b, 11, 5), 0);
+	assert_int_equal(births__add(b, 7, 5), 0);
+	assert_int_equal(births__weigh(b, SEEN_ALL), 0);
+	assert_int_equal(births__count(b), 2);
+	births__list(b, all);
+	qsort(all, 2, sizeof(*all), births_order);
+	assert_int_equal(all[0].site, 7);
+	assert_int_equal(all[1].stayed, 12);
+	assert_int_equal(all[1].died, 1);
+	assert_ptr_equal(births_find(all, 2, 11, 5), &all[1]);
+	assert_null(births_find(all, 2, 11, 6));
+	assert_null(births_find(NULL, 0, 11, 5));
+	assert_float_equal(births_stay(&all[1]), 13 / 14.0, 1e-9);
+	assert_float_equal(births_stay(&all[0]), 1, 1e-9);
+	assert_float_equal(births_stay(NULL), 1, 1e-9);
+	births__free(b);
+}
+
 #define CLASS(size) estimator_class_of(size)
 
 static void level(struct ledger *l, uint16_t seen, uint16_t window, uint32_t weight)
 {
 	APPLY(l, hw_level, HW_LEVEL, .seen = seen, .window = window, .weight = weight);
+}
+
+/* ... and of a ledger: who went in the window that it came in. */
+static void test_died(void **state)
+{
+	struct ledger *l = fresh();
+	struct birth *all;
+	size_t n;
+
+	(void)state;
+	alloc(l, P, 41, A);
+	drop(l, P);
+	level(l, HW_SEEN_LARGE, 0, SEEN_ALL);
+	level(l, HW_SEEN_LARGE, 1, 0);
+	for (uint64_t i = 1; i < 8; i++)
+		alloc(l, P + i * 4096, 41, A);
+	drop(l, P + 3 * 4096);
+	drop(l, P + 2 * 4096);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	/* Neither of this window ... */
+	level(l, HW_SEEN_LARGE, 1, 0);
+	drop(l, P + 1 * 4096);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	assert_int_equal(ledger__births(l, &all, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(all[0].died, 2);
+	/* ... nor the last third. */
+	assert_int_equal(all[0].stayed, 3);
+	free(all);
+	ledger__free(l);
 }
 
 static double blocks_of(const struct ledger *l, uint64_t size)
@@ -180,7 +243,8 @@ static void test_glimpse(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(windows), TEST(ledger), TEST(glimpse)};
+	const struct CMUnitTest tests[] = {TEST(windows), TEST(stay), TEST(died), TEST(ledger),
+					   TEST(glimpse)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

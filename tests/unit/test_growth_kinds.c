@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "model/crossed.h"
+#include "model/births.h"
 #include "model/crossings.h"
 #include "model/estimator.h"
 #include "model/growth.h"
@@ -267,12 +268,47 @@ static void test_gone(void **state)
 	sampling_free(&kept);
 }
 
+/* Of site 7 windows saw 109 such blocks, of which none was there at their ends; of site 5 all
+ * stayed. What was found at the places of either is the crossing's own by that. */
+static void test_soon_gone(void **state)
+{
+	const uint64_t from = 100 * PAGE, next = 133 * PAGE;
+	struct crossing *c = calloc(2, sizeof(*c));
+	struct birth *births = calloc(2, sizeof(*births));
+	struct seen_span *spans = calloc(1, sizeof(*spans));
+	struct sampling kept = {.have_older = true};
+	struct sampling_look look;
+
+	(void)state;
+	assert_true(c && births && spans);
+	c[0] = (struct crossing){from - 64,   from + 16,   .pages = 1,
+				 .faults = 1, .serial = 1, .site = 5};
+	c[1] = (struct crossing){next - 64,   next + 16,   .pages = 1,
+				 .faults = 1, .serial = 2, .site = 7};
+	births[0] = (struct birth){.site = 7, .class = estimator_class(80), .died = 109};
+	births[1] = (struct birth){.site = 5, .class = estimator_class(80), .stayed = 109};
+	assert_int_equal(sampling_begin(&look, &kept, true, spans, 1, births, 2), 0);
+	assert_int_equal(sampling_crossings(&look, c, 2), 0);
+	sampling_chunk(&look, from - 64 + 16, 80, 0, NULL);
+	sampling_chunk(&look, next - 64 + 16, 80, 0, NULL);
+	sampling_conclude(&look, true, nobody, NULL);
+	assert_int_equal(kept.estimates.nparts, 2);
+	assert_int_equal(kept.estimates.parts[0].site, 5);
+	assert_float_equal(kept.estimates.parts[0].chunks, PAGE, 1);
+	/* A 110th of a page is less than the one that is there. */
+	assert_int_equal(kept.estimates.parts[1].site, 7);
+	assert_float_equal(kept.estimates.parts[1].chunks, 80, 1);
+	sampling_look_end(&look);
+	sampling_free(&kept);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_surer), cmocka_unit_test(test_exact_ones),
-	    cmocka_unit_test(test_goes),  cmocka_unit_test(test_parts),
-	    cmocka_unit_test(test_stays), cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_surer),     cmocka_unit_test(test_exact_ones),
+	    cmocka_unit_test(test_goes),      cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_stays),     cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_soon_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
