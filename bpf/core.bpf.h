@@ -153,8 +153,8 @@ static __always_inline void hw_count(__u64 *counter)
 	__sync_fetch_and_add(counter, 1);
 }
 
-/* While a window is open each hit is timed, for what its few hundred took has to be known well;
- * else one in 16: when it began, with a bit that says which, or 0. */
+/* While a window is open, of whoever, each hit is timed, for what its few hundred took has to be
+ * known well; else one in 16: when it began, with a bit that says which, or 0. */
 static __always_inline __u64 hw_clock(void)
 {
 	if (hw_windows)

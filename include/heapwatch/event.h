@@ -281,7 +281,8 @@ struct hw_proc {
 	__u32 flags;	/* HW_PROC_* */
 	__u64 stepped;	/* of the hits: at an instruction that the kernel single-steps */
 	__u64 returns;	/* of the hits: at a function's return */
-	__u64 run_ns;	/* that our programs took, by one hit in 16, in windows each */
+	__u64
+	    run_ns; /* that our programs took, by one hit in 16; by each while any window is open */
 	__u32 epoch; /* grows when probes come or go: calls under way then have lost their half */
 	__u32 turn;  /* of the last hw_level written for it; a fork's child has its parent's */
 	__u64 image; /* part of a stack's key: the same after a fork, another after an exec */

@@ -30,6 +30,8 @@ static void note(struct governed *p, const struct meter_reading *r)
 		p->run_ns = run_ns;
 	if (r->cost_ns > p->cost_ns)
 		p->cost_ns = r->cost_ns;
+	if (r->large_ns > p->large_ns)
+		p->large_ns = r->large_ns;
 }
 
 int governed_look(const struct governing *g, struct governed *p, struct budget_input *in)
@@ -166,30 +168,26 @@ static int look_through(const struct governing *g, struct governed *p, struct wi
 	return err ? err : read_meter(g, p, &w->gone);
 }
 
-/* What large blocks' probes took while a window came and went: they are there without one too. */
-static uint64_t large_beside(const struct window *w)
-{
-	uint64_t all = w->gone.large_ns - w->closed.large_ns,
-		 open = w->after.large_ns - w->before.large_ns;
-
-	return all > open ? all - open : 0;
-}
-
 /* With the lock held. */
 static void account(struct governed *p, const struct window *w)
 {
-	uint64_t closed, run_ns, cost_ns, all_cost_ns, beside = large_beside(w);
+	uint64_t closed, run_ns, cost_ns, all_cost_ns, large_ns, beside;
 
 	note(p, &w->closed);
 	closed = p->cost_ns;
+	beside = p->large_ns;
 	note(p, &w->before);
 	run_ns = p->run_ns;
 	cost_ns = p->cost_ns;
+	large_ns = p->large_ns;
 	note(p, &w->after);
 	run_ns = p->run_ns - run_ns;
 	cost_ns = p->cost_ns - cost_ns;
+	large_ns = p->large_ns - large_ns;
 	note(p, &w->gone);
 	all_cost_ns = p->cost_ns - closed;
+	/* What large blocks' probes took while it came and went: they are there without one too. */
+	beside = p->large_ns - beside - large_ns;
 	budget__window(p->budget, run_ns, cost_ns, all_cost_ns > beside ? all_cost_ns - beside : 0);
 }
 

@@ -33,7 +33,7 @@ struct governed {
 	bool child; /* of one that is watched, forked since */
 	uint64_t since_ns;
 	uint64_t windows;
-	uint64_t first_run_ns, run_ns, cost_ns;
+	uint64_t first_run_ns, run_ns, cost_ns, large_ns;
 	uint32_t turn; /* struct probes_level */
 };
 

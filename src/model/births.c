@@ -15,7 +15,8 @@ struct table {
 		uint64_t key; /* 0: free */
 		double blocks, freed;
 		uint32_t fresh; /* in the window that is open */
-		uint32_t stayed, died;
+		uint32_t went;	/* so are these, which were dropped */
+		double stayed, died;
 	} slots[];
 };
 
@@ -169,8 +170,8 @@ void births__died(struct births *b, uint32_t site, uint32_t class)
 {
 	struct slot *s = slot_of(b, key_of(site, class));
 
-	if (s && s->died < UINT32_MAX)
-		s->died++;
+	if (s)
+		s->went++;
 }
 
 void births__leave_out(struct births *b, uint32_t site, uint32_t class)
@@ -181,7 +182,7 @@ void births__leave_out(struct births *b, uint32_t site, uint32_t class)
 		s->fresh--;
 }
 
-int births__weigh(struct births *b, uint32_t weight)
+int births__weigh(struct births *b, uint32_t weight, double each)
 {
 	for (; b->n; b->n--) {
 		struct slot *s = slot_of(b, b->touched[b->n - 1]);
@@ -189,9 +190,12 @@ int births__weigh(struct births *b, uint32_t weight)
 		if (!s)
 			return -ENOMEM;
 		s->blocks += (double)s->fresh * weight;
-		if (weight > SEEN_ALL && s->stayed < UINT32_MAX - s->fresh)
-			s->stayed += s->fresh;
-		s->fresh = 0;
+		/* Of who did not run but in the window nothing is known. */
+		if (weight > SEEN_ALL) {
+			s->stayed += s->fresh * each;
+			s->died += s->went;
+		}
+		s->fresh = s->went = 0;
 	}
 	return 0;
 }
@@ -234,7 +238,7 @@ struct birth *births_find(struct birth *all, size_t n, uint32_t site, uint32_t c
 
 double births_stay(const struct birth *b)
 {
-	return b ? (b->stayed + 1.0) / ((double)b->stayed + b->died + 1) : 1;
+	return b ? (b->stayed + 1) / (b->stayed + b->died + 1) : 1;
 }
 
 size_t births__memory(const struct births *b)

@@ -18,8 +18,8 @@ struct birth {
 	uint32_t site, class; /* estimator_class */
 	double blocks;	      /* each counted as what it stands for, in 256ths */
 	double freed;	      /* so were these, which were seen to go after their window */
-	uint32_t stayed;      /* how many there were at the end of their window */
-	uint32_t died;	      /* ... were not */
+	double stayed;	      /* how many there were at the end of their window */
+	double died;	      /* ... were not */
 };
 
 /* By class, then by site: for qsort. */
@@ -45,8 +45,9 @@ int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weigh
 void births__died(struct births *b, uint32_t site, uint32_t class);
 /* One of the window that is open does not count. */
 void births__leave_out(struct births *b, uint32_t site, uint32_t class);
-/* The window has ended, with this weight. */
-int births__weigh(struct births *b, uint32_t weight);
+/* The window has ended, with this weight; each of its blocks stands for so many, for some were left
+ * out. */
+int births__weigh(struct births *b, uint32_t weight, double each);
 
 size_t births__count(const struct births *b);
 /* All to out, which has room for as many as births__count says; in no order. */

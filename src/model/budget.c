@@ -22,9 +22,6 @@
 /* So long after all was seen it is known whether large blocks are too dear. */
 #define TRIED_NS (SECOND / 5)
 
-/* Until the probes are gone that saw it all: a window that comes while they go takes what they do,
- * and they go later. */
-#define AFTER_EXACT_NS (SECOND / 10)
 /* Before it is all seen again, all of it has to have been affordable for this long; twice as long
  * after each time that it was not, up to the limit. */
 #define QUIET_NS     (10 * SECOND)
@@ -91,7 +88,7 @@ static bool in_grace(struct budget *b)
 {
 	uint64_t age = b->spent.now.time_ns - b->began_ns;
 	uint64_t since = b->spent.now.time_ns - b->since_ns;
-	bool there = b->all || since < (b->large ? TRIED_NS : AFTER_EXACT_NS);
+	bool there = b->all || since < (b->large ? TRIED_NS : BUDGET_AFTER_NS);
 
 	if (!b->grace_over) {
 		b->grace_over = !there || age >= SECOND;
@@ -173,7 +170,7 @@ static void leave_exact(struct budget *b, bool has_large)
 	/* What the others take until they are gone is not theirs. */
 	b->judge_ns = b->spent.now.time_ns + SPENDING_REACTION_NS;
 	b->affordable_ns = 0;
-	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
+	b->next_window_ns = b->spent.now.time_ns + BUDGET_AFTER_NS;
 	b->window_bare_ns = 0;
 	b->intensity = 1;
 	b->taken.mean = b->taken.high = reserve(b) / (double)SPENDING_REACTION_NS;
@@ -215,7 +212,8 @@ static void give_up_large(struct budget *b)
 	if (b->trial_ns > FAR * b->share * LARGE_PART * (double)SPENDING_REACTION_NS)
 		b->large_wait_ns = QUIET_MAX_NS;
 	switch_to(b, false, false);
-	b->next_window_ns = b->spent.now.time_ns + AFTER_EXACT_NS;
+	if (b->next_window_ns < b->spent.now.time_ns + BUDGET_AFTER_NS)
+		b->next_window_ns = b->spent.now.time_ns + BUDGET_AFTER_NS;
 	large_again(b);
 	if (b->large_wait_ns < QUIET_MAX_NS)
 		b->large_wait_ns *= 2;
@@ -322,7 +320,8 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 		watch_large(b, in->has_large);
 	if (!b->all) {
 		consider_exact(b, in->forks_dear);
-		out->window_ns = b->all || b->most == BUDGET_LARGE ? 0 : budget_window(b);
+		/* Not with a change of what is on, which is what is done then. */
+		out->window_ns = b->switched || b->most == BUDGET_LARGE ? 0 : budget_window(b);
 	}
 	if (out->window_ns)
 		b->last_window_ns = in->now_ns;

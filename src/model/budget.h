@@ -25,7 +25,8 @@ struct hw_proc;
 /* What the probes have taken of a process so far. */
 uint64_t budget_cost_ns(const struct budget_costs *costs, const struct hw_proc *counters);
 
-/* Of this, those behind the thread cache, which are there in and between windows. */
+/* Of this, those behind the thread cache, which are there in and between windows; not realloc's and
+ * its like, which are too. */
 uint64_t budget_large_ns(const struct budget_costs *costs, const struct hw_proc *counters);
 
 /* Of 2^20 ns of a thread's run time, how many may go into telling of page faults (bpf/touch.bpf.c):

@@ -12,6 +12,10 @@
 /* From one window to the next at least: it takes the kernel 20 to 50 ms to come and go. */
 #define BUDGET_WINDOW_EVERY_NS 50000000ull
 
+/* Until the probes are gone that saw it all: a window that comes while they go takes what they do,
+ * and they go later. */
+#define BUDGET_AFTER_NS 100000000ull
+
 /* Of what varies from window to window: what to plan with, and what it may be. */
 struct moving {
 	double mean, high;

@@ -80,6 +80,10 @@ uint64_t budget_window(struct budget *b)
 	/* What comes and goes with a window is as dear as some of it: then they are rarer. */
 	if (hold < 2 * b->edge.mean / dear)
 		hold = 2 * b->edge.mean / dear;
+	spare = AHEAD * (budget_allowance(b) - 2 * (high * (double)WINDOW_GOOD_NS + b->edge.high));
+	/* The kernel may need longer for one than from one to the next. */
+	if (spare / 2 > hold * dear + b->edge.mean)
+		hold = (spare / 2 - b->edge.mean) / dear;
 	if (hold > room / high)
 		hold = room / high;
 	if (hold < (double)WINDOW_MIN_NS)
@@ -89,8 +93,7 @@ uint64_t budget_window(struct budget *b)
 	if (hold * high > room)
 		return 0;
 	cost = hold * dear + b->edge.mean;
-	spare = AHEAD *
-		(budget_allowance(b) - cost - 2 * (high * (double)WINDOW_GOOD_NS + b->edge.high));
+	spare -= AHEAD * cost;
 	b->next_window_ns =
 	    b->spent.now.time_ns + (spare < cost ? (uint64_t)((cost - fmax(spare, 0)) / pace) : 0);
 	if (b->next_window_ns < b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS)
@@ -121,8 +124,8 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 	if (own < 0.02 * (double)run_ns)
 		own = 0.02 * (double)run_ns;
 	/* The first stands for as much as others, not for all that ran since all was seen. */
-	since = b->window_bare_ns ? bare - (double)b->window_bare_ns
-				  : budget_load(b) * BUDGET_WINDOW_EVERY_NS;
+	since =
+	    b->window_bare_ns ? bare - (double)b->window_bare_ns : budget_load(b) * BUDGET_AFTER_NS;
 	since += own;
 	b->window_bare_ns = spending_bare(&b->spent.now) + (uint64_t)own;
 	if (own > 0 && since > own)

@@ -54,7 +54,19 @@ const struct crossed *crossed_of(const struct crossed *all, size_t n, uint32_t s
 
 double crossed_own(const struct crossed *c)
 {
-	double gone = c->looked - c->found;
+	double gone = c ? c->looked - c->found : 0;
 
+	if (gone <= 0)
+		return 1;
 	return gone < c->found ? 1 - gone / c->found : 0;
+}
+
+/* All that stay are among those that were found. */
+double crossed_own_of(const struct crossed *c, double stay)
+{
+	double own = crossed_own(c);
+
+	if (c && c->found)
+		stay *= (double)c->looked / c->found;
+	return own < stay ? own : stay;
 }

@@ -28,7 +28,9 @@ struct crossed *crossed_by_site(const struct crossing *all, const struct samplin
 /* NULL: none was looked at. */
 const struct crossed *crossed_of(const struct crossed *all, size_t n, uint32_t site);
 
-/* Of those that were found, the share that is its own, by the above. */
+/* Of those that were found, the share that is its own, by the above.  NULL: all. */
 double crossed_own(const struct crossed *c);
+/* ... where of all its blocks no more than this part stay (births_stay). */
+double crossed_own_of(const struct crossed *c, double stay);
 
 #endif

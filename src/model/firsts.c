@@ -110,7 +110,7 @@ bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, 
 	*s = (struct first){.key = key_of(b), .stratum = (uint16_t)stratum, .told = true};
 	f->n++;
 	if (!births__add(f->births, b->site, stratum))
-		births__weigh(f->births, weight);
+		births__weigh(f->births, weight, 1);
 	return false;
 }
 

@@ -139,7 +139,7 @@ static int begin(struct ledger *l)
 	l->births = births__new();
 	err = l->births ? blocks__each(l->blocks, add_one, l) : -ENOMEM;
 	if (!err)
-		err = births__weigh(l->births, SEEN_ALL);
+		err = births__weigh(l->births, SEEN_ALL, 1);
 	if (err) {
 		births__free(l->births);
 		l->births = NULL;
@@ -147,8 +147,9 @@ static int begin(struct ledger *l)
 	return err;
 }
 
-/* The window that is open ends: what its samples stand for then. */
-static uint32_t drop_late(struct ledger *l, uint32_t weight)
+/* The window that is open ends: what its samples stand for then; and each of them for so many of
+ * its blocks. */
+static uint32_t drop_late(struct ledger *l, uint32_t weight, double *each)
 {
 	struct ledger_fresh *f = &l->fresh;
 	size_t n = f->n - f->window, late = f->glimpsed ? n - f->glimpsed : n / LATE_OF, of = n;
@@ -165,6 +166,7 @@ static uint32_t drop_late(struct ledger *l, uint32_t weight)
 			ledger_forget(l, &b);
 		}
 	f->n -= late;
+	*each = (double)n / (double)(n - late);
 	/* What is weighed is the window until that look. */
 	if (f->glimpsed)
 		of = f->came;
@@ -176,10 +178,11 @@ int ledger_level(struct ledger *l, const struct hw_level *level)
 {
 	bool whole = l->seen.level == HW_SEEN_ALL, window = l->seen.window;
 	struct hw_level now = *level, *e = &now;
+	double each = 1;
 	int err, ret = 0;
 
 	if (window && !e->window)
-		e->weight = drop_late(l, e->weight);
+		e->weight = drop_late(l, e->weight, &each);
 	err = seen_apply(&l->seen, e, ledger_seconds(l, e->hdr.time));
 	if (!window && e->window) {
 		l->fresh.window = l->fresh.n;
@@ -188,9 +191,9 @@ int ledger_level(struct ledger *l, const struct hw_level *level)
 	if (l->seen.ever_less && !l->births)
 		ret = begin(l);
 	else if (l->births && window && !e->window)
-		ret = births__weigh(l->births, e->weight);
+		ret = births__weigh(l->births, e->weight, each);
 	else if (l->births && whole && e->seen != HW_SEEN_ALL)
-		ret = births__weigh(l->births, SEEN_ALL);
+		ret = births__weigh(l->births, SEEN_ALL, 1);
 	return err ? err : ret;
 }
 
@@ -198,8 +201,10 @@ int ledger__births(const struct ledger *l, struct birth **births, size_t *n)
 {
 	*n = l->births ? births__count(l->births) : 0;
 	*births = malloc(*n ? *n * sizeof(**births) : 1);
-	if (!*births)
+	if (!*births) {
+		*n = 0;
 		return -ENOMEM;
+	}
 	if (*n)
 		births__list(l->births, *births);
 	return 0;

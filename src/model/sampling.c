@@ -22,6 +22,8 @@
 
 /* Where less of a callsite's crossings is its own it is not sure of any. */
 #define MOSTLY 0.9
+/* ... nor where fewer of its blocks than these are there when their window ends. */
+#define STAYS 0.5
 
 /* Moments of crossings: each is one of its own, behind all others (BLOCK_BORN_MAX). */
 #define CROSSINGS (1u << 30)
@@ -55,7 +57,7 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 				    .births = births,
 				    .nbirths = nbirths,
 				    .random = 0x9e3779b97f4a7c15ull};
-	if (nbirths)
+	if (births && nbirths)
 		qsort(births, nbirths, sizeof(*births), births_order);
 	if (prepare(kept))
 		return -ENOMEM;
@@ -217,11 +219,13 @@ static bool is_mapped(struct sampling_look *l, uint64_t addr, uint64_t chunk,
  * may be another of its size.  Its block is one like others of its callsite: where windows show
  * that hardly one of them stays, what was found there first was another one already. */
 static double own_part(struct sampling_look *l, const struct crossing *c, uint64_t start,
-		       uint64_t chunk, uint32_t stratum)
+		       uint64_t chunk, uint32_t stratum, bool *sure)
 {
 	struct sampling_crossed *first = &l->kept->crossed[c - l->crossings];
 	const struct crossed *all;
+	double stay;
 
+	*sure = false;
 	/* What was looked at, and was not it, is not it now. */
 	if (!c->site || c->start != start || !crossing_fits(c, chunk) ||
 	    (first->looked && !first->found))
@@ -233,8 +237,9 @@ static double own_part(struct sampling_look *l, const struct crossing *c, uint64
 	if (first->stratum != stratum)
 		return 0;
 	all = crossed_of(l->by_site, l->nby_site, c->site);
-	return (all ? crossed_own(all) : 1) *
-	       births_stay(births_find(l->births, l->nbirths, c->site, estimator_class(chunk)));
+	stay = births_stay(births_find(l->births, l->nbirths, c->site, estimator_class(chunk)));
+	*sure = crossed_own(all) >= MOSTLY && stay >= STAYS;
+	return crossed_own_of(all, stay);
 }
 
 /* True where it still is the crossing's.  seen: its call was, of which no page fault is told, so it
@@ -243,12 +248,13 @@ static bool place(struct sampling_look *l, const struct crossing *c, uint64_t st
 		  uint32_t stratum, bool seen)
 {
 	const struct sampling_crossed *first = &l->kept->crossed[c - l->crossings];
-	const double own = seen ? 0 : own_part(l, c, start, chunk, stratum),
+	bool sure = false;
+	const double own = seen ? 0 : own_part(l, c, start, chunk, stratum, &sure),
 		     bytes = (double)crossing_bytes(c, own > 0 ? chunk : c->end - c->start);
 	struct estimator_block b = {.site = c->site,
 				    .size = chunk - ROUNDED,
 				    .moment = CROSSINGS + c->serial,
-				    .same = own >= MOSTLY && first->known && first->same,
+				    .same = sure && first->known && first->same,
 				    .crossing = true};
 	double weight = own * bytes / (double)chunk * SEEN_ALL;
 

@@ -47,7 +47,7 @@ static void test_windows(void **state)
 	assert_int_equal(births__drop(b, 3, 3, 0, true), 0);
 	child = births__fork(b);
 	assert_non_null(child);
-	assert_int_equal(births__weigh(b, 101), 0);
+	assert_int_equal(births__weigh(b, 101, 1), 0);
 	assert_int_equal(births__count(b), 1009);
 	assert_true(count(b, 3, 3) == 12 * 101);
 	assert_true(count(b, 1008, 0) == 101);
@@ -55,11 +55,11 @@ static void test_windows(void **state)
 	/* One of the window before. */
 	assert_int_equal(births__drop(b, 3, 3, 101, false), 0);
 	assert_int_equal(births__add(b, 3, 3), 0);
-	assert_int_equal(births__weigh(b, 7), 0);
+	assert_int_equal(births__weigh(b, 7, 1), 0);
 	assert_true(count(b, 3, 3) == 11 * 101 + 7);
 	/* What went on in the parent is not the child's, whose window is still open. */
 	assert_true(count(child, 3, 3) == 0);
-	assert_int_equal(births__weigh(child, 13), 0);
+	assert_int_equal(births__weigh(child, 13, 1), 0);
 	assert_true(count(child, 3, 3) == 12 * 13);
 	births__free(b);
 	assert_true(count(child, 7, 0) == 13);
@@ -80,20 +80,20 @@ static void test_stay(void **state)
 	births__died(b, 11, 5);
 	assert_int_equal(births__drop(b, 11, 5, 0, true), 0);
 	births__leave_out(b, 11, 5);
-	assert_int_equal(births__weigh(b, 101 * SEEN_ALL), 0);
+	assert_int_equal(births__weigh(b, 101 * SEEN_ALL, 1.5), 0);
 	assert_int_equal(births__add(b, 11, 5), 0);
 	assert_int_equal(births__add(b, 7, 5), 0);
-	assert_int_equal(births__weigh(b, SEEN_ALL), 0);
+	births__died(b, 7, 5);
+	assert_int_equal(births__weigh(b, SEEN_ALL, 1), 0);
 	assert_int_equal(births__count(b), 2);
 	births__list(b, all);
 	qsort(all, 2, sizeof(*all), births_order);
 	assert_int_equal(all[0].site, 7);
-	assert_int_equal(all[1].stayed, 12);
-	assert_int_equal(all[1].died, 1);
+	assert_true(all[1].stayed == 18 && all[1].died == 1);
 	assert_ptr_equal(births_find(all, 2, 11, 5), &all[1]);
 	assert_null(births_find(all, 2, 11, 6));
 	assert_null(births_find(NULL, 0, 11, 5));
-	assert_float_equal(births_stay(&all[1]), 13 / 14.0, 1e-9);
+	assert_float_equal(births_stay(&all[1]), 19 / 20.0, 1e-9);
 	assert_float_equal(births_stay(&all[0]), 1, 1e-9);
 	assert_float_equal(births_stay(NULL), 1, 1e-9);
 	births__free(b);
@@ -129,9 +129,17 @@ static void test_died(void **state)
 	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
 	assert_int_equal(ledger__births(l, &all, &n), 0);
 	assert_int_equal(n, 1);
-	assert_int_equal(all[0].died, 2);
-	/* ... nor the last third. */
-	assert_int_equal(all[0].stayed, 3);
+	/* ... and three of the first five, which stand for seven. */
+	assert_true(all[0].died == 2);
+	assert_float_equal(all[0].stayed, 3 * 7 / 5.0, 1e-9);
+	free(all);
+	/* While all is seen none is of a window. */
+	level(l, HW_SEEN_ALL, 0, SEEN_ALL);
+	alloc(l, Q, 41, A);
+	drop(l, Q);
+	level(l, HW_SEEN_LARGE, 0, SEEN_ALL);
+	assert_int_equal(ledger__births(l, &all, &n), 0);
+	assert_true(n == 1 && all[0].died == 2);
 	free(all);
 	ledger__free(l);
 }

@@ -268,6 +268,23 @@ static void test_gone(void **state)
 	sampling_free(&kept);
 }
 
+/* Of 100 that were looked at a quarter was known to be gone, and so another seems to be there;
+ * where windows show that a tenth stays, that tenth is among those 75. */
+static void test_own(void **state)
+{
+	const struct crossed c = {.site = 5, .looked = 100, .found = 75},
+			     none = {.site = 7, .looked = 100, .found = 41};
+
+	(void)state;
+	assert_float_equal(crossed_own(&c), 2 / 3.0, 1e-9);
+	assert_float_equal(crossed_own_of(&c, 0.5), 2 / 3.0, 1e-9);
+	assert_float_equal(crossed_own_of(&c, 1), 2 / 3.0, 1e-9);
+	assert_float_equal(crossed_own_of(&c, 0.1), 10 / 75.0, 1e-9);
+	assert_float_equal(crossed_own_of(NULL, 0.1), 0.1, 1e-9);
+	assert_float_equal(crossed_own_of(NULL, 1), 1, 1e-9);
+	assert_float_equal(crossed_own_of(&none, 1), 0, 1e-9);
+}
+
 /* Of site 7 windows saw 109 such blocks, of which none was there at their ends; of site 5 all
  * stayed. What was found at the places of either is the crossing's own by that. */
 static void test_soon_gone(void **state)
@@ -305,10 +322,10 @@ static void test_soon_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_surer),     cmocka_unit_test(test_exact_ones),
-	    cmocka_unit_test(test_goes),      cmocka_unit_test(test_parts),
-	    cmocka_unit_test(test_stays),     cmocka_unit_test(test_gone),
-	    cmocka_unit_test(test_soon_gone),
+	    cmocka_unit_test(test_surer), cmocka_unit_test(test_exact_ones),
+	    cmocka_unit_test(test_goes),  cmocka_unit_test(test_parts),
+	    cmocka_unit_test(test_stays), cmocka_unit_test(test_gone),
+	    cmocka_unit_test(test_own),	  cmocka_unit_test(test_soon_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
