@@ -159,19 +159,12 @@ int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weigh
 		return -ENOMEM;
 	if (fresh && s->fresh) {
 		s->fresh--;
+		s->went++;
 		return 0;
 	}
 	s->blocks = s->blocks > weight ? s->blocks - weight : 0;
 	s->freed += weight;
 	return 0;
-}
-
-void births__died(struct births *b, uint32_t site, uint32_t class)
-{
-	struct slot *s = slot_of(b, key_of(site, class));
-
-	if (s)
-		s->went++;
 }
 
 void births__leave_out(struct births *b, uint32_t site, uint32_t class)

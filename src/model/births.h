@@ -39,10 +39,9 @@ void births__free(struct births *b);
 /* A block of this class in the window that is open; births__weigh says what it stands for.
  * 0 or -ENOMEM. */
 int births__add(struct births *b, uint32_t site, uint32_t class);
-/* One of this weight, 256ths, was seen to go; of the window that is open: fresh. */
+/* One of this weight, 256ths, was seen to go; of the window that is open, in which it went: fresh.
+ */
 int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weight, bool fresh);
-/* One of the window that is open went in it, and was dropped. */
-void births__died(struct births *b, uint32_t site, uint32_t class);
 /* One of the window that is open does not count. */
 void births__leave_out(struct births *b, uint32_t site, uint32_t class);
 /* The window has ended, with this weight; each of its blocks stands for so many, for some were left

@@ -205,8 +205,6 @@ int firsts__births(const struct firsts *f, const struct strata *strata, struct b
 		return -ENOMEM;
 	}
 	births__list(f->births, all);
-	if (n)
-		qsort(births, n, sizeof(*births), births_order);
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < *nout; i++) {
 			const struct birth *of = births_find(births, n, all[i].site,

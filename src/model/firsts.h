@@ -38,7 +38,7 @@ void firsts__turn(struct firsts *f);
 
 /*
  * What each callsite had in windows, by size class, to what it had by stratum, as far as that was
- * looked at: births of all (births.h) to the caller's *out.  0 or -ENOMEM.
+ * looked at: births of all, in births_order, to the caller's *out.  0 or -ENOMEM.
  */
 struct strata;
 int firsts__births(const struct firsts *f, const struct strata *strata, struct birth *births,

@@ -120,8 +120,6 @@ int ledger_died(struct ledger *l, const struct block *blk)
 
 	if (!counts(l, blk))
 		return 0;
-	if (s->window && is_fresh(s, blk))
-		births__died(l->births, blk->site, estimator_class_of(blk->size));
 	return births__drop(l->births, blk->site, estimator_class_of(blk->size),
 			    seen_weight(s->spans, s->n, blk->born, blk->size), is_fresh(s, blk));
 }

@@ -77,13 +77,13 @@ static void test_stay(void **state)
 	assert_non_null(b);
 	for (int i = 0; i < 14; i++)
 		assert_int_equal(births__add(b, 11, 5), 0);
-	births__died(b, 11, 5);
 	assert_int_equal(births__drop(b, 11, 5, 0, true), 0);
 	births__leave_out(b, 11, 5);
 	assert_int_equal(births__weigh(b, 101 * SEEN_ALL, 1.5), 0);
 	assert_int_equal(births__add(b, 11, 5), 0);
 	assert_int_equal(births__add(b, 7, 5), 0);
-	births__died(b, 7, 5);
+	assert_int_equal(births__add(b, 7, 5), 0);
+	assert_int_equal(births__drop(b, 7, 5, 0, true), 0);
 	assert_int_equal(births__weigh(b, SEEN_ALL, 1), 0);
 	assert_int_equal(births__count(b), 2);
 	births__list(b, all);

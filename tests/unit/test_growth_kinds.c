@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "model/crossed.h"
 #include "model/births.h"
+#include "model/crossed.h"
 #include "model/crossings.h"
 #include "model/estimator.h"
 #include "model/growth.h"
@@ -229,6 +229,19 @@ static bool nobody(const void *arg, uint64_t addr)
 	return true;
 }
 
+/* Of site 5 and of site 7, each of the chunk of 80 bytes that ends 16 behind that page's start. */
+static struct crossing *two_crossings(uint64_t from, uint64_t next)
+{
+	struct crossing *c = calloc(2, sizeof(*c));
+
+	assert_non_null(c);
+	c[0] = (struct crossing){from - 64,   from + 16,   .pages = 1,
+				 .faults = 1, .serial = 1, .site = 5};
+	c[1] = (struct crossing){next - 64,   next + 16,   .pages = 1,
+				 .faults = 1, .serial = 2, .site = 7};
+	return c;
+}
+
 /* The first of two crossings is looked at when its block has gone, for a smaller chunk is in its
  * place: what fits there later is another one's. */
 static void test_gone(void **state)
@@ -240,12 +253,7 @@ static void test_gone(void **state)
 	struct sampling_look look;
 
 	(void)state;
-	c = calloc(2, sizeof(*c));
-	assert_non_null(c);
-	c[0] = (struct crossing){from - 64,   from + 16,   .pages = 1,
-				 .faults = 1, .serial = 1, .site = 5};
-	c[1] = (struct crossing){next - 64,   next + 16,   .pages = 1,
-				 .faults = 1, .serial = 2, .site = 7};
+	c = two_crossings(from, next);
 	assert_int_equal(sampling_keep_crossings(&kept, c, 2), 0);
 	sampling_peek_crossing(&kept, 0, &c[0], 32, 0, 1);
 	assert_true(kept.crossed[0].looked && !kept.crossed[0].found);
@@ -290,18 +298,14 @@ static void test_own(void **state)
 static void test_soon_gone(void **state)
 {
 	const uint64_t from = 100 * PAGE, next = 133 * PAGE;
-	struct crossing *c = calloc(2, sizeof(*c));
+	struct crossing *c = two_crossings(from, next);
 	struct birth *births = calloc(2, sizeof(*births));
 	struct seen_span *spans = calloc(1, sizeof(*spans));
 	struct sampling kept = {.have_older = true};
 	struct sampling_look look;
 
 	(void)state;
-	assert_true(c && births && spans);
-	c[0] = (struct crossing){from - 64,   from + 16,   .pages = 1,
-				 .faults = 1, .serial = 1, .site = 5};
-	c[1] = (struct crossing){next - 64,   next + 16,   .pages = 1,
-				 .faults = 1, .serial = 2, .site = 7};
+	assert_true(births && spans);
 	births[0] = (struct birth){.site = 7, .class = estimator_class(80), .died = 109};
 	births[1] = (struct birth){.site = 5, .class = estimator_class(80), .stayed = 109};
 	assert_int_equal(sampling_begin(&look, &kept, true, spans, 1, births, 2), 0);

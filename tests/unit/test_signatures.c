@@ -173,8 +173,8 @@ static void test_firsts(void **state)
 	uint32_t class = estimator_class(48), a = strata__of(strata, class, 101),
 		 b = strata__of(strata, class, 103);
 	struct block blocks[2003];
-	struct birth births[] = {{.site = 7, .class = class, .blocks = 1001 * 10},
-				 {.site = 5, .class = class, .blocks = 1e9}};
+	struct birth births[] = {{.site = 5, .class = class, .blocks = 1e9},
+				 {.site = 7, .class = class, .blocks = 1001 * 10}};
 	struct birth *out;
 	size_t n;
 

@@ -188,7 +188,7 @@ static void test_python(void **state)
 	(void)state;
 	/* Of a heap of 3 MB, what came in one burst that no window saw: 0.16 on one system, 0.28 on
 	 * another, where 0.84 of the largest and 0.87 of all bars hold. */
-	assert_true(s.error <= 0.4 * s.n);
+	assert_true(s.error <= 0.32 * s.n);
 	assert_true(s.inside10 >= 0.8 * s.bars10);
 	assert_true(s.inside >= 0.84 * s.bars);
 }
