@@ -9,14 +9,12 @@
 #ifndef APP_GLIMPSE_H
 #define APP_GLIMPSE_H
 
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-struct block;
 struct drain;
+struct glimpsed_part;
 struct glimpses;
-struct signatures_chunk;
 
 /* 0 or -ENOMEM. */
 int glimpses__new(struct drain *d, struct glimpses **out);
@@ -26,10 +24,9 @@ void glimpses__free(struct glimpses *g);
  * gives (drain__glimpse). */
 void glimpses__take(struct glimpses *g, pid_t tgid);
 
-/* What was taken last of process `id` of the drain and this program of its, and not asked for yet:
- * each chunk (its signature is not valid) with its block, by address.  How many; 0: nothing.
- * free(*blocks), free(*chunks). */
-size_t glimpses__of(struct glimpses *g, uint32_t id, uint32_t execs, struct block **blocks,
-		    struct signatures_chunk **chunks);
+/* What was taken of process `id` of the drain and this program of its, of blocks born until this
+ * moment, and not asked for yet (no chunk's signature is valid), to *out: glimpsed_part_free. */
+void glimpses__of(struct glimpses *g, uint32_t id, uint32_t execs, uint32_t moment,
+		  struct glimpsed_part *out);
 
 #endif

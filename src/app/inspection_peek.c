@@ -7,6 +7,7 @@
 #include "app/drain.h"
 #include "app/glimpse.h"
 #include "app/inspection.h"
+#include "inspect/glimpsed.h"
 #include "inspect/memory.h"
 #include "inspect/signatures.h"
 #include "model/blocks.h"
@@ -49,25 +50,29 @@ static void peek_glimpsed(struct inspection *i, const struct block *blocks, size
 			  const struct signature_range *files, size_t nfiles,
 			  const struct drain_seen *seen)
 {
-	struct signatures_chunk *chunks = NULL;
-	struct block *glimpsed = NULL;
-	size_t all =
-	    i->glimpses ? glimpses__of(i->glimpses, i->id, i->execs, &glimpsed, &chunks) : 0;
+	struct glimpsed_part all;
+	uint32_t last = 0;
 
-	for (size_t g = 0, k = 0; g < all; g++) {
-		const struct signatures_chunk *c = &chunks[g];
+	if (!i->glimpses)
+		return;
+	/* Of a window that is open by now there may be some already. */
+	for (size_t k = 0; k < n; k++)
+		if (blocks[k].born > last)
+			last = blocks[k].born;
+	glimpses__of(i->glimpses, i->id, i->execs, last, &all);
+	for (size_t g = 0, k = 0; g < all.n; g++) {
+		const struct signatures_chunk *c = &all.chunks[g];
 
 		while (k < n && blocks[k].addr < c->addr)
 			k++;
-		if (k == n || !is_same(&blocks[k], &glimpsed[g]))
+		if (k == n || !is_same(&blocks[k], &all.blocks[g]))
 			continue;
 		sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k], c->size,
 			      signature_of(files, nfiles, c->words, signature_words(c->size)),
 			      c->content);
 		cohorts_peek(i, &blocks[k], c->words);
 	}
-	free(glimpsed);
-	free(chunks);
+	glimpsed_part_free(&all);
 }
 
 struct small {

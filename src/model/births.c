@@ -13,7 +13,7 @@ struct table {
 	size_t n, room; /* room is a power of two */
 	struct slot {
 		uint64_t key; /* 0: free */
-		double blocks, freed;
+		double blocks, whole, freed;
 		uint32_t fresh; /* in the window that is open */
 		uint32_t went;	/* so are these, which were dropped */
 		double stayed, died;
@@ -163,6 +163,8 @@ int births__drop(struct births *b, uint32_t site, uint32_t class, uint32_t weigh
 		return 0;
 	}
 	s->blocks = s->blocks > weight ? s->blocks - weight : 0;
+	if (weight <= SEEN_ALL)
+		s->whole = s->whole > weight ? s->whole - weight : 0;
 	s->freed += weight;
 	return 0;
 }
@@ -183,6 +185,8 @@ int births__weigh(struct births *b, uint32_t weight, double each)
 		if (!s)
 			return -ENOMEM;
 		s->blocks += (double)s->fresh * weight;
+		if (weight <= SEEN_ALL)
+			s->whole += (double)s->fresh * weight;
 		/* Of who did not run but in the window nothing is known. */
 		if (weight > SEEN_ALL) {
 			s->stayed += s->fresh * each;
@@ -207,6 +211,7 @@ void births__list(const struct births *b, struct birth *out)
 			*out++ = (struct birth){.site = (uint32_t)(s->key >> 16),
 						.class = (uint32_t)(s->key & 0xffff),
 						.blocks = s->blocks,
+						.whole = s->whole,
 						.freed = s->freed,
 						.stayed = s->stayed,
 						.died = s->died};

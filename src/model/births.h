@@ -17,6 +17,7 @@ struct births;
 struct birth {
 	uint32_t site, class; /* estimator_class */
 	double blocks;	      /* each counted as what it stands for, in 256ths */
+	double whole;	      /* of these, those that stand for themselves */
 	double freed;	      /* so were these, which were seen to go after their window */
 	double stayed;	      /* how many there were at the end of their window */
 	double died;	      /* ... were not */

@@ -213,8 +213,10 @@ int firsts__births(const struct firsts *f, const struct strata *strata, struct b
 			if (!pass && of)
 				looked[of - births] += all[i].blocks;
 			/* Some of them were seen to go. */
-			else if (pass && of && looked[of - births] > of->blocks)
+			else if (pass && of && looked[of - births] > of->blocks) {
 				all[i].blocks *= of->blocks / looked[of - births];
+				all[i].whole *= of->blocks / looked[of - births];
+			}
 		}
 	free(looked);
 	*out = all;

@@ -123,8 +123,8 @@ uint32_t ledger__crossed(const struct ledger *l);
 struct birth;
 int ledger__births(const struct ledger *l, struct birth **births, size_t *n);
 
-/* The small blocks that are left of those that came in windows since the last call, for the caller
- * to free; none while a window is open.  0 or -ENOMEM. */
+/* The small blocks that are left of those that came in windows since the last call, but for one
+ * that is open, for the caller to free.  0 or -ENOMEM. */
 int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n);
 
 /* While a window is open: those that are left of the ones that came in it so far, of the first max,

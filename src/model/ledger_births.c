@@ -78,11 +78,20 @@ static int find_all(const struct ledger *l, uint64_t *addr, size_t all, struct b
 int ledger__fresh(struct ledger *l, struct block **blocks, size_t *n)
 {
 	struct ledger_fresh *f = &l->fresh;
-	int err = find_all(l, f->addr, l->seen.window ? 0 : f->n, blocks, n);
+	size_t all = l->seen.window ? f->window : f->n;
+	int err = find_all(l, f->addr, all, blocks, n);
 
-	if (!err && !l->seen.window)
-		f->n = f->window = 0;
-	return err;
+	if (err || !all)
+		return err;
+	f->n -= all;
+	f->window = 0;
+	memmove(f->addr, f->addr + all, f->n * sizeof(*f->addr));
+	/* Those whose address is another's by now, of the window that is open. */
+	for (size_t i = all = 0; l->seen.window && i < *n; i++)
+		if ((*blocks)[i].born < l->seen.opened)
+			(*blocks)[all++] = (*blocks)[i];
+	*n = l->seen.window ? all : *n;
+	return 0;
 }
 
 int ledger__glimpse(struct ledger *l, size_t max, struct block **blocks, size_t *n)

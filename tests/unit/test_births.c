@@ -249,10 +249,74 @@ static void test_glimpse(void **state)
 	ledger__free(l);
 }
 
+/* The next window is open already when somebody asks: those of the last are told, but for one whose
+ * address is another's by now; the others when that has ended. */
+static void test_fresh_while_open(void **state)
+{
+	struct ledger *l = fresh();
+	struct block *blocks;
+	size_t n;
+
+	(void)state;
+	level(l, HW_SEEN_LARGE, 0, SEEN_ALL);
+	level(l, HW_SEEN_LARGE, 1, 0);
+	for (uint64_t i = 0; i < 12; i++)
+		alloc(l, P + i * 4096, 41, A);
+	assert_int_equal(ledger__fresh(l, &blocks, &n), 0);
+	assert_int_equal(n, 0);
+	free(blocks);
+	assert_int_equal(ledger__glimpse(l, 100, &blocks, &n), 0);
+	assert_int_equal(n, 11);
+	free(blocks);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	level(l, HW_SEEN_LARGE, 1, 0);
+	drop(l, P);
+	alloc(l, P, 43, B);
+	alloc(l, P + 30 * 4096, 43, B);
+	assert_int_equal(ledger__fresh(l, &blocks, &n), 0);
+	assert_int_equal(n, 10);
+	for (uint64_t i = 0; i < 10; i++)
+		assert_int_equal(blocks[i].addr, P + (i + 1) * 4096);
+	free(blocks);
+	assert_int_equal(ledger__glimpse(l, 100, &blocks, &n), 0);
+	assert_int_equal(n, 2);
+	free(blocks);
+	level(l, HW_SEEN_LARGE, 0, 101 * SEEN_ALL);
+	assert_int_equal(ledger__fresh(l, &blocks, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(blocks[0].addr, P);
+	assert_int_equal(blocks[1].addr, P + 30 * 4096);
+	free(blocks);
+	ledger__free(l);
+}
+
+/* Births of when all was seen stand for themselves. */
+static void test_whole(void **state)
+{
+	struct births *b = births__new();
+	struct birth one;
+
+	(void)state;
+	assert_non_null(b);
+	for (int i = 0; i < 17; i++)
+		assert_int_equal(births__add(b, 3, 3), 0);
+	assert_int_equal(births__weigh(b, SEEN_ALL, 1), 0);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(births__add(b, 3, 3), 0);
+	assert_int_equal(births__weigh(b, 101 * SEEN_ALL, 1), 0);
+	assert_int_equal(births__drop(b, 3, 3, SEEN_ALL, false), 0);
+	assert_int_equal(births__drop(b, 3, 3, 101 * SEEN_ALL, false), 0);
+	births__list(b, &one);
+	assert_true(one.whole == 16 * SEEN_ALL);
+	assert_true(one.blocks == (16 + 4 * 101) * SEEN_ALL);
+	births__free(b);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(windows), TEST(stay), TEST(died), TEST(ledger),
-					   TEST(glimpse)};
+	const struct CMUnitTest tests[] = {TEST(windows), TEST(stay),	 TEST(died),
+					   TEST(ledger),  TEST(glimpse), TEST(fresh_while_open),
+					   TEST(whole)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
