@@ -88,19 +88,29 @@ static void merge_births(struct estimator *e)
 
 	for (size_t i = 0; i < e->nbirths; i++) {
 		b[i].class = estimator_stands_in(e, b[i].class);
-		if (estimator_size_class(e, b[i].class) < ESTIMATOR_SMALL &&
-		    !e->total[b[i].class].by_changed)
-			e->total[b[i].class].all.births += b[i].blocks / SEEN_ALL;
 	}
 	if (!e->nbirths)
 		return;
 	qsort(b, e->nbirths, sizeof(*b), births_order);
 	for (size_t i = 1; i < e->nbirths; i++)
-		if (births_order(&b[i], &b[kept]))
+		if (births_order(&b[i], &b[kept])) {
 			b[++kept] = b[i];
-		else
+		} else {
 			b[kept].blocks += b[i].blocks;
+			b[kept].whole += b[i].whole;
+		}
 	e->nbirths = kept + 1;
+}
+
+static void sum_births(struct estimator *e)
+{
+	for (size_t i = 0; i < e->nbirths; i++) {
+		const struct birth *b = &e->births[i];
+
+		if (estimator_size_class(e, b->class) < ESTIMATOR_SMALL &&
+		    !e->total[b->class].by_changed)
+			e->total[b->class].all.births += b->blocks / SEEN_ALL;
+	}
 }
 
 static bool is_told_by(const struct stratum *t, const struct unit *u)
@@ -132,4 +142,6 @@ void estimator_merge(struct estimator *e)
 	choose_kind(e);
 	merge_births(e);
 	merge_units(e);
+	estimator_scale(e);
+	sum_births(e);
 }

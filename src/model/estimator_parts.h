@@ -57,6 +57,8 @@ void estimator_compact(struct estimator *e);
 void estimator_merge_totals(struct estimator *e);
 /* ... and their births and units, of which those are kept that tell more of the stratum. */
 void estimator_merge(struct estimator *e);
+/* ... whose weights are scaled to what the heap has of what is there for sure. */
+void estimator_scale(struct estimator *e);
 /* Where a stratum's are counted then. */
 uint32_t estimator_stands_in(const struct estimator *e, uint32_t stratum);
 unsigned int estimator_size_class(const struct estimator *e, uint32_t stratum);
