@@ -23,10 +23,12 @@
 /* Of the time between two inspections, one takes no more than this part of a core. */
 #define PART 20
 /* ... or this part, where the last one tells little of now: the process has so much more memory
- * since, or what it held changed under the walk, which for so many times is tried again soon. */
+ * since, or what it held changed under the walk, which for so many times is tried again soon; or
+ * it has not been looked at more often than that, for what begins changes most. */
 #define HASTY	   5
 #define GREW	   1.5
 #define TORN_AGAIN 2
+#define FIRST	   6
 
 /* Beside a live view a walk takes no longer than this: what is larger, 3 GiB of small blocks, is
  * not told there.  explain takes its time. */
@@ -279,7 +281,7 @@ static bool is_early(const struct inspection *i, size_t processes)
 		return false;
 	if (since < HASTY * each)
 		return true;
-	return (!i->torn || i->torn > TORN_AGAIN) &&
+	return i->looks > FIRST && (!i->torn || i->torn > TORN_AGAIN) &&
 	       (double)resident(i) < GREW * (double)i->rss_bytes;
 }
 
@@ -316,6 +318,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		inspection_peek(i, d, modules);
 	i->rss_bytes = resident(i);
 	err = look(i, d, modules, &execs, false);
+	i->looks++;
 	i->began_ns = start;
 	i->took_ns = clock_thread_ns() - cpu;
 	if (!err || i->done)

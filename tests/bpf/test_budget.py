@@ -255,7 +255,10 @@ def test_tree_passive():
     p = command("pairs 1 300\n", "--max-overhead", "0")[-1]["processes"][0]
     equal((p["mode"], p["probe_hits"], p["user_probes"]), ("passive", 0, "none"),
           "mode, hits and user probes")
-    equal([s for s in p["sites"] if s["kind"] == "heap"], [], "callsites of malloc")
+    # Of pages that its heap took for stdio's buffers it may be told who asked for them.
+    known = [s for s in p["sites"] if s["kind"] == "heap"]
+    equal([s for s in known if s["allocated_blocks"] or not s["estimated"] or
+           s["frames"][0]["function"] != "_IO_file_doallocate"], [], "callsites of malloc")
 
 
 def test_tree_order():
