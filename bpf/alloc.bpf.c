@@ -260,6 +260,13 @@ static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u3
 	return 0;
 }
 
+/* A window is over, and its probes are on their way out: those that only it has. */
+static __always_inline bool hw_is_muted(const struct hw_proc *p, __u8 fn)
+{
+	return p->muted && (p->seen == HW_SEEN_NONE || fn == HW_FN_MALLOC || fn == HW_FN_CALLOC ||
+			    fn == HW_FN_FREE);
+}
+
 static __always_inline int hw_at_entry(struct pt_regs *ctx, __u64 began)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
@@ -270,7 +277,9 @@ static __always_inline int hw_at_entry(struct pt_regs *ctx, __u64 began)
 	if (!p)
 		return 1;
 	hw_entered(p, cookie);
-	if ((__u8)cookie == HW_FN_FREE)
+	if (hw_is_muted(p, (__u8)cookie))
+		veto = 1;
+	else if ((__u8)cookie == HW_FN_FREE)
 		veto = hw_free(p, tgid, tid, PT_REGS_PARM1(ctx), PT_REGS_SP(ctx), HW_LINK(ctx));
 	else
 		veto = hw_enter(ctx, p, tgid, tid, (__u8)cookie);
@@ -311,7 +320,8 @@ SEC("?uprobe") int hw_frees(struct pt_regs *ctx)
 	if (!p)
 		return 0;
 	hw_entered(p, cookie);
-	hw_free(p, tgid, tid, addr, sp, link);
+	if (!hw_is_muted(p, HW_FN_FREE))
+		hw_free(p, tgid, tid, addr, sp, link);
 	hw_clocked(p, began);
 	return 0;
 }

@@ -141,6 +141,7 @@ struct hw_level_call {
 	__u16 seen, window;
 	__u32 weight;
 	__u32 turn;
+	__u32 muted;
 };
 
 SEC("?syscall") int hw_set_level(struct hw_level_call *c)
@@ -152,6 +153,13 @@ SEC("?syscall") int hw_set_level(struct hw_level_call *c)
 
 	if (!p)
 		return 1;
+	if (c->muted) {
+		p->muted = 1;
+		p->turn = c->turn;
+		return 0;
+	}
+	if (c->window || c->seen == HW_SEEN_ALL)
+		p->muted = 0;
 	__sync_fetch_and_add(&p->epoch, 1);
 	/* A window between which large blocks are seen comes and goes beside the probes for those.
 	 */

@@ -69,6 +69,7 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 	/* Before its first call, and after its parent's record of the level, which it shares. */
 	fresh.turn = self->turn;
 	fresh.seen = self->seen;
+	fresh.muted = self->muted;
 	if (shares)
 		fresh.owner = owner;
 	if (bpf_map_update_elem(&hw_procs, &pid, &fresh, BPF_ANY)) {

@@ -292,7 +292,7 @@ struct hw_proc {
 	__u32 seen;	  /* enum hw_seen, HW_SEEN_ALL in a window too: what is worth a record */
 	__u32 window;	  /* one is open */
 	__u32 whole;	  /* epoch since which the probes of realloc and its like have stayed */
-	__u32 pad;
+	__u32 muted;	  /* a window is over: what its probes see until they are gone is nothing */
 	__u64 touched_ns; /* that touches took beyond what its run time is worth */
 	__u64 large_hits; /* of the hits: behind the thread cache; none is single-stepped */
 	__u64 large_ns;	  /* of run_ns: that these took */

@@ -146,6 +146,17 @@ static int wait_through(const struct governing *g, struct governed *p, struct wi
 	return err;
 }
 
+/* The probes are gone sooner than this: 0.1 to 0.2 ms. */
+#define GOING_NS 1000000u
+
+/* The window is over now, and not some time while its probes go. */
+static void mute(const struct governing *g, struct governed *p)
+{
+	const struct probes_level level = {.muted = true, .turn = ++p->turn};
+
+	levels_set(g->probes, p->pid, &level);
+}
+
 /* Between two looks only what is needed: the process pays for it. */
 static int look_through(const struct governing *g, struct governed *p, struct window *w)
 {
@@ -157,14 +168,17 @@ static int look_through(const struct governing *g, struct governed *p, struct wi
 	w->watch_ns = w->watch ? stopwatch__ns(w->watch) : 0;
 	if (!err)
 		err = probes__switch(g->probes, p->pid,
-				     ATTACH_WINDOW | sets_of(true, p->order.large));
+				     ATTACH_WINDOW |
+					 sets_of(true, p->order.large || p->order.try_large));
 	if (!err)
 		err = read_exactly(g, p, w, &w->before);
 	if (!err)
 		err = wait_through(g, p, w);
 	if (!err)
 		glimpses__take(g->glimpses, p->pid);
-	probes__switch(g->probes, p->pid, less);
+	mute(g, p);
+	probes__switch(g->probes, p->pid, ATTACH_WINDOW | less);
+	hold(GOING_NS);
 	return err ? err : read_meter(g, p, &w->gone);
 }
 
@@ -188,7 +202,10 @@ static void account(struct governed *p, const struct window *w)
 	all_cost_ns = p->cost_ns - closed;
 	/* What large blocks' probes took while it came and went: they are there without one too. */
 	beside = p->large_ns - beside - large_ns;
-	budget__window(p->budget, run_ns, cost_ns, all_cost_ns > beside ? all_cost_ns - beside : 0);
+	if (p->order.try_large)
+		beside = 0;
+	budget__window(p->budget, run_ns, cost_ns, all_cost_ns > beside ? all_cost_ns - beside : 0,
+		       large_ns);
 }
 
 /* What the process did while the window was wholly open is what the window shows; coming and going

@@ -24,6 +24,13 @@
 #define TICK_NS	     10000000u
 #define SLOW_TICK_NS 100000000u
 
+/* From one window to the next.  Each takes the kernel 1 ms or, where there was none in the last few
+ * ms, 10 to 20, for a fork may be under way (percpu_down_write() in register_for_each_vma()); more
+ * than these its looks and what is told of it would take. */
+#define WINDOW_EVERY_NS 20000000u
+#define PERF_EVERY_NS	50000000u
+#define BURST_EVERY_NS	8000000u
+
 /* So long a command that we start is seen in whole, whatever it takes: most are over by then.
  * Nobody waits for one as others do for a server. */
 #define GRACE_NS 300000000u
@@ -69,6 +76,8 @@ static void step(struct governor *g, struct governed *p)
 	/* Who forks is not asked: children seldom do, and lose nothing that they had. */
 	in.forks_dear = g->forks_dear && !p->child;
 	budget__step(p->budget, &in, &order);
+	if (order.again_ns && order.again_ns < g->again_ns)
+		g->again_ns = order.again_ns;
 	if (!g->crew || !governed_must(p, &order))
 		return;
 	p->order = order;
@@ -78,8 +87,7 @@ static void step(struct governor *g, struct governed *p)
 
 static void wait_tick(struct governor *g)
 {
-	struct timespec ts =
-	    clock_timespec(clock_now_ns() + (g->config.share < 0 ? SLOW_TICK_NS : TICK_NS));
+	struct timespec ts = clock_timespec(g->again_ns);
 
 	pthread_cond_timedwait(&g->idle, &g->lock, &ts);
 }
@@ -97,6 +105,7 @@ static void *govern(void *arg)
 		probes__adjust(g->common.probes);
 		/* Each is the first once: who finds no worker has its turn. */
 		first++;
+		g->again_ns = clock_now_ns() + (g->config.share < 0 ? SLOW_TICK_NS : TICK_NS);
 		for (size_t i = 0; i < g->n; i++)
 			step(g, g->all[(first + i) % g->n]);
 		if (!g->stop)
@@ -185,11 +194,15 @@ void governor__free(struct governor *g)
 /* A budget for one that begins now. */
 static struct budget_config config_of(const struct governor *g, bool child, bool poor)
 {
+	bool perf = probes__user(g->common.probes) == USER_PERF;
+
 	return (struct budget_config){.share = g->config.share,
 				      .forgives = !child,
 				      .grace_ns = g->config.together ? GRACE_NS : 0,
 				      .most = g->config.most,
-				      .poor = poor};
+				      .poor = poor,
+				      .every_ns = perf ? PERF_EVERY_NS : WINDOW_EVERY_NS,
+				      .burst_ns = g->config.together && !perf ? BURST_EVERY_NS : 0};
 }
 
 static int prepare(struct governor *g, pid_t pid, const struct budget_config *config)

@@ -27,6 +27,7 @@ struct governor {
 	struct crew *crew;		  /* likewise */
 	unsigned int workers;
 	pthread_t thread;
+	uint64_t again_ns; /* the next look, at the latest */
 	bool running, stop;
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* also: stop */

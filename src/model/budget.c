@@ -19,6 +19,9 @@
 /* So many times as much is not tried again soon. */
 #define FAR 5
 
+/* So many windows say whether they are far too dear to be tried. */
+#define TRIES 4
+
 /* So long after all was seen it is known whether large blocks are too dear. */
 #define TRIED_NS (SECOND / 5)
 
@@ -38,6 +41,8 @@ struct budget *budget__new(const struct budget_config *config)
 	b->share = config->share;
 	b->most = config->most;
 	b->poor = config->poor;
+	b->every_ns = config->every_ns;
+	b->burst_ns = config->burst_ns;
 	b->all = budget_begins_whole(config);
 	b->grace_ns = b->all ? config->grace_ns : 0;
 	b->grace_over = !b->all || (!config->forgives && !config->grace_ns);
@@ -82,13 +87,18 @@ double budget_allowance(const struct budget *b)
 	return b->share * SPENDING_MARGIN * (ran(b) + credit) - spent(b);
 }
 
+bool budget_bursts(const struct budget *b)
+{
+	return b->burst_ns && !b->all && !b->grace_over;
+}
+
 /* Is it in its grace?  What that took ends when the probes that it began with are gone, and those
  * of large blocks where they are too dear, or after a second: it takes the kernel a while. */
 static bool in_grace(struct budget *b)
 {
 	uint64_t age = b->spent.now.time_ns - b->began_ns;
 	uint64_t since = b->spent.now.time_ns - b->since_ns;
-	bool there = b->all || since < (b->large ? TRIED_NS : BUDGET_AFTER_NS);
+	bool there = b->all || b->burst_ns || since < (b->large ? TRIED_NS : BUDGET_AFTER_NS);
 
 	if (!b->grace_over) {
 		b->grace_over = !there || age >= SECOND;
@@ -150,6 +160,15 @@ static double reserve(const struct budget *b)
 	return spending_steady(&b->spent, s) / time * (double)SPENDING_REACTION_NS;
 }
 
+/* No window before the probes of now are gone. */
+static void wait_for_window(struct budget *b)
+{
+	uint64_t least = b->spent.now.time_ns + (budget_bursts(b) ? b->burst_ns : BUDGET_AFTER_NS);
+
+	if (b->next_window_ns < least)
+		b->next_window_ns = least;
+}
+
 static void switch_to(struct budget *b, bool all, bool large)
 {
 	if (all == b->all && large == b->large)
@@ -166,12 +185,14 @@ static void leave_exact(struct budget *b, bool has_large)
 		b->quiet_ns = QUIET_NS;
 	else if (b->quiet_ns < QUIET_MAX_NS && b->since_ns != b->began_ns)
 		b->quiet_ns *= 2;
-	switch_to(b, false, has_large && b->spent.now.time_ns >= b->large_after_ns);
+	switch_to(b, false, has_large && !b->burst_ns && b->spent.now.time_ns >= b->large_after_ns);
+	b->tries = 0;
+	b->tried_large = b->tried_own = 0;
 	/* What the others take until they are gone is not theirs. */
 	b->judge_ns = b->spent.now.time_ns + SPENDING_REACTION_NS;
 	b->affordable_ns = 0;
-	b->next_window_ns = b->spent.now.time_ns + BUDGET_AFTER_NS;
-	b->window_bare_ns = 0;
+	wait_for_window(b);
+	b->unseen_ns = 0;
 	b->intensity = 1;
 	b->taken.mean = b->taken.high = reserve(b) / (double)SPENDING_REACTION_NS;
 }
@@ -212,11 +233,33 @@ static void give_up_large(struct budget *b)
 	if (b->trial_ns > FAR * b->share * LARGE_PART * (double)SPENDING_REACTION_NS)
 		b->large_wait_ns = QUIET_MAX_NS;
 	switch_to(b, false, false);
-	if (b->next_window_ns < b->spent.now.time_ns + BUDGET_AFTER_NS)
-		b->next_window_ns = b->spent.now.time_ns + BUDGET_AFTER_NS;
+	wait_for_window(b);
 	large_again(b);
 	if (b->large_wait_ns < QUIET_MAX_NS)
 		b->large_wait_ns *= 2;
+}
+
+static bool tries(const struct budget *b)
+{
+	return budget_bursts(b) && !b->large && b->tries < TRIES &&
+	       b->spent.now.time_ns >= b->large_after_ns;
+}
+
+/* In a command's first second windows say first what large blocks would take: where that is far too
+ * much no trial is needed, in which nothing else could be seen. */
+static void conclude_tries(struct budget *b)
+{
+	double most = FAR * b->share * LARGE_PART * b->tried_own;
+
+	if (!budget_bursts(b) || b->large || b->tries != TRIES)
+		return;
+	b->tries++;
+	if (b->tried_large <= most) {
+		switch_to(b, false, true);
+		return;
+	}
+	b->large_wait_ns = QUIET_MAX_NS;
+	large_again(b);
 }
 
 /* Large blocks alone may take most of the budget: then no window would ever be opened.  To try them
@@ -234,12 +277,15 @@ static void watch_large(struct budget *b, bool has_large)
 		b->large_after_ns = b->spent.now.time_ns;
 		switch_to(b, false, true);
 	}
+	if (has_large)
+		conclude_tries(b);
 	if (b->large && !b->judge_ns && large_is_dear(b))
 		give_up_large(b);
 	else if (b->large && b->spent.now.time_ns - b->since_ns >= SETTLED_NS)
 		b->large_wait_ns = QUIET_NS;
 	trial = trial_ns(b);
-	saving = !b->large && has_large && b->spent.now.time_ns >= b->large_after_ns;
+	saving = !b->large && has_large && !budget_bursts(b) &&
+		 b->spent.now.time_ns >= b->large_after_ns;
 	if (saving && budget_allowance(b) > trial) {
 		saving = false;
 		switch_to(b, false, true);
@@ -305,6 +351,10 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 		b->on = b->spent.now;
 		b->judge_ns = b->switched ? b->judge_ns : 0;
 	}
+	if (!b->all && !b->unseen_ns) {
+		b->unseen_ns = in->now_ns;
+		b->unseen_bare_ns = spending_bare(&b->spent.now);
+	}
 	b->switched = false;
 	grace = in_grace(b);
 	judge(b);
@@ -323,8 +373,11 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 		/* Not with a change of what is on, which is what is done then. */
 		out->window_ns = b->switched || b->most == BUDGET_LARGE ? 0 : budget_window(b);
 	}
+	out->try_large = b->trying = out->window_ns && in->has_large && tries(b);
 	if (out->window_ns)
 		b->last_window_ns = in->now_ns;
+	if (budget_bursts(b))
+		out->again_ns = b->next_window_ns;
 	b->level = level_now(b);
 	out->all = b->all;
 	out->large = b->large;

@@ -6,7 +6,8 @@
  * The overhead is what the probes took, as a share of the process's run time.  Over any
  * ten seconds it stays within the share that is allowed; only a storm that comes as a surprise may
  * be over it until the next steps have taken the probes away, and is paid for by seeing less
- * afterwards.
+ * afterwards.  A command's first second is not the budget's: what is over after a few seconds has
+ * most of what it keeps by then, and one call of a hundred says of whom (tests/bench/levels.py).
  */
 #ifndef MODEL_BUDGET_H
 #define MODEL_BUDGET_H
@@ -52,9 +53,12 @@ struct budget_config {
 			    * which is not paid back */
 	enum budget_level most; /* no more is seen than at this level; exact where there is no
 				 * limit */
-	bool forgives; /* what it takes until its first probes are gone, within a second, is not
-			* paid back either: the first second is not the budget's */
-	bool poor;     /* it begins without probes on malloc: others have spent what it could */
+	bool forgives;	   /* what it takes until its first probes are gone, within a second, is not
+			    * paid back either: the first second is not the budget's */
+	bool poor;	   /* it begins without probes on malloc: others have spent what it could */
+	uint64_t every_ns; /* from one window to the next at least */
+	uint64_t burst_ns; /* ... in the first second, which has as many; 0: it has no more than
+			    * later ones */
 };
 /* NULL where memory is out. */
 struct budget *budget__new(const struct budget_config *config);
@@ -76,6 +80,8 @@ struct budget_order {
 	bool all;	    /* every call is to be seen from now on */
 	bool large;	    /* else: large blocks are to be */
 	uint64_t window_ns; /* not 0: see every call for about this long, once */
+	bool try_large;	    /* ... with the places behind the cache, to know what they would take */
+	uint64_t again_ns;  /* when to ask again at the latest; 0: as seldom as one likes */
 };
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out);
 
@@ -83,8 +89,10 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
  * A window that was ordered was open: how much the process ran and what the probes took while it
  * was wholly open, and what they took from before the first probe came to after the last one went,
  * but for what those behind the thread cache took beside it, which they take without a window too.
+ * large_ns: of cost_ns, what these took.
  */
-void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns);
+void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns,
+		    uint64_t large_ns);
 /* How many calls one seen in that window stands for, in 256ths (struct hw_level). */
 uint32_t budget__weight(const struct budget *b);
 

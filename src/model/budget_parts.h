@@ -9,9 +9,6 @@
 #include "model/budget.h"
 #include "model/spending.h"
 
-/* From one window to the next at least: it takes the kernel 20 to 50 ms to come and go. */
-#define BUDGET_WINDOW_EVERY_NS 50000000ull
-
 /* Until the probes are gone that saw it all: a window that comes while they go takes what they do,
  * and they go later. */
 #define BUDGET_AFTER_NS 100000000ull
@@ -39,16 +36,21 @@ struct budget {
 	uint64_t large_wait_ns;
 	uint64_t saving_ns; /* since when it saves */
 	uint64_t judge_ns;  /* large blocks are not judged before; 0: they are */
-	double trial_ns;    /* that the last trial of large took a core; 0: there was none */
+	bool trying;	    /* the last window was one of these: */
+	unsigned int tries; /* windows that were to tell whether they are, before any trial */
+	double tried_large, tried_own; /* what they took in these, and what the program did */
+	double trial_ns; /* that the last trial of large took a core; 0: there was none */
 	uint64_t next_window_ns, last_window_ns;
+	uint64_t every_ns, burst_ns; /* from one to the next */
 
 	double intensity;    /* of a window: what the probes take of the run time, moving average */
 	struct moving taken; /* by the probes in an ns of a window, on all cores */
 	struct moving edge;  /* what it takes beside that, ns; below 0: not known */
 	uint64_t hold_ns;    /* of the last window */
 	uint64_t windows_ns; /* what all have taken */
-	uint64_t
-	    window_bare_ns; /* its own run time when the last window ended; 0: there was none */
+	uint64_t unseen_ns;  /* when the last window ended, or when the probes were gone that saw it
+			      * all */
+	uint64_t unseen_bare_ns; /* its own run time then */
 	uint32_t weight;
 	double worst;
 	bool began, grace_over;
@@ -60,6 +62,8 @@ struct budget {
 double budget_allowance(const struct budget *b);
 /* Cores that it keeps busy, over the last ten seconds. */
 double budget_load(const struct budget *b);
+/* Is it a command's first second, in which not all is seen? */
+bool budget_bursts(const struct budget *b);
 /* How long a window may be that is opened now, ns; 0: there is to be none.  Says when the next one
  * may be. */
 uint64_t budget_window(struct budget *b);

@@ -47,6 +47,16 @@ static void forget(struct moving *m)
 		m->high += (m->mean - m->high) * 0.3;
 }
 
+/* As many as the kernel can give. */
+static uint64_t burst(struct budget *b)
+{
+	if (b->spent.now.time_ns < b->next_window_ns)
+		return 0;
+	b->next_window_ns = b->spent.now.time_ns + b->burst_ns;
+	b->hold_ns = WINDOW_GOOD_NS;
+	return b->hold_ns;
+}
+
 uint64_t budget_window(struct budget *b)
 {
 	double cores = budget_load(b) > 0.05 ? budget_load(b) : 0.05, dear, high;
@@ -60,13 +70,15 @@ uint64_t budget_window(struct budget *b)
 		high = b->taken.high;
 	if (b->edge.mean < 0)
 		b->edge.mean = b->edge.high = dear * (double)EDGE_NS;
+	if (budget_bursts(b))
+		return burst(b);
 	room = budget_allowance(b) * 0.5 - b->edge.high;
 	if (b->spent.now.time_ns < b->next_window_ns || b->saving)
 		return 0;
 	/* A shorter one than is good is better than none, but not than a good one soon. */
 	least = b->spent.now.time_ns - b->last_window_ns < SECOND ? WINDOW_GOOD_NS : WINDOW_MIN_NS;
 	if (room < (double)least * high) {
-		b->next_window_ns = b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS;
+		b->next_window_ns = b->spent.now.time_ns + b->every_ns;
 		/* What is to be paid back tells nothing of windows. */
 		if (budget_allowance(b) > 0) {
 			forget(&b->edge);
@@ -74,16 +86,13 @@ uint64_t budget_window(struct budget *b)
 		}
 		return 0;
 	}
-	hold = (pace * (double)BUDGET_WINDOW_EVERY_NS - b->edge.mean) / dear;
+	hold = (pace * (double)b->every_ns - b->edge.mean) / dear;
 	if (hold < (double)WINDOW_GOOD_NS)
 		hold = (double)WINDOW_GOOD_NS;
 	/* What comes and goes with a window is as dear as some of it: then they are rarer. */
 	if (hold < 2 * b->edge.mean / dear)
 		hold = 2 * b->edge.mean / dear;
 	spare = AHEAD * (budget_allowance(b) - 2 * (high * (double)WINDOW_GOOD_NS + b->edge.high));
-	/* The kernel may need longer for one than from one to the next. */
-	if (spare / 2 > hold * dear + b->edge.mean)
-		hold = (spare / 2 - b->edge.mean) / dear;
 	if (hold > room / high)
 		hold = room / high;
 	if (hold < (double)WINDOW_MIN_NS)
@@ -96,17 +105,52 @@ uint64_t budget_window(struct budget *b)
 	spare -= AHEAD * cost;
 	b->next_window_ns =
 	    b->spent.now.time_ns + (spare < cost ? (uint64_t)((cost - fmax(spare, 0)) / pace) : 0);
-	if (b->next_window_ns < b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS)
-		b->next_window_ns = b->spent.now.time_ns + BUDGET_WINDOW_EVERY_NS;
+	if (b->next_window_ns < b->spent.now.time_ns + b->every_ns)
+		b->next_window_ns = b->spent.now.time_ns + b->every_ns;
 	b->hold_ns = (uint64_t)hold;
 	return b->hold_ns;
 }
 
-void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns)
+/*
+ * Of a window's run time, what is the program's.  Of a storm's nearly all is the probes': what is
+ * left is less than what their cost may be wrong by, and from window to window it would be
+ * anything. A call takes a hundred ns or less and is seen for 2 us and more, so it is about this
+ * part.
+ */
+#define DENSE_FROM 0.6
+#define DENSE_ALL  0.9
+#define DENSE_OWN  0.02
+
+static double own_of(double run_ns, double cost_ns)
+{
+	double part = run_ns > 0 ? cost_ns / run_ns : 0, dense;
+
+	dense = fmin(fmax((part - DENSE_FROM) / (DENSE_ALL - DENSE_FROM), 0), 1);
+	return run_ns * ((1 - dense) * (1 - part) + dense * DENSE_OWN);
+}
+
+/* A CPU clock is some ms late.  Over so long that does not matter. */
+#define CLOCK_NS (100 * MS)
+
+/* What it ran without the probes since the last window, or since all was seen. */
+static double bare_since(const struct budget *b)
+{
+	const struct spending_slot *then =
+	    spending_slot(&b->spent, b->spent.n > 2 ? 2 : b->spent.n - 1);
+	double time = (double)(b->spent.now.time_ns - then->time_ns);
+	double gap = (double)(b->spent.now.time_ns - b->unseen_ns);
+	double bare = (double)(spending_bare(&b->spent.now) - b->unseen_bare_ns);
+
+	if (gap >= (double)CLOCK_NS || time < (double)CLOCK_NS)
+		return fmin(bare, budget_load(b) * gap);
+	return (double)(b->spent.now.run_ns - then->run_ns) / time * gap;
+}
+
+void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns,
+		    uint64_t large_ns)
 {
 	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
-	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken,
-	       bare = (double)spending_bare(&b->spent.now);
+	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken;
 
 	b->windows_ns += all_cost_ns;
 	taken = b->hold_ns ? (double)cost_ns / (double)b->hold_ns : 0;
@@ -119,15 +163,16 @@ void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_
 	if (now > 1)
 		now = 1;
 	b->intensity += (now - b->intensity) * (now > b->intensity ? 1 : 0.2);
-	/* Nearly all of a storm's window is the probes': what is left is below what clocks tell. */
-	own = run_ns > cost_ns ? (double)(run_ns - cost_ns) : 0;
-	if (own < 0.02 * (double)run_ns)
-		own = 0.02 * (double)run_ns;
-	/* The first stands for as much as others, not for all that ran since all was seen. */
-	since =
-	    b->window_bare_ns ? bare - (double)b->window_bare_ns : budget_load(b) * BUDGET_AFTER_NS;
-	since += own;
-	b->window_bare_ns = spending_bare(&b->spent.now) + (uint64_t)own;
+	own = own_of((double)run_ns, (double)cost_ns);
+	/* One in which it does nothing tells nothing. */
+	if (b->trying && cost_ns > run_ns / 4) {
+		b->tries++;
+		b->tried_large += (double)large_ns;
+		b->tried_own += own;
+	}
+	since = bare_since(b) + own;
+	b->unseen_ns = b->spent.now.time_ns + run_ns;
+	b->unseen_bare_ns = spending_bare(&b->spent.now) + (uint64_t)own;
 	if (own > 0 && since > own)
 		now = since / own * 256;
 	else

@@ -8,9 +8,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crew.h"
 #include "probe/attach_file.h"
 #include "probe/behind.h"
 #include "probe/links.h"
+
+/* After a window's probes are gone the kernel waits 20 to 70 ms, and the next window need not: so
+ * many at a time.  More than that wait where they are. */
+#define CLOSERS 12
 
 struct who {
 	pid_t pid;
@@ -29,7 +34,14 @@ struct attach {
 	size_t nproven;
 	pid_t *spoiled; /* 0: all are */
 	size_t nspoiled;
+	struct crew *closers; /* NULL: there are none */
 };
+
+static void close_links(void *unused, void *links)
+{
+	(void)unused;
+	links__free(links);
+}
 
 struct attach *attach__new(const struct heapwatch_bpf *skel, enum user_kind kind)
 {
@@ -45,6 +57,10 @@ struct attach *attach__new(const struct heapwatch_bpf *skel, enum user_kind kind
 		attach__free(a);
 		return NULL;
 	}
+	/* perf events go one by one, 0.1 s each: the next window's would wait for them. */
+	if (kind != USER_PERF &&
+	    crew__new(CLOSERS, "who takes a window's probes away", close_links, NULL, &a->closers))
+		a->closers = NULL;
 	return a;
 }
 
@@ -54,6 +70,7 @@ void attach__free(struct attach *a)
 		return;
 	links__free(a->all);
 	links__free(a->large);
+	crew__free(a->closers);
 	for (size_t i = 0; i < a->nfiles; i++)
 		attach_file_free(&a->files[i]);
 	free(a->files);
@@ -221,6 +238,7 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 	struct links *gone = links__new();
 	unsigned int had;
 	int err = gone ? 0 : -ENOMEM;
+	bool later;
 
 	if (err)
 		return err;
@@ -231,7 +249,7 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 	if (!err && sets & ~had & ATTACH_LARGE)
 		err = put_all(a, pid, ATTACH_LARGE, false, a->large);
 	if (!err)
-		err = set_sets(a, pid, sets);
+		err = set_sets(a, pid, sets & ~(unsigned int)ATTACH_WINDOW);
 	if (err)
 		sets = had;
 	if (!(sets & ATTACH_ALL))
@@ -239,7 +257,9 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 	if (!(sets & ATTACH_LARGE))
 		links__move(a->large, pid, gone);
 	pthread_mutex_unlock(&a->lock);
-	links__free(gone);
+	later = sets & ATTACH_WINDOW && !(sets & ATTACH_ALL) && a->closers;
+	if (!later || !crew__hand(a->closers, gone, 0))
+		links__free(gone);
 	return err;
 }
 

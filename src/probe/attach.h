@@ -22,7 +22,8 @@ enum attach_set {
 	ATTACH_ALL = 1 << 0,   /* each function that allocates or frees */
 	ATTACH_LARGE = 1 << 1, /* the places behind the thread cache, and realloc and its like */
 	/* With ATTACH_ALL: for a moment, so that files that nobody maps are left out.  Each takes
-	 * the kernel 0.1 ms, in which the others trap already. */
+	 * the kernel 0.1 ms, in which the others trap already.  Without: a window ends.  Its probes
+	 * are gone at once, and the kernel is done with them in the background. */
 	ATTACH_WINDOW = 1 << 2,
 };
 

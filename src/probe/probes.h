@@ -91,6 +91,8 @@ struct probes_level {
 	bool window;
 	uint32_t weight; /* struct hw_level */
 	uint32_t turn;	 /* any number: hw_proc has that of the last record, its children too */
+	bool muted; /* no record: a window is over, and what its probes see until they are gone is
+		     * nothing; the others of this are not told */
 };
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
 

@@ -37,7 +37,7 @@ struct plant {
 	double first_window_s;
 	unsigned int early; /* windows that opened in the first second and a half */
 	double unseen_s;    /* how long not even large blocks were */
-	int switches;
+	int switches, tries;
 	enum budget_level level;
 };
 
@@ -64,11 +64,18 @@ static inline void go(struct plant *m, double ns, int all, int large)
 static inline void simulate_as(struct plant *m, const struct program *p,
 			       const struct budget_config *config, double seconds, int has_large)
 {
-	*m = (struct plant){.p = p, .b = budget__new(config)};
+	/* What the kernel needs until the next window. */
+	const double away = config->burst_ns ? 2 * MS : 40 * MS;
+	struct budget_config with = *config;
+
+	if (!with.every_ns)
+		with.every_ns = (uint64_t)(50 * MS);
+	*m = (struct plant){.p = p, .b = budget__new(&with)};
 	assert_non_null(m->b);
 	m->order.all = budget_begins_whole(config);
 	while (m->now < seconds * 1e9) {
 		struct budget_order before = m->order;
+		double wait;
 
 		m->in = (struct budget_input){(uint64_t)m->now + 5000000000u, (uint64_t)m->run,
 					      (uint64_t)m->cost, has_large, false};
@@ -90,13 +97,21 @@ static inline void simulate_as(struct plant *m, const struct program *p,
 			cost = m->cost - cost;
 			m->window_s += (double)m->order.window_ns / 1e9;
 			go(m, p->edge * MS / 2, 1, 0);
+			/* Of the calls, these took the places behind the cache too. */
 			budget__window(m->b, (uint64_t)run, (uint64_t)cost,
-				       (uint64_t)(m->cost - all + 50000));
-			go(m, 40 * MS, 0, m->order.large);
+				       (uint64_t)(m->cost - all + 50000),
+				       (uint64_t)(m->order.try_large * cost * p->large));
+			m->tries += m->order.try_large;
+			go(m, away, 0, m->order.large);
 		}
-		go(m, 10 * MS, m->order.all, m->order.large);
-		m->all_s += m->order.all * 0.01;
-		m->unseen_s += (!m->order.all && !m->order.large) * 0.01;
+		wait = 10 * MS;
+		if (m->order.again_ns && (double)m->order.again_ns - 5e9 < m->now + wait)
+			wait = (double)m->order.again_ns - 5e9 - m->now;
+		if (wait < MS / 10)
+			wait = MS / 10;
+		go(m, wait, m->order.all, m->order.large);
+		m->all_s += m->order.all * wait / 1e9;
+		m->unseen_s += (!m->order.all && !m->order.large) * wait / 1e9;
 	}
 	m->level = budget__level(m->b);
 }

@@ -85,6 +85,92 @@ static void test_early_windows(void **state)
 	budget__free(m.b);
 }
 
+/* What is left of a command's first second has many windows, an eighth of the time, and the budget
+ * is kept from then on. */
+static void test_burst(void **state)
+{
+	static const struct program p = {storm, 0.02, one, 0, 0};
+	const struct budget_config config = {.share = 0.01,
+					     .grace_ns = 300000000,
+					     .forgives = true,
+					     .every_ns = 20000000,
+					     .burst_ns = 8000000};
+	struct plant m;
+
+	(void)state;
+	simulate_as(&m, &p, &config, 60, 1);
+	assert_true(m.all_s > 0.29 && m.all_s < 0.33);
+	assert_true(m.first_window_s > 0.3 && m.first_window_s < 0.36);
+	assert_in_range(m.early, 75, 105);
+	assert_true(between(&m, 0.5, 0.9) > 0.1 && between(&m, 0.5, 0.9) < 0.2);
+	/* Large blocks' places would take as much as it runs: windows said so, and there is no
+	 * trial. */
+	assert_int_equal(m.tries, 4);
+	assert_int_equal(m.switches, 1);
+	assert_true(worst(&m, 1.2) <= 0.01);
+	assert_true(between(&m, 20, 50) > 0.006);
+	budget__free(m.b);
+	simulate_as(&m, &p, &config, 60, 0);
+	assert_int_equal(m.tries, 0);
+	budget__free(m.b);
+}
+
+/* There they take little: windows say so, and they are seen from then on. */
+static void test_burst_with_large(void **state)
+{
+	static const struct program p = {storm, 1e-5, one, 0, 0};
+	const struct budget_config config = {.share = 0.01,
+					     .grace_ns = 300000000,
+					     .forgives = true,
+					     .every_ns = 20000000,
+					     .burst_ns = 8000000};
+	struct plant m;
+
+	(void)state;
+	simulate_as(&m, &p, &config, 20, 1);
+	assert_int_equal(m.tries, 4);
+	assert_int_equal(m.switches, 2);
+	assert_true(m.order.large);
+	assert_true(m.unseen_s < 0.1);
+	assert_in_range(m.early, 70, 105);
+	assert_true(worst(&m, 1.2) <= 0.01);
+	budget__free(m.b);
+}
+
+/* A storm's windows are nearly all the probes': what is left is less than what is known of these,
+ * and says nothing of what a window stands for. */
+static void test_dense_windows(void **state)
+{
+	static const int cost[] = {1040, 910, 970, 1100, 930};
+	struct budget *b =
+	    budget__new(&(struct budget_config){.share = 0.01, .poor = true, .every_ns = 20000000});
+	struct budget_input in = {.now_ns = 5000000000};
+	struct budget_order order;
+	uint32_t first = 0;
+
+	(void)state;
+	assert_non_null(b);
+	for (int i = 0; i < 5000; i++) {
+		in.now_ns += 1000000;
+		in.run_ns += 1000000;
+		budget__step(b, &in, &order);
+		if (!order.window_ns)
+			continue;
+		in.cost_ns += 1000000;
+		if (i > 2000)
+			budget__window(b, 1000000, (uint64_t)cost[i % 5] * 1000, 1000000, 0);
+		else
+			budget__window(b, 1000000, 1000000, 1000000, 0);
+		if (i <= 2000)
+			continue;
+		if (!first)
+			first = budget__weight(b);
+		assert_in_range(budget__weight(b), first * 3 / 4, first * 4 / 3);
+	}
+	assert_true(first > 256 * 1000);
+	budget__free(b);
+}
+
 /* One window that takes 28 ms, as seen where the machine was busy, is not the last for seconds. */
 static void test_one_dear_window(void **state)
 {
@@ -107,7 +193,7 @@ static void test_one_dear_window(void **state)
 			if (++windows == 3)
 				m.cost += 28 * MS;
 			budget__window(m.b, m.order.window_ns, (uint64_t)cost,
-				       (uint64_t)(cost + (windows == 3 ? 28 * MS : MS / 10)));
+				       (uint64_t)(cost + (windows == 3 ? 28 * MS : MS / 10)), 0);
 		}
 		go(&m, 10 * MS, m.order.all, 0);
 	}
@@ -120,9 +206,11 @@ static void test_one_dear_window(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_far_too_dear),   cmocka_unit_test(test_forgiven),
-	    cmocka_unit_test(test_tried_in_grace), cmocka_unit_test(test_grace),
-	    cmocka_unit_test(test_early_windows),  cmocka_unit_test(test_one_dear_window)};
+	    cmocka_unit_test(test_far_too_dear),     cmocka_unit_test(test_forgiven),
+	    cmocka_unit_test(test_tried_in_grace),   cmocka_unit_test(test_grace),
+	    cmocka_unit_test(test_early_windows),    cmocka_unit_test(test_burst),
+	    cmocka_unit_test(test_burst_with_large), cmocka_unit_test(test_dense_windows),
+	    cmocka_unit_test(test_one_dear_window)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
