@@ -208,6 +208,10 @@ static double variance_of(const struct share_part *p, const struct share *s)
 	all += own * own;
 	all += shared(portion, differs * differs, s->differs);
 	all += shared(portion, p->unlike * p->unlike, s->unlike);
+	/* What the heap has beyond what windows' samples stand for came when none was open: it may
+	 * be anybody's. */
+	own = !p->crossing && s->scale > 1 ? chunks * (1 - 1 / s->scale) / NINETY : 0;
+	all += own * own;
 	/* Whose crossing it was says nothing of who has it now: it may all be others'. */
 	own = p->reused / NINETY;
 	all += own * own;

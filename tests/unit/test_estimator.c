@@ -268,6 +268,30 @@ static void test_scale(void **state)
 	assert_true(told_of_gone(STRATA, 0.12) > 10);
 }
 
+/* A heap has 97 blocks, and those that were seen stand for 10: the others came when no window was
+ * open, and may be anybody's. */
+static void test_between_windows(void **state)
+{
+	struct estimator *e = estimator__new(NULL);
+	struct estimates out;
+
+	(void)state;
+	assert_non_null(e);
+	for (uint32_t i = 0; i < 97; i++) {
+		const struct estimator_block b = {
+		    7, 60, 2 * SEEN_ALL, 1 + i, .changed = false, .same = true};
+
+		assert_int_equal(estimator__chunk(e, estimator_class(80), 80, i < 5 ? &b : NULL),
+				 0);
+	}
+	assert_int_equal(estimator__finish(e, &out), 0);
+	assert_int_equal(out.n, 1);
+	assert_float_equal(out.sites[0].bytes, 97 * 60, 1e-6);
+	assert_true(out.sites[0].low <= 10 * 60);
+	estimates_free(&out);
+	estimator__free(e);
+}
+
 static void test_strata(void **state)
 {
 	const struct estimator_block a = {3, 41, 10 * SEEN_ALL, 1, .changed = false, .same = false},
@@ -369,11 +393,11 @@ static void test_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_average),    cmocka_unit_test(test_bars),
-	    cmocka_unit_test(test_scale),      cmocka_unit_test(test_weights),
-	    cmocka_unit_test(test_used_again), cmocka_unit_test(test_same),
-	    cmocka_unit_test(test_open),       cmocka_unit_test(test_strata),
-	    cmocka_unit_test(test_unseen),
+	    cmocka_unit_test(test_average), cmocka_unit_test(test_bars),
+	    cmocka_unit_test(test_scale),   cmocka_unit_test(test_between_windows),
+	    cmocka_unit_test(test_weights), cmocka_unit_test(test_used_again),
+	    cmocka_unit_test(test_same),    cmocka_unit_test(test_open),
+	    cmocka_unit_test(test_strata),  cmocka_unit_test(test_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
