@@ -210,7 +210,7 @@ static __always_inline int hw_leave(struct pt_regs *ctx, struct hw_proc *p, __u3
 	void *ring;
 
 	t = bpf_map_lookup_elem(&hw_threads, &tid);
-	if (!t || !t->sp)
+	if (!t || !hw_has_call(p, t))
 		return 0;
 #ifdef __TARGET_ARCH_x86
 	/* The return address is popped.  Any other stack pointer is an inner call's return. */

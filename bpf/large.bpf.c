@@ -127,7 +127,9 @@ SEC("?uprobe") int hw_large(struct pt_regs *ctx)
 		return 0;
 	hw_count(&p->hits);
 	hw_count(&p->large_hits);
-	hw_at_large(ctx, p, tgid, tid, bpf_get_attach_cookie(ctx));
+	/* Of a window that had these too, and is over. */
+	if (!p->muted || p->seen != HW_SEEN_NONE)
+		hw_at_large(ctx, p, tgid, tid, bpf_get_attach_cookie(ctx));
 	took = hw_clocked(p, began);
 	if (took)
 		__sync_fetch_and_add(&p->large_ns, took);
@@ -155,6 +157,7 @@ SEC("?syscall") int hw_set_level(struct hw_level_call *c)
 		return 1;
 	if (c->muted) {
 		p->muted = 1;
+		p->seen = c->seen;
 		p->turn = c->turn;
 		return 0;
 	}

@@ -233,7 +233,7 @@ struct hw_proc_fork {
 /*
  * How much of malloc is seen.  Written by the daemon, through a program of its own, where nothing
  * else of the process can be under way in the ring: before probes are attached, after they are
- * detached.
+ * detached, or, of a window's, while what they see is not told any more (hw_proc.muted).
  */
 enum hw_seen {
 	HW_SEEN_ALL,   /* every call */

@@ -146,13 +146,17 @@ static int wait_through(const struct governing *g, struct governed *p, struct wi
 	return err;
 }
 
-/* The probes are gone sooner than this: 0.1 to 0.2 ms. */
+/* The probes are gone sooner than this, 0.1 to 0.2 ms, where they came not long ago: after some ms
+ * more the kernel waits first, as when they came (percpu_down_write() in register_for_each_vma()).
+ */
 #define GOING_NS 1000000u
+#define LONG_NS	 6000000u
 
 /* The window is over now, and not some time while its probes go. */
 static void mute(const struct governing *g, struct governed *p)
 {
-	const struct probes_level level = {.muted = true, .turn = ++p->turn};
+	const struct probes_level level = {
+	    .seen = seen_of(false, p->order.large), .muted = true, .turn = ++p->turn};
 
 	levels_set(g->probes, p->pid, &level);
 }
@@ -177,35 +181,39 @@ static int look_through(const struct governing *g, struct governed *p, struct wi
 	if (!err)
 		glimpses__take(g->glimpses, p->pid);
 	mute(g, p);
-	probes__switch(g->probes, p->pid, ATTACH_WINDOW | less);
-	hold(GOING_NS);
+	if (w->after.now_ns - w->before.now_ns < LONG_NS) {
+		probes__switch(g->probes, p->pid, ATTACH_WINDOW | less);
+		hold(GOING_NS);
+	} else {
+		probes__switch(g->probes, p->pid, less);
+	}
 	return err ? err : read_meter(g, p, &w->gone);
 }
 
 /* With the lock held. */
 static void account(struct governed *p, const struct window *w)
 {
-	uint64_t closed, run_ns, cost_ns, all_cost_ns, large_ns, beside;
+	struct budget_seen seen = {.wall_ns = w->after.now_ns - w->before.now_ns};
+	uint64_t closed, all_cost_ns, beside;
 
 	note(p, &w->closed);
 	closed = p->cost_ns;
 	beside = p->large_ns;
 	note(p, &w->before);
-	run_ns = p->run_ns;
-	cost_ns = p->cost_ns;
-	large_ns = p->large_ns;
+	seen.run_ns = p->run_ns;
+	seen.cost_ns = p->cost_ns;
+	seen.large_ns = p->large_ns;
 	note(p, &w->after);
-	run_ns = p->run_ns - run_ns;
-	cost_ns = p->cost_ns - cost_ns;
-	large_ns = p->large_ns - large_ns;
+	seen.run_ns = p->run_ns - seen.run_ns;
+	seen.cost_ns = p->cost_ns - seen.cost_ns;
+	seen.large_ns = p->large_ns - seen.large_ns;
 	note(p, &w->gone);
 	all_cost_ns = p->cost_ns - closed;
-	/* What large blocks' probes took while it came and went: they are there without one too. */
-	beside = p->large_ns - beside - large_ns;
-	if (p->order.try_large)
-		beside = 0;
-	budget__window(p->budget, run_ns, cost_ns, all_cost_ns > beside ? all_cost_ns - beside : 0,
-		       large_ns);
+	/* What large blocks' probes took while it came and went: they are there without one too,
+	 * where it does not try them. */
+	beside = p->order.try_large ? 0 : p->large_ns - beside - seen.large_ns;
+	seen.all_cost_ns = all_cost_ns > beside ? all_cost_ns - beside : 0;
+	budget__window(p->budget, &seen);
 }
 
 /* What the process did while the window was wholly open is what the window shows; coming and going

@@ -27,8 +27,7 @@
 /* From one window to the next.  Each takes the kernel 1 ms or, where there was none in the last few
  * ms, 10 to 20, for a fork may be under way (percpu_down_write() in register_for_each_vma()); more
  * than these its looks and what is told of it would take. */
-#define WINDOW_EVERY_NS 20000000u
-#define PERF_EVERY_NS	50000000u
+#define WINDOW_EVERY_NS 50000000u
 #define BURST_EVERY_NS	8000000u
 
 /* So long a command that we start is seen in whole, whatever it takes: most are over by then.
@@ -201,7 +200,7 @@ static struct budget_config config_of(const struct governor *g, bool child, bool
 				      .grace_ns = g->config.together ? GRACE_NS : 0,
 				      .most = g->config.most,
 				      .poor = poor,
-				      .every_ns = perf ? PERF_EVERY_NS : WINDOW_EVERY_NS,
+				      .every_ns = WINDOW_EVERY_NS,
 				      .burst_ns = g->config.together && !perf ? BURST_EVERY_NS : 0};
 }
 

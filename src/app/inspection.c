@@ -24,7 +24,8 @@
 #define PART 20
 /* ... or this part, where the last one tells little of now: the process has so much more memory
  * since, or what it held changed under the walk, which for so many times is tried again soon; or
- * it has not been looked at more often than that, for what begins changes most. */
+ * not all is seen of it, and since then it has not been looked at more often than that, for what
+ * begins changes most. */
 #define HASTY	   5
 #define GREW	   1.5
 #define TORN_AGAIN 2
@@ -255,6 +256,7 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 			mend(i, d, &l, *execs);
 		if (l.blocks || first)
 			conclude(i, d, &l, *execs);
+		i->looks += l.sampling.partly;
 		if (l.blocks && l.sampling.partly)
 			cohorts_look(i, l.blocks, &l.sampling);
 	}
@@ -281,7 +283,7 @@ static bool is_early(const struct inspection *i, size_t processes)
 		return false;
 	if (since < HASTY * each)
 		return true;
-	return i->looks > FIRST && (!i->torn || i->torn > TORN_AGAIN) &&
+	return (!i->looks || i->looks > FIRST) && (!i->torn || i->torn > TORN_AGAIN) &&
 	       (double)resident(i) < GREW * (double)i->rss_bytes;
 }
 
@@ -302,7 +304,7 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		drain__state(d, i->id, &state);
 	if (!i->located || state.execs != i->execs) {
 		i->execs = state.execs;
-		i->crossed = 0;
+		i->crossed = i->looks = 0;
 		sampling_free(&i->sampling);
 		/* An exec leaves nothing of what was there before. */
 		i->sampling = (struct sampling){.have_older = state.execs > 0};
@@ -318,7 +320,6 @@ int inspection_update(struct inspection *i, struct drain *d, const struct module
 		inspection_peek(i, d, modules);
 	i->rss_bytes = resident(i);
 	err = look(i, d, modules, &execs, false);
-	i->looks++;
 	i->began_ns = start;
 	i->took_ns = clock_thread_ns() - cpu;
 	if (!err || i->done)

@@ -58,7 +58,7 @@ struct inspection {
 	uint64_t began_ns, took_ns;   /* of the last one; CPU time */
 	uint64_t rss_bytes;	      /* of the process, then */
 	unsigned int torn;	      /* so many of them, one after the other, told nothing */
-	unsigned int looks;	      /* at this process */
+	unsigned int looks;	      /* at this process, where not all was seen of it */
 	struct block *suspects;	      /* blocks that the last walk did not find live */
 	size_t nsuspects;
 };

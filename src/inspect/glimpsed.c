@@ -11,8 +11,8 @@
 /* Nobody asks for those of a process that has ended: of more, who came first goes. */
 #define KEPT 256u
 
-/* Blocks of one process, about, that wait to be asked for. */
-#define WAITING_MAX 65536u
+/* Of one process no more are taken while so many blocks wait to be asked for. */
+#define WAITING_MAX 16384u
 
 struct glimpsed {
 	struct glimpsed_part all[KEPT];
@@ -103,7 +103,11 @@ void glimpsed__put(struct glimpsed *g, struct glimpsed_part *part)
 	else if (i == g->n)
 		g->n++;
 	to = &g->all[i];
-	if (to->id == part->id && to->execs == part->execs && to->n < WAITING_MAX)
+	if (to->id == part->id && to->execs == part->execs && to->n >= WAITING_MAX) {
+		glimpsed_part_free(part);
+		return;
+	}
+	if (to->id == part->id && to->execs == part->execs)
 		merge(part, to);
 	glimpsed_part_free(to);
 	*to = *part;

@@ -27,8 +27,9 @@ void glimpsed_part_free(struct glimpsed_part *part);
 /* NULL where memory is out. */
 struct glimpsed *glimpsed__new(void);
 void glimpsed__free(struct glimpsed *g);
-/* What a window gave: takes over what part has.  Where one address is in two, the later is kept;
- * of a process that nobody asks for, the oldest go. */
+/* What a window gave: takes over what part has.  Where one address is in two, the later is kept. Of
+ * processes that nobody asks for, those go that came first; of one, what comes when 16,384 blocks
+ * wait. */
 void glimpsed__put(struct glimpsed *g, struct glimpsed_part *part);
 /* Those of this process and program that were born until this moment (model/seen.h), to *out, which
  * is empty where there are none or memory is out; later ones stay, another program's go. */

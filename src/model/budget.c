@@ -20,7 +20,10 @@
 #define FAR 5
 
 /* So many windows say whether they are far too dear to be tried. */
-#define TRIES 4
+#define TRIES	       4
+#define TRIED_LEAST_NS 20000
+/* ... or as many as there were by then. */
+#define TRIED_BY_NS (SECOND * 7 / 10)
 
 /* So long after all was seen it is known whether large blocks are too dear. */
 #define TRIED_NS (SECOND / 5)
@@ -87,9 +90,14 @@ double budget_allowance(const struct budget *b)
 	return b->share * SPENDING_MARGIN * (ran(b) + credit) - spent(b);
 }
 
+bool budget_may_burst(const struct budget *b)
+{
+	return b->burst_ns && !b->grace_over;
+}
+
 bool budget_bursts(const struct budget *b)
 {
-	return b->burst_ns && !b->all && !b->grace_over;
+	return budget_may_burst(b) && !b->all;
 }
 
 /* Is it in its grace?  What that took ends when the probes that it began with are gone, and those
@@ -185,7 +193,8 @@ static void leave_exact(struct budget *b, bool has_large)
 		b->quiet_ns = QUIET_NS;
 	else if (b->quiet_ns < QUIET_MAX_NS && b->since_ns != b->began_ns)
 		b->quiet_ns *= 2;
-	switch_to(b, false, has_large && !b->burst_ns && b->spent.now.time_ns >= b->large_after_ns);
+	switch_to(b, false,
+		  has_large && !budget_may_burst(b) && b->spent.now.time_ns >= b->large_after_ns);
 	b->tries = 0;
 	b->tried_large = b->tried_own = 0;
 	/* What the others take until they are gone is not theirs. */
@@ -246,14 +255,16 @@ static bool tries(const struct budget *b)
 }
 
 /* In a command's first second windows say first what large blocks would take: where that is far too
- * much no trial is needed, in which nothing else could be seen. */
+ * much, by more of them than may be chance, no trial is needed, in which nothing else could be
+ * seen. */
 static void conclude_tries(struct budget *b)
 {
-	double most = FAR * b->share * LARGE_PART * b->tried_own;
+	double most = fmax(FAR * b->share * LARGE_PART * b->tried_own, TRIED_LEAST_NS);
+	bool late = b->spent.now.time_ns - b->began_ns >= TRIED_BY_NS;
 
-	if (!budget_bursts(b) || b->large || b->tries != TRIES)
+	if (!budget_bursts(b) || b->large || b->tries > TRIES || (b->tries < TRIES && !late))
 		return;
-	b->tries++;
+	b->tries = TRIES + 1;
 	if (b->tried_large <= most) {
 		switch_to(b, false, true);
 		return;

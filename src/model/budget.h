@@ -85,14 +85,18 @@ struct budget_order {
 };
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out);
 
-/*
- * A window that was ordered was open: how much the process ran and what the probes took while it
- * was wholly open, and what they took from before the first probe came to after the last one went,
- * but for what those behind the thread cache took beside it, which they take without a window too.
- * large_ns: of cost_ns, what these took.
- */
-void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns,
-		    uint64_t large_ns);
+/* A window that was ordered, */
+struct budget_seen {
+	uint64_t wall_ns;  /* while it was wholly open: how long that was, */
+	uint64_t run_ns;   /* ... how much the process ran, */
+	uint64_t cost_ns;  /* ... what the probes took of that, */
+	uint64_t large_ns; /* ... and of this those behind the thread cache; */
+	/* and what they took from before the first probe came to after the last one went, but for
+	 * what those behind the thread cache took beside it, which they take without a window too.
+	 */
+	uint64_t all_cost_ns;
+};
+void budget__window(struct budget *b, const struct budget_seen *w);
 /* How many calls one seen in that window stands for, in 256ths (struct hw_level). */
 uint32_t budget__weight(const struct budget *b);
 

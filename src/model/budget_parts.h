@@ -62,6 +62,8 @@ struct budget {
 double budget_allowance(const struct budget *b);
 /* Cores that it keeps busy, over the last ten seconds. */
 double budget_load(const struct budget *b);
+/* Is it a command's first second, of which more may be seen? */
+bool budget_may_burst(const struct budget *b);
 /* Is it a command's first second, in which not all is seen? */
 bool budget_bursts(const struct budget *b);
 /* How long a window may be that is opened now, ns; 0: there is to be none.  Says when the next one

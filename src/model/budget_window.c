@@ -129,6 +129,9 @@ static double own_of(double run_ns, double cost_ns)
 	return run_ns * ((1 - dense) * (1 - part) + dense * DENSE_OWN);
 }
 
+/* What the probes take in a window that says something. */
+#define TELLING_NS 100000u
+
 /* A CPU clock is some ms late.  Over so long that does not matter. */
 #define CLOCK_NS (100 * MS)
 
@@ -137,41 +140,39 @@ static double bare_since(const struct budget *b)
 {
 	const struct spending_slot *then =
 	    spending_slot(&b->spent, b->spent.n > 2 ? 2 : b->spent.n - 1);
-	double time = (double)(b->spent.now.time_ns - then->time_ns);
-	double gap = (double)(b->spent.now.time_ns - b->unseen_ns);
-	double bare = (double)(spending_bare(&b->spent.now) - b->unseen_bare_ns);
+	double time = (double)b->spent.now.time_ns - (double)then->time_ns;
+	double gap = fmax((double)b->spent.now.time_ns - (double)b->unseen_ns, 0);
+	double bare = (double)spending_bare(&b->spent.now) - (double)b->unseen_bare_ns;
 
 	if (gap >= (double)CLOCK_NS || time < (double)CLOCK_NS)
-		return fmin(bare, budget_load(b) * gap);
+		return fmax(bare, 0);
 	return (double)(b->spent.now.run_ns - then->run_ns) / time * gap;
 }
 
-void budget__window(struct budget *b, uint64_t run_ns, uint64_t cost_ns, uint64_t all_cost_ns,
-		    uint64_t large_ns)
+void budget__window(struct budget *b, const struct budget_seen *w)
 {
-	double edge = all_cost_ns > cost_ns ? (double)(all_cost_ns - cost_ns) : 0;
-	double now = run_ns ? (double)cost_ns / (double)run_ns : 0, own, since, taken;
+	double edge = w->all_cost_ns > w->cost_ns ? (double)(w->all_cost_ns - w->cost_ns) : 0;
+	double now = w->run_ns ? (double)w->cost_ns / (double)w->run_ns : 0, own, since, taken;
 
-	b->windows_ns += all_cost_ns;
-	taken = b->hold_ns ? (double)cost_ns / (double)b->hold_ns : 0;
+	b->windows_ns += w->all_cost_ns;
+	taken = b->hold_ns ? (double)w->cost_ns / (double)b->hold_ns : 0;
 	move_mean(&b->taken, taken);
 	move_high(&b->taken, taken, 1, 0.2);
-	/* With a command: what takes so long while the probes go that saw it all is not what others
-	 * take. */
-	if (b->grace_over || !b->grace_ns || edge < b->edge.mean)
+	/* What takes so long while the probes go that saw it all is not what others take. */
+	if (b->spent.now.time_ns - b->since_ns > 2 * BUDGET_AFTER_NS || edge < b->edge.mean)
 		move_edge(b, edge);
 	if (now > 1)
 		now = 1;
 	b->intensity += (now - b->intensity) * (now > b->intensity ? 1 : 0.2);
-	own = own_of((double)run_ns, (double)cost_ns);
+	own = own_of((double)w->run_ns, (double)w->cost_ns);
 	/* One in which it does nothing tells nothing. */
-	if (b->trying && cost_ns > run_ns / 4) {
+	if (b->trying && w->cost_ns >= TELLING_NS) {
 		b->tries++;
-		b->tried_large += (double)large_ns;
+		b->tried_large += (double)w->large_ns;
 		b->tried_own += own;
 	}
 	since = bare_since(b) + own;
-	b->unseen_ns = b->spent.now.time_ns + run_ns;
+	b->unseen_ns = b->spent.now.time_ns + w->wall_ns;
 	b->unseen_bare_ns = spending_bare(&b->spent.now) + (uint64_t)own;
 	if (own > 0 && since > own)
 		now = since / own * 256;

@@ -10,10 +10,12 @@
 /*
  * What a window stands for is told by how long it was, less what its probes took: of a storm that
  * is a small rest, and may be wrong by as much as this.  But a sample that begins as it did is
- * there, so that all of a stratum stand for no more than it has, and in strata where nothing else
- * is there for as much.  So it shows in most strata by how much they are wrong in all.
+ * there, so that all of a stratum stand for no more than it has; and for as much where hardly
+ * anything else seems to be there.  So it shows in most strata by how much they are wrong in all.
  */
 #define SCALE_MAX 4
+/* ... no more of it than this part of what is there for sure. */
+#define ELSE_MAX 0.2
 /* A stratum with fewer of them says nothing of it. */
 #define SAMPLES_MIN 8
 /* With fewer strata than this it may be chance. */
@@ -38,7 +40,7 @@ static struct ratio ratio_of(const struct estimator *e, size_t *i)
 {
 	const uint32_t stratum = e->units[*i].stratum;
 	const struct share_class *all = &e->total[stratum].all;
-	double live = all->bytes - all->older, stand = 0, samples = 0;
+	double live = all->bytes - all->older, stand = 0, samples = 0, others = 0;
 
 	for (; *i < e->n && e->units[*i].stratum == stratum; ++*i) {
 		const struct unit *u = &e->units[*i];
@@ -50,8 +52,12 @@ static struct ratio ratio_of(const struct estimator *e, size_t *i)
 		} else if (u->same) {
 			stand += u->weight / SEEN_ALL * u->chunks;
 			samples += u->n;
+		} else {
+			others += u->weight / SEEN_ALL * u->chunks;
 		}
 	}
+	if (live > stand && others > ELSE_MAX * stand)
+		return (struct ratio){0};
 	return (struct ratio){stand > 0 && live > 0 ? live / stand : 0, samples};
 }
 
@@ -96,6 +102,8 @@ void estimator_scale(struct estimator *e)
 		if (u->weight < SEEN_ALL + 1)
 			u->weight = SEEN_ALL + 1;
 	}
+	for (uint32_t i = 0; i < e->ntotal; i++)
+		e->total[i].all.scaled = scale;
 	for (size_t i = 0; i < e->nbirths; i++) {
 		struct birth *b = &e->births[i];
 

@@ -33,6 +33,7 @@ struct share {
 	double unlike;	/* so is this */
 	double usual;	/* of what seems to be there, the part that is */
 	double scale;
+	double unseen; /* of the heap's, the part that came when no window was open, as it seems */
 };
 
 static struct share share_of(const struct share_part *p, size_t n)
@@ -210,12 +211,22 @@ static double variance_of(const struct share_part *p, const struct share *s)
 	all += shared(portion, p->unlike * p->unlike, s->unlike);
 	/* What the heap has beyond what windows' samples stand for came when none was open: it may
 	 * be anybody's. */
-	own = !p->crossing && s->scale > 1 ? chunks * (1 - 1 / s->scale) / NINETY : 0;
+	own = !p->crossing ? chunks * s->unseen / NINETY : 0;
 	all += own * own;
 	/* Whose crossing it was says nothing of who has it now: it may all be others'. */
 	own = p->reused / NINETY;
 	all += own * own;
 	return worth * worth * all;
+}
+
+/* What windows stood for may have been wrong by so much. */
+#define WRONG 2
+
+static double unseen_of(double scale, double scaled)
+{
+	double all = scaled > 0 ? scale * scaled / WRONG : scale, most = fmax(scale, all);
+
+	return most > 1 ? 1 - 1 / most : 0;
 }
 
 double share_out(const struct share_class *t, struct share_part *p, size_t n)
@@ -254,6 +265,7 @@ double share_out(const struct share_class *t, struct share_part *p, size_t n)
 	if (s.samples.chunks <= 0)
 		return rest;
 	s.scale = (rest - older) / s.samples.chunks;
+	s.unseen = unseen_of(s.scale, t->scaled);
 	for (size_t i = 0; i < n; i++) {
 		if (p[i].samples.blocks <= 0)
 			continue;

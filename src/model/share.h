@@ -15,6 +15,7 @@ struct share_class {
 	double bytes, blocks; /* of chunks */
 	double older;	      /* of the bytes, what was there before anything was seen */
 	double births;	      /* also of who has none left; 0: not known */
+	double scaled; /* samples stood for so much less: estimator_scale.c; 0: they did not */
 };
 
 /* A site's blocks of it. */

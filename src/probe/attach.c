@@ -247,7 +247,7 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 	if (sets & ~had & ATTACH_ALL)
 		err = put_all(a, pid, ATTACH_ALL, sets & ATTACH_WINDOW, a->all);
 	if (!err && sets & ~had & ATTACH_LARGE)
-		err = put_all(a, pid, ATTACH_LARGE, false, a->large);
+		err = put_all(a, pid, ATTACH_LARGE, sets & ATTACH_WINDOW, a->large);
 	if (!err)
 		err = set_sets(a, pid, sets & ~(unsigned int)ATTACH_WINDOW);
 	if (err)

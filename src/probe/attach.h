@@ -48,7 +48,8 @@ void attach__mapped(struct attach *a, const char *path);
 bool attach__has_large(struct attach *a, pid_t pid);
 /*
  * From now on pid, 0 for everybody, has the probes of these sets, of files to come too; a process
- * not heard of has ATTACH_ALL.  Taking away what is too much takes 15 to 100 ms.  0, or -errno of
+ * not heard of has ATTACH_ALL.  Taking away what is too much takes 15 to 100 ms, but for that of a
+ * window (ATTACH_WINDOW), which is gone less than a millisecond after the return.  0, or -errno of
  * an attach: then what was there stays.
  */
 int attach__switch(struct attach *a, pid_t pid, unsigned int sets);

@@ -85,14 +85,14 @@ int probes__prove(struct probes *p, const struct behind *behind);
 void probes__spoil(struct probes *p, pid_t pid);
 void probes__mapped(struct probes *p, const char *path);
 /* Have a record say so, in the ring of pid, and let calls under way be forgotten: before probes
- * come and after they went.  0; -ENOENT where pid is not armed; -errno. */
+ * come, and after they went or were muted.  0; -ENOENT where pid is not armed; -errno. */
 struct probes_level {
 	enum hw_seen seen;
 	bool window;
 	uint32_t weight; /* struct hw_level */
 	uint32_t turn;	 /* any number: hw_proc has that of the last record, its children too */
 	bool muted; /* no record: a window is over, and what its probes see until they are gone is
-		     * nothing; the others of this are not told */
+		     * nothing, but for what is seen without one */
 };
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
 

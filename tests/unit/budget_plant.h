@@ -98,9 +98,13 @@ static inline void simulate_as(struct plant *m, const struct program *p,
 			m->window_s += (double)m->order.window_ns / 1e9;
 			go(m, p->edge * MS / 2, 1, 0);
 			/* Of the calls, these took the places behind the cache too. */
-			budget__window(m->b, (uint64_t)run, (uint64_t)cost,
-				       (uint64_t)(m->cost - all + 50000),
-				       (uint64_t)(m->order.try_large * cost * p->large));
+			budget__window(
+			    m->b, &(struct budget_seen){
+				      .wall_ns = m->order.window_ns + 100000,
+				      .run_ns = (uint64_t)run,
+				      .cost_ns = (uint64_t)cost,
+				      .large_ns = (uint64_t)(m->order.try_large * cost * p->large),
+				      .all_cost_ns = (uint64_t)(m->cost - all + 50000)});
 			m->tries += m->order.try_large;
 			go(m, away, 0, m->order.large);
 		}

@@ -318,7 +318,8 @@ static void test_forks(void **state)
 		if (i == 100 || i == 1999 || i == 2900)
 			assert_false(order.all);
 		if (order.window_ns)
-			budget__window(b, order.window_ns / 10, 10, 20, 0);
+			budget__window(b, &(struct budget_seen){order.window_ns,
+								order.window_ns / 10, 10, 0, 20});
 	}
 	budget__free(b);
 }

@@ -204,94 +204,6 @@ static void known(struct estimator *e, uint32_t stratum, unsigned int n,
 
 /* Of two kinds of the same size each site has one, and of each kind another part was sampled; of a
  * third there are too few samples to tell, and two kinds have none but of blocks that changed. */
-#define STRATA 4
-
-/* Of each of some sizes a site keeps 97 blocks, of which one in 97 / 11 is a sample; and of the
- * last size another had as many, which are gone, and some of them seem to be there.  Windows stand
- * for `part` of what they should. */
-static double told_of_gone(unsigned int sizes, double part)
-{
-	const uint32_t weight = (uint32_t)(part * 97 / 11 * SEEN_ALL);
-	struct birth births[STRATA + 1];
-	struct estimator *e = estimator__new(NULL);
-	struct estimates out;
-	double told = 0;
-
-	assert_non_null(e);
-	for (unsigned int s = 0; s < sizes; s++) {
-		const uint64_t chunk = 48 + 16 * s;
-		const unsigned int class = estimator_class(chunk);
-
-		births[s] = (struct birth){
-		    .site = 1, .class = class, .blocks = 11.0 * weight, .stayed = 11};
-		for (uint32_t i = 0; i < 97; i++) {
-			struct estimator_block b = {1,	       chunk - 8,	 weight,
-						    1 + i % 5, .changed = false, .same = true};
-
-			if (i >= 11 && i < 19 && s + 1 == sizes)
-				b = (struct estimator_block){
-				    2,	       chunk - 8,	 weight,
-				    7 + i % 5, .changed = false, .same = false};
-			assert_int_equal(
-			    estimator__chunk(e, class, chunk,
-					     i < 19 && (i < 11 || b.site == 2) ? &b : NULL),
-			    0);
-		}
-	}
-	births[sizes] = (struct birth){.site = 2,
-				       .class = estimator_class(48 + 16 * (sizes - 1)),
-				       .blocks = 110.0 * weight,
-				       .stayed = 110};
-	estimator__births(e, births, sizes + 1);
-	assert_int_equal(estimator__finish(e, &out), 0);
-	for (size_t i = 0; i < out.n; i++)
-		if (out.sites[i].site == 2)
-			told = out.sites[i].blocks;
-	estimates_free(&out);
-	estimator__free(e);
-	return told;
-}
-
-/* What windows stand for is wrong by the same in all strata: what is there for sure says by how
- * much, and so that what seems to be there besides is not. */
-static void test_scale(void **state)
-{
-	(void)state;
-	/* Weights as they should be, and too low: too few strata to tell, and enough. */
-	assert_true(told_of_gone(2, 1) < 2);
-	assert_true(told_of_gone(2, 0.3) > 30);
-	assert_true(told_of_gone(STRATA, 1) < 2);
-	assert_true(told_of_gone(STRATA, 0.3) < 2);
-	/* Too high: no other one is taken for less than it has. */
-	assert_true(told_of_gone(STRATA, 3) < 2);
-	/* By more than windows can be wrong by. */
-	assert_true(told_of_gone(STRATA, 0.12) > 10);
-}
-
-/* A heap has 97 blocks, and those that were seen stand for 10: the others came when no window was
- * open, and may be anybody's. */
-static void test_between_windows(void **state)
-{
-	struct estimator *e = estimator__new(NULL);
-	struct estimates out;
-
-	(void)state;
-	assert_non_null(e);
-	for (uint32_t i = 0; i < 97; i++) {
-		const struct estimator_block b = {
-		    7, 60, 2 * SEEN_ALL, 1 + i, .changed = false, .same = true};
-
-		assert_int_equal(estimator__chunk(e, estimator_class(80), 80, i < 5 ? &b : NULL),
-				 0);
-	}
-	assert_int_equal(estimator__finish(e, &out), 0);
-	assert_int_equal(out.n, 1);
-	assert_float_equal(out.sites[0].bytes, 97 * 60, 1e-6);
-	assert_true(out.sites[0].low <= 10 * 60);
-	estimates_free(&out);
-	estimator__free(e);
-}
-
 static void test_strata(void **state)
 {
 	const struct estimator_block a = {3, 41, 10 * SEEN_ALL, 1, .changed = false, .same = false},
@@ -394,7 +306,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_average), cmocka_unit_test(test_bars),
-	    cmocka_unit_test(test_scale),   cmocka_unit_test(test_between_windows),
 	    cmocka_unit_test(test_weights), cmocka_unit_test(test_used_again),
 	    cmocka_unit_test(test_same),    cmocka_unit_test(test_open),
 	    cmocka_unit_test(test_strata),  cmocka_unit_test(test_unseen),
