@@ -57,8 +57,8 @@ struct budget_config {
 			    * paid back either: the first second is not the budget's */
 	bool poor;	   /* it begins without probes on malloc: others have spent what it could */
 	uint64_t every_ns; /* from one window to the next at least */
-	uint64_t burst_ns; /* ... in the first second, which has as many; 0: it has no more than
-			    * later ones */
+	uint64_t burst_ns; /* ... in the first second, which has as many, and twice that until ten
+			    * seconds are over; 0: they have no more than later ones */
 };
 /* NULL where memory is out. */
 struct budget *budget__new(const struct budget_config *config);

@@ -57,8 +57,17 @@ static uint64_t burst(struct budget *b)
 	return b->hold_ns;
 }
 
+/* From one to the next at least: while a command begins more of them are worth it. */
+static uint64_t every_of(const struct budget *b)
+{
+	bool early = b->spent.now.time_ns - b->began_ns < SPENDING_SPAN_NS;
+
+	return b->burst_ns && early ? 2 * b->burst_ns : b->every_ns;
+}
+
 uint64_t budget_window(struct budget *b)
 {
+	const uint64_t every = every_of(b);
 	double cores = budget_load(b) > 0.05 ? budget_load(b) : 0.05, dear, high;
 	uint64_t least;
 	double cost, spare, room, pace = b->share * SPENDING_MARGIN * cores, hold;
@@ -78,7 +87,7 @@ uint64_t budget_window(struct budget *b)
 	/* A shorter one than is good is better than none, but not than a good one soon. */
 	least = b->spent.now.time_ns - b->last_window_ns < SECOND ? WINDOW_GOOD_NS : WINDOW_MIN_NS;
 	if (room < (double)least * high) {
-		b->next_window_ns = b->spent.now.time_ns + b->every_ns;
+		b->next_window_ns = b->spent.now.time_ns + every;
 		/* What is to be paid back tells nothing of windows. */
 		if (budget_allowance(b) > 0) {
 			forget(&b->edge);
@@ -86,7 +95,7 @@ uint64_t budget_window(struct budget *b)
 		}
 		return 0;
 	}
-	hold = (pace * (double)b->every_ns - b->edge.mean) / dear;
+	hold = (pace * (double)every - b->edge.mean) / dear;
 	if (hold < (double)WINDOW_GOOD_NS)
 		hold = (double)WINDOW_GOOD_NS;
 	/* What comes and goes with a window is as dear as some of it: then they are rarer. */
@@ -105,8 +114,8 @@ uint64_t budget_window(struct budget *b)
 	spare -= AHEAD * cost;
 	b->next_window_ns =
 	    b->spent.now.time_ns + (spare < cost ? (uint64_t)((cost - fmax(spare, 0)) / pace) : 0);
-	if (b->next_window_ns < b->spent.now.time_ns + b->every_ns)
-		b->next_window_ns = b->spent.now.time_ns + b->every_ns;
+	if (b->next_window_ns < b->spent.now.time_ns + every)
+		b->next_window_ns = b->spent.now.time_ns + every;
 	b->hold_ns = (uint64_t)hold;
 	return b->hold_ns;
 }
