@@ -212,8 +212,8 @@ def own_waterfall(name, library):
     r = explain(p.pid)
     equal((r["allocator"]["own"], line_of(r, "live blocks, in " + name)), (a, seen + older),
           "without probes")
-    # With tcmalloc it is 3.2 MiB on Linux 6.12.
-    check(line_of(r, "other anonymous mappings") < 4 << 20, "%s" % r["waterfall"])
+    # tcmalloc's own tables; with huge pages up to three of them more, where they come before main().
+    check(line_of(r, "other anonymous mappings") < 3 << 20, "%s" % r["waterfall"])
 
 
 for name, library in (("jemalloc", "libjemalloc.so.2"), ("tcmalloc", "libtcmalloc_minimal.so.4"),
