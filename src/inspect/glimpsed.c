@@ -2,7 +2,6 @@
 #include "inspect/glimpsed.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "inspect/signatures.h"

@@ -85,20 +85,22 @@ static void test_early_windows(void **state)
 	budget__free(m.b);
 }
 
+/* As the governor has it (app/governor.c). */
+static const struct budget_config command = {.share = 0.01,
+					     .grace_ns = 300000000,
+					     .forgives = true,
+					     .every_ns = 50000000,
+					     .burst_ns = 8000000};
+
 /* What is left of a command's first second has many windows, an eighth of the time, and the budget
  * is kept from then on. */
 static void test_burst(void **state)
 {
 	static const struct program p = {storm, 0.02, one, 0, 0};
-	const struct budget_config config = {.share = 0.01,
-					     .grace_ns = 300000000,
-					     .forgives = true,
-					     .every_ns = 20000000,
-					     .burst_ns = 8000000};
 	struct plant m;
 
 	(void)state;
-	simulate_as(&m, &p, &config, 60, 1);
+	simulate_as(&m, &p, &command, 60, 1);
 	assert_true(m.all_s > 0.29 && m.all_s < 0.33);
 	assert_true(m.first_window_s > 0.3 && m.first_window_s < 0.36);
 	assert_in_range(m.early, 75, 105);
@@ -110,7 +112,7 @@ static void test_burst(void **state)
 	assert_true(worst(&m, 1.2) <= 0.01);
 	assert_true(between(&m, 20, 50) > 0.006);
 	budget__free(m.b);
-	simulate_as(&m, &p, &config, 60, 0);
+	simulate_as(&m, &p, &command, 60, 0);
 	assert_int_equal(m.tries, 0);
 	budget__free(m.b);
 }
@@ -119,15 +121,10 @@ static void test_burst(void **state)
 static void test_burst_with_large(void **state)
 {
 	static const struct program p = {storm, 1e-5, one, 0, 0};
-	const struct budget_config config = {.share = 0.01,
-					     .grace_ns = 300000000,
-					     .forgives = true,
-					     .every_ns = 20000000,
-					     .burst_ns = 8000000};
 	struct plant m;
 
 	(void)state;
-	simulate_as(&m, &p, &config, 20, 1);
+	simulate_as(&m, &p, &command, 20, 1);
 	assert_int_equal(m.tries, 4);
 	assert_int_equal(m.switches, 2);
 	assert_true(m.order.large);
@@ -141,15 +138,10 @@ static void test_burst_with_large(void **state)
 static void test_later(void **state)
 {
 	static const struct program p = {later, 1e-5, one, 0, 0};
-	const struct budget_config config = {.share = 0.01,
-					     .grace_ns = 300000000,
-					     .forgives = true,
-					     .every_ns = 50000000,
-					     .burst_ns = 8000000};
 	struct plant m;
 
 	(void)state;
-	simulate_as(&m, &p, &config, 60, 1);
+	simulate_as(&m, &p, &command, 60, 1);
 	assert_int_equal(m.tries, 0);
 	assert_int_equal(m.switches, 1);
 	assert_true(m.order.large);
