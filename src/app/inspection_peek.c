@@ -33,7 +33,7 @@ static void peek_at(struct inspection *i, const struct block *blocks, size_t n,
 	if (chunks && !signatures_read(&mem, files, nfiles, chunks, n))
 		for (size_t k = 0; k < n; k++) {
 			sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k],
-				      chunks[k].size, chunks[k].signature, chunks[k].content);
+				      chunks[k].size, &chunks[k].begins);
 			if (fresh)
 				cohorts_peek(i, &blocks[k], chunks[k].words);
 		}
@@ -62,14 +62,15 @@ static void peek_glimpsed(struct inspection *i, const struct block *blocks, size
 	glimpses__of(i->glimpses, i->id, i->execs, last, &all);
 	for (size_t g = 0, k = 0; g < all.n; g++) {
 		const struct signatures_chunk *c = &all.chunks[g];
+		struct signature begins;
 
 		while (k < n && blocks[k].addr < c->addr)
 			k++;
 		if (k == n || !is_same(&blocks[k], &all.blocks[g]))
 			continue;
-		sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k], c->size,
-			      signature_of(files, nfiles, c->words, signature_words(c->size)),
-			      c->content);
+		/* What its process had mapped was not known then. */
+		begins = signature_take(files, nfiles, c->words, c->size);
+		sampling_peek(&i->sampling, seen->spans, seen->n, &blocks[k], c->size, &begins);
 		cohorts_peek(i, &blocks[k], c->words);
 	}
 	glimpsed_part_free(&all);
@@ -110,8 +111,7 @@ static void peek_crossings(struct inspection *i, const struct signature_range *f
 	if (found && !signatures_read(&mem, files, nfiles, chunks, found))
 		for (k = 0; k < found; k++)
 			sampling_peek_crossing(&i->sampling, which[k], &all[which[k]],
-					       chunks[k].size, chunks[k].signature,
-					       chunks[k].content);
+					       chunks[k].size, &chunks[k].begins);
 	free(which);
 	free(chunks);
 }

@@ -49,8 +49,7 @@ static int read_some(const struct memory *mem, const struct signature_range *fil
 
 		c[i].size = words[i][1] & ~SIZE_BITS;
 		memcpy(c[i].words, block, sizeof(c[i].words));
-		c[i].signature = signature_of(files, nfiles, block, signature_words(c[i].size));
-		c[i].content = signature_content(block, signature_content_words(c[i].size));
+		c[i].begins = signature_take(files, nfiles, block, c[i].size);
 	}
 	return err;
 }

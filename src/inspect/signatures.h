@@ -19,7 +19,7 @@ int signatures_files(const struct modules *m, struct signature_range **files, si
 struct signatures_chunk {
 	uint64_t addr; /* of the block, a multiple of 16 */
 	uint64_t size; /* of its chunk, as its header says; 0: it could not be read */
-	uint32_t signature, content;
+	struct signature begins;
 	uint64_t words[SIGNATURE_CONTENT]; /* that it begins with; zeroes if it is not there */
 };
 /* Of n chunks, by their addr, the rest.  0, -ESRCH, -EPERM. */

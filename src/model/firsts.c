@@ -7,6 +7,7 @@
 
 #include "model/births.h"
 #include "model/blocks.h"
+#include "model/signature.h"
 #include "model/slots.h"
 #include "model/strata.h"
 
@@ -15,10 +16,14 @@ struct firsts {
 		uint64_t key; /* address and whose block, 0: free */
 		uint16_t stratum;
 		bool changed : 1, told : 1;
-		bool looked : 1; /* content is valid */
+		bool looked : 1; /* begins is valid */
 		bool same : 1;	 /* so it was at the last look */
 		bool rare : 1;	 /* few others begin with it */
+		bool gone : 1;
+		/* The same of each word: a bit for each. */
+		uint8_t words_same, words_rare;
 		uint32_t content;
+		uint16_t marks[SIGNATURE_CONTENT];
 	} * slots;
 	size_t n, room;
 	struct births *births; /* by stratum in place of class */
@@ -91,50 +96,93 @@ static int rebuild(struct firsts *f, size_t room, bool told)
 	return 0;
 }
 
-bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t weight)
+/* NULL where memory is out, or there is no room for more.  fresh: it was not there. */
+static struct first *find_or_add(struct firsts *f, const struct block *b, bool *fresh)
 {
 	struct first *s = find(f->slots, f->room, key_of(b));
 
+	*fresh = !s->key;
 	if (s->key) {
 		s->told = true;
-		s->changed |= s->stratum != stratum;
-		return s->changed;
+		return s;
 	}
 	if (f->n == FIRSTS_MAX)
-		return false;
+		return NULL;
 	if (2 * (f->n + 1) > f->room) {
 		if (rebuild(f, 2 * f->room, false))
-			return false;
+			return NULL;
 		s = find(f->slots, f->room, key_of(b));
 	}
-	*s = (struct first){.key = key_of(b), .stratum = (uint16_t)stratum, .told = true};
+	*s = (struct first){.key = key_of(b), .told = true};
 	f->n++;
-	if (!births__add(f->births, b->site, stratum))
-		births__weigh(f->births, weight, 1);
-	return false;
+	return s;
 }
 
-bool firsts__content(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t content,
-		     uint32_t weight)
+static struct first *put(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t weight)
 {
-	bool changed = firsts__changed(f, b, stratum, weight);
-	struct first *s = find(f->slots, f->room, key_of(b));
+	bool fresh;
+	struct first *s = find_or_add(f, b, &fresh);
 
-	if (!s->key)
-		return changed;
+	if (!s)
+		return NULL;
+	if (!fresh) {
+		s->changed |= s->stratum != stratum;
+		return s;
+	}
+	s->stratum = (uint16_t)stratum;
+	if (!births__add(f->births, b->site, stratum))
+		births__weigh(f->births, weight, 1);
+	return s;
+}
+
+bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t weight)
+{
+	const struct first *s = put(f, b, stratum, weight);
+
+	return s && s->changed;
+}
+
+bool firsts__begins(struct firsts *f, const struct block *b, uint32_t stratum,
+		    const struct signature *begins, uint32_t weight)
+{
+	struct first *s = put(f, b, stratum, weight);
+
+	if (!s)
+		return false;
 	if (!s->looked) {
 		s->looked = true;
-		s->content = content;
+		s->content = begins->content;
+		memcpy(s->marks, begins->marks, sizeof(s->marks));
 	}
-	s->same = s->content == content;
-	return changed;
+	s->same = s->content == begins->content;
+	s->words_same = 0;
+	for (unsigned int i = 0; i < SIGNATURE_CONTENT; i++)
+		if (s->marks[i] && s->marks[i] == begins->marks[i])
+			s->words_same |= (uint8_t)(1u << i);
+	return s->changed;
+}
+
+void firsts__gone(struct firsts *f, const struct block *b)
+{
+	bool fresh;
+	struct first *s = find_or_add(f, b, &fresh);
+
+	if (s)
+		s->gone = true;
+}
+
+bool firsts__is_gone(const struct firsts *f, const struct block *b)
+{
+	const struct first *s = find(f->slots, f->room, key_of(b));
+
+	return s->key && s->gone;
 }
 
 bool firsts__same(const struct firsts *f, const struct block *b)
 {
 	const struct first *s = find(f->slots, f->room, key_of(b));
 
-	return s->key && s->same && s->rare && !s->changed;
+	return s->key && !s->changed && ((s->same && s->rare) || s->words_same & s->words_rare);
 }
 
 static int by_content(const void *a, const void *b)
@@ -156,26 +204,77 @@ static size_t alike(struct first *const *all, size_t n, size_t i, bool content)
 	return k - i;
 }
 
+/* Of each word of each stratum, how many begin with it: two that share a place count as one, which
+ * makes them less rare than they are. */
+struct tally {
+	uint16_t *counts;
+	size_t room; /* a power of two */
+};
+
+static uint16_t *tally_of(const struct tally *t, const struct first *s, unsigned int i)
+{
+	uint64_t key = (uint64_t)s->stratum << 32 | i << 16 | s->marks[i];
+
+	return &t->counts[(key * 0x9e3779b97f4a7c15ull >> 32) & (t->room - 1)];
+}
+
+/* Room for 16 of each block's words: one in two of them has a place of its own. */
+static int tally_take(struct tally *t, struct first *const *all, size_t n)
+{
+	for (t->room = 64; t->room < 2 * SIGNATURE_CONTENT * n; t->room *= 2)
+		;
+	t->counts = calloc(t->room, sizeof(*t->counts));
+	if (!t->counts)
+		return -ENOMEM;
+	for (size_t k = 0; k < n; k++)
+		for (unsigned int i = 0; i < SIGNATURE_CONTENT; i++) {
+			uint16_t *count = tally_of(t, all[k], i);
+
+			if (all[k]->marks[i] && *count < UINT16_MAX)
+				++*count;
+		}
+	return 0;
+}
+
+static bool is_rare(size_t of, size_t all)
+{
+	return of == 1 || of * RARE <= all;
+}
+
+static void compare_words(const struct tally *t, struct first *s, size_t of)
+{
+	for (unsigned int i = 0; i < SIGNATURE_CONTENT; i++)
+		if (s->marks[i] && is_rare(*tally_of(t, s, i), of))
+			s->words_rare |= (uint8_t)(1u << i);
+}
+
 void firsts__compare(struct firsts *f)
 {
 	struct first **all = malloc((f->n + 1) * sizeof(struct first *));
+	struct tally words = {0};
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->room; i++) {
 		f->slots[i].rare = false;
+		f->slots[i].words_rare = 0;
 		if (all && f->slots[i].looked)
 			all[n++] = &f->slots[i];
 	}
 	if (n)
 		qsort(all, n, sizeof(struct first *), by_content);
+	if (tally_take(&words, all, n))
+		n = 0;
 	for (size_t i = 0, of; i < n; i += of) {
 		of = alike(all, n, i, false);
 		for (size_t k = i, m; k < i + of; k += m) {
 			m = alike(all, n, k, true);
-			for (size_t j = k; j < k + m; j++)
-				all[j]->rare = m == 1 || m * RARE <= of;
+			for (size_t j = k; j < k + m; j++) {
+				all[j]->rare = is_rare(m, of);
+				compare_words(&words, all[j], of);
+			}
 		}
 	}
+	free(words.counts);
 	free(all);
 }
 

@@ -17,6 +17,7 @@
 struct birth;
 struct block;
 struct firsts;
+struct signature;
 
 /* NULL where memory is out. */
 struct firsts *firsts__new(void);
@@ -25,13 +26,16 @@ void firsts__free(struct firsts *f);
 /* This block, which stands for `weight` 256ths, is of this stratum.  True where it was of another
  * once. */
 bool firsts__changed(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t weight);
-/* The same, and it begins with this (signature_content). */
-bool firsts__content(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t content,
-		     uint32_t weight);
-/* It began with the same when it was looked at last as at first, which no other one does (as of
- * firsts__compare): nobody else has its address. */
+/* The same, and it begins so; its kind is the stratum's. */
+bool firsts__begins(struct firsts *f, const struct block *b, uint32_t stratum,
+		    const struct signature *begins, uint32_t weight);
+/* Where it was, another one is. */
+void firsts__gone(struct firsts *f, const struct block *b);
+bool firsts__is_gone(const struct firsts *f, const struct block *b);
+/* It began with the same when it was looked at last as at first, all of it or a word (signature.h:
+ * marks), which few others do (as of firsts__compare): nobody else has its address. */
 bool firsts__same(const struct firsts *f, const struct block *b);
-/* What more than one begins with tells none of them from another: after all have been looked at. */
+/* What many begin with tells none of them from another: after all have been looked at. */
 void firsts__compare(struct firsts *f);
 /* All that are there were told of since the last time: the others are forgotten. */
 void firsts__turn(struct firsts *f);

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "model/sampling.h"
+#include "model/sampling_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/births.h"
-#include "model/crossed.h"
 #include "model/crossings.h"
 #include "model/firsts.h"
 #include "model/strata.h"
 
 /* A chunk has the bytes asked for, a header, and what rounding and a rest too small for a chunk of
  * its own add (glibc, malloc/malloc.c: MINSIZE is 32). */
-#define PAGE	4096u
-#define HEADER	16u
 #define SLACK	48u
 #define MINIMUM 32u
-/* Of a chunk's bytes, the header's and, on average, what it was rounded up by. */
-#define ROUNDED 12u
-
-/* Where less of a callsite's crossings is its own it is not sure of any. */
-#define MOSTLY 0.9
-/* ... nor where fewer of its blocks than these are there when their window ends. */
-#define STAYS 0.5
-
-/* Moments of crossings: each is one of its own, behind all others (BLOCK_BORN_MAX). */
-#define CROSSINGS (1u << 30)
 
 void sampling_free(struct sampling *s)
 {
@@ -38,7 +25,7 @@ void sampling_free(struct sampling *s)
 	*s = (struct sampling){0};
 }
 
-static int prepare(struct sampling *s)
+int sampling_prepare(struct sampling *s)
 {
 	if (!s->strata)
 		s->strata = strata__new();
@@ -59,7 +46,7 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 				    .random = 0x9e3779b97f4a7c15ull};
 	if (births && nbirths)
 		qsort(births, nbirths, sizeof(*births), births_order);
-	if (prepare(kept))
+	if (sampling_prepare(kept))
 		return -ENOMEM;
 	l->estimator = partly ? estimator__new(kept->strata) : NULL;
 	return l->estimator || !partly ? 0 : -ENOMEM;
@@ -134,155 +121,26 @@ static void is_dead(struct sampling_look *l, const struct block *b)
 /* A mapping of its own is of whole pages, and has one word more. */
 static bool fits(uint64_t size, uint64_t chunk)
 {
-	uint64_t slack = chunk % PAGE ? SLACK : PAGE + HEADER;
+	uint64_t slack = chunk % SAMPLING_PAGE ? SLACK : SAMPLING_PAGE + SAMPLING_HEADER;
 
-	return size <= chunk && (chunk <= MINIMUM || chunk <= size + HEADER + slack);
+	return size <= chunk && (chunk <= MINIMUM || chunk <= size + SAMPLING_HEADER + slack);
 }
 
-/* What was seen of those that are still there. */
-int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n)
+static struct estimator_block known_of(const struct sampling_look *l, const struct block *b,
+				       uint64_t chunk, uint32_t stratum)
 {
-	struct sampling_crossed *now = calloc(n + 1, sizeof(*now));
-	size_t k = 0;
+	struct firsts *f = l->kept->firsts;
+	struct estimator_block known = {.site = b->site,
+					.size = b->size,
+					.weight =
+					    seen_weight(l->spans, l->nspans, b->born, b->size),
+					.moment = b->born};
 
-	if (!now)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		while (k < s->ncrossed && s->crossed[k].end < all[i].end)
-			k++;
-		if (k < s->ncrossed && s->crossed[k].serial == all[i].serial)
-			now[i] = s->crossed[k];
-		now[i].serial = all[i].serial;
-		now[i].end = all[i].end;
+	if (chunk <= HW_CACHED_CHUNK_MAX) {
+		known.changed = firsts__changed(f, b, stratum, known.weight);
+		known.same = firsts__same(f, b);
 	}
-	free(s->crossed);
-	s->crossed = now;
-	s->ncrossed = n;
-	return 0;
-}
-
-int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n)
-{
-	int err = sampling_keep_crossings(l->kept, all, n);
-
-	l->crossings = all;
-	if (err)
-		return err;
-	l->by_site = crossed_by_site(all, l->kept->crossed, n, &l->nby_site);
-	if (!l->by_site)
-		return -ENOMEM;
-	l->ncrossings = n;
-	return 0;
-}
-
-void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing *of, uint64_t chunk,
-			    uint32_t signature, uint32_t content)
-{
-	struct sampling_crossed *c = &s->crossed[i];
-	bool gone = c->looked && !c->found;
-
-	if (prepare(s) || gone)
-		return;
-	c->looked = true;
-	if (!crossing_fits(of, chunk)) {
-		c->known = true;
-		c->same = false;
-		return;
-	}
-	if (!c->found) {
-		c->found = true;
-		c->stratum = strata__of(s->strata, estimator_class(chunk), signature);
-	}
-	c->same = c->known ? c->same && c->content == content : true;
-	c->content = c->known ? c->content : content;
-	c->known = true;
-}
-
-/* A mapping of its own?  Most chunks need not be looked for: it begins with a page. */
-static bool is_mapped(struct sampling_look *l, uint64_t addr, uint64_t chunk,
-		      struct estimator_block *out)
-{
-	const uint64_t start = addr - HEADER;
-	const struct crossing *c;
-
-	if (start % PAGE)
-		return false;
-	c = crossing_of(l->crossings, l->ncrossings, start, start + chunk);
-	if (!c || !c->mapped || !c->site)
-		return false;
-	*out = (struct estimator_block){
-	    .site = c->site, .size = chunk - HEADER, .less = PAGE - 1, .weight = SEEN_ALL};
-	return true;
-}
-
-/* Which part of a crossing is still there, where this chunk is now: none, or less than all where it
- * may be another of its size.  Its block is one like others of its callsite: where windows show
- * that hardly one of them stays, what was found there first was another one already. */
-static double own_part(struct sampling_look *l, const struct crossing *c, uint64_t start,
-		       uint64_t chunk, uint32_t stratum, bool *sure)
-{
-	struct sampling_crossed *first = &l->kept->crossed[c - l->crossings];
-	const struct crossed *all;
-	double stay;
-
-	*sure = false;
-	/* What was looked at, and was not it, is not it now. */
-	if (!c->site || c->start != start || !crossing_fits(c, chunk) ||
-	    (first->looked && !first->found))
-		return 0;
-	if (!first->found) {
-		first->found = true;
-		first->stratum = stratum;
-	}
-	if (first->stratum != stratum)
-		return 0;
-	all = crossed_of(l->by_site, l->nby_site, c->site);
-	stay = births_stay(births_find(l->births, l->nbirths, c->site, estimator_class(chunk)));
-	*sure = crossed_own(all) >= MOSTLY && stay >= STAYS;
-	return crossed_own_of(all, stay);
-}
-
-/* True where it still is the crossing's.  seen: its call was, of which no page fault is told, so it
- * came later. */
-static bool place(struct sampling_look *l, const struct crossing *c, uint64_t start, uint64_t chunk,
-		  uint32_t stratum, bool seen)
-{
-	const struct sampling_crossed *first = &l->kept->crossed[c - l->crossings];
-	bool sure = false;
-	const double own = seen ? 0 : own_part(l, c, start, chunk, stratum, &sure),
-		     bytes = (double)crossing_bytes(c, own > 0 ? chunk : c->end - c->start);
-	struct estimator_block b = {.site = c->site,
-				    .size = chunk - ROUNDED,
-				    .moment = CROSSINGS + c->serial,
-				    .same = sure && first->known && first->same,
-				    .crossing = true};
-	double weight = own * bytes / (double)chunk * SEEN_ALL;
-
-	if (own < 1)
-		estimator__others(l->estimator, stratum, (1 - own) * bytes, own <= 0);
-	if (own <= 0)
-		return false;
-	/* One that stands for itself alone is no less a sample. */
-	if (weight < SEEN_ALL + 1)
-		weight = SEEN_ALL + 1;
-	b.weight = weight < UINT32_MAX ? (uint32_t)weight : UINT32_MAX;
-	if (estimator__crossing(l->estimator, stratum, chunk, &b))
-		l->err = -ENOMEM;
-	return true;
-}
-
-/* The places of crossings that a chunk has now: is it one of them? */
-static bool places(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum,
-		   bool seen)
-{
-	const uint64_t start = addr - HEADER;
-	bool crossed = false;
-
-	for (size_t i = crossings_from(l->crossings, l->ncrossings, start);
-	     i < l->ncrossings && crossing_place(&l->crossings[i]) < start + chunk; i++)
-		if (!l->crossings[i].mapped)
-			crossed |= place(l, &l->crossings[i], start, chunk, stratum, seen);
-	return crossed;
+	return known;
 }
 
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,
@@ -291,46 +149,44 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	struct sampling *s = l->kept;
 	uint32_t stratum = strata__of(s->strata, estimator_class(chunk), signature);
 	struct estimator_block known;
-	bool mapped;
+	bool told;
 
 	/* Where everything is seen a block is what the ledger says, aligned ones too. */
-	if (b && l->partly && !fits(b->size, chunk)) {
+	if (b && l->partly && (!fits(b->size, chunk) || firsts__is_gone(s->firsts, b))) {
 		is_dead(l, b);
 		b = NULL;
 	}
-	mapped = !b && l->partly && is_mapped(l, addr, chunk, &known);
+	told = !b && l->partly && sampling_mapped(l, addr, chunk, &known);
 	if (!l->partly) {
 		if (!b)
 			remember(l, addr, chunk, stratum);
 		return b;
 	}
-	if (b) {
-		known = (struct estimator_block){
-		    .site = b->site,
-		    .size = b->size,
-		    .weight = seen_weight(l->spans, l->nspans, b->born, b->size),
-		    .moment = b->born};
-		known.changed = chunk <= HW_CACHED_CHUNK_MAX &&
-				firsts__changed(s->firsts, b, stratum, known.weight);
-		known.same = chunk <= HW_CACHED_CHUNK_MAX && firsts__same(s->firsts, b);
-	}
-	if (estimator__chunk(l->estimator, stratum, chunk, b || mapped ? &known : NULL))
+	if (b)
+		known = known_of(l, b, chunk, stratum);
+	if (estimator__chunk(l->estimator, stratum, chunk, b || told ? &known : NULL))
 		l->err = -ENOMEM;
 	/* Who stands for itself is not one of those that they stand for. */
-	if ((b || mapped) && known.weight <= SEEN_ALL)
+	if ((b || told) && known.weight <= SEEN_ALL)
 		return b;
-	if (!places(l, addr, chunk, stratum, b) && !b)
+	if (!sampling_places(l, addr, chunk, stratum, b) && !b)
 		remember(l, addr, chunk, stratum);
 	return b;
 }
 
 void sampling_peek(struct sampling *s, const struct seen_span *spans, size_t nspans,
-		   const struct block *b, uint64_t chunk, uint32_t signature, uint32_t content)
+		   const struct block *b, uint64_t chunk, const struct signature *begins)
 {
-	if (chunk > HW_CACHED_CHUNK_MAX || !fits(b->size, chunk) || prepare(s))
+	const uint32_t stratum = estimator_class(chunk);
+
+	/* 0: it could not be read. */
+	if (!chunk || sampling_prepare(s))
 		return;
-	firsts__content(s->firsts, b, strata__of(s->strata, estimator_class(chunk), signature),
-			content, seen_weight(spans, nspans, b->born, b->size));
+	if (!fits(b->size, chunk))
+		firsts__gone(s->firsts, b);
+	else if (chunk <= HW_CACHED_CHUNK_MAX)
+		firsts__begins(s->firsts, b, strata__of(s->strata, stratum, begins->kind), begins,
+			       seen_weight(spans, nspans, b->born, b->size));
 }
 
 void sampling_peeked(struct sampling *s)

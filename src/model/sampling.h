@@ -13,6 +13,7 @@
 #include "model/blocks.h"
 #include "model/estimator.h"
 #include "model/seen.h"
+#include "model/signature.h"
 
 /* Of what was there before, this many chunks of a class are remembered. */
 #define SAMPLING_OLDER 16
@@ -78,10 +79,9 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n);
 /* Between looks: s->crossed are those of these, in their order.  0 or -ENOMEM. */
 int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n);
-/* ... and where the i-th, c, is or was a chunk of this size begins, of this signature and content.
- */
+/* ... and where the i-th, c, is or was a chunk of this size begins, and its block so. */
 void sampling_peek_crossing(struct sampling *s, size_t i, const struct crossing *c, uint64_t chunk,
-			    uint32_t signature, uint32_t content);
+			    const struct signature *begins);
 /* A live chunk and its signature (signature.h); b: what the ledger has at its block, or NULL.  True
  * where that is the block. */
 bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint32_t signature,
@@ -92,10 +92,10 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 		       bool (*has)(const void *arg, uint64_t addr), const void *arg);
 void sampling_look_end(struct sampling_look *l);
 
-/* A block that came in a window that has ended, its chunk, its signature and its content
- * (signature.h) now: soon after the window, and again before a look. */
+/* A block that came in a window that has ended, its chunk and how it begins now: soon after the
+ * window, and again before a look.  Where its chunk is of another size it is gone. */
 void sampling_peek(struct sampling *s, const struct seen_span *spans, size_t nspans,
-		   const struct block *b, uint64_t chunk, uint32_t signature, uint32_t content);
+		   const struct block *b, uint64_t chunk, const struct signature *begins);
 /* So they all were, before a look. */
 void sampling_peeked(struct sampling *s);
 

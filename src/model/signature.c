@@ -44,3 +44,24 @@ uint32_t signature_of(const struct signature_range *files, size_t nfiles, const 
 	}
 	return any ? (uint32_t)(hash >> 32) | 1 : 0;
 }
+
+/* Numbers that counts and flags have. */
+#define SMALL 65536
+
+static bool says_nothing(const struct signature_range *files, size_t nfiles, uint64_t word)
+{
+	return word + SMALL < 2 * SMALL || in_file(files, nfiles, word);
+}
+
+struct signature signature_take(const struct signature_range *files, size_t nfiles,
+				const uint64_t *words, uint64_t chunk)
+{
+	size_t n = signature_content_words(chunk);
+	struct signature s = {.kind = signature_of(files, nfiles, words, signature_words(chunk)),
+			      .content = signature_content(words, n)};
+
+	for (size_t i = 0; i < n; i++)
+		if (!says_nothing(files, nfiles, words[i]))
+			s.marks[i] = (uint16_t)(words[i] * 0x9e3779b97f4a7c15ull >> 48) | 1;
+	return s;
+}

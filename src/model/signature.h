@@ -14,6 +14,15 @@
 /* So many make its content. */
 #define SIGNATURE_CONTENT 8
 
+/* How a block begins. */
+struct signature {
+	uint32_t kind;	  /* signature_of; 0: nothing is known */
+	uint32_t content; /* signature_content */
+	/* Of each word of the content a hash; 0: it tells no block from another, for it is a small
+	 * number, or points into a file as many others of its kind do. */
+	uint16_t marks[SIGNATURE_CONTENT];
+};
+
 /* Where a file is mapped: [start, end); sorted, and none overlaps another. */
 struct signature_range {
 	uint64_t start, end;
@@ -42,5 +51,9 @@ uint32_t signature_content(const uint64_t *words, size_t n);
 /* Of a block's first n words; 0: none of them points into a file. */
 uint32_t signature_of(const struct signature_range *files, size_t nfiles, const uint64_t *words,
 		      size_t n);
+
+/* All three, of a block whose chunk has so many bytes; words has SIGNATURE_CONTENT. */
+struct signature signature_take(const struct signature_range *files, size_t nfiles,
+				const uint64_t *words, uint64_t chunk);
 
 #endif

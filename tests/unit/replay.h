@@ -200,8 +200,8 @@ static inline int replay_again_one(void *arg, const struct block *k)
 
 	if (!replay_is_large(k->size) && blocks__find(a->r->live, k->addr, &b))
 		sampling_peek(&a->r->sampling, a->spans, a->n, k, replay_chunk(b.size),
-			      replay_word(a->r->signatures, b.addr),
-			      replay_word(a->r->contents, b.addr));
+			      &(struct signature){.kind = replay_word(a->r->signatures, b.addr),
+						  .content = replay_word(a->r->contents, b.addr)});
 	return 0;
 }
 
@@ -216,11 +216,12 @@ static inline void replay_peek_crossings(struct replay *r, const struct crossing
 		if (all[i].mapped || (again ? !c->found : c->looked))
 			continue;
 		if (blocks__find(r->live, addr, &b))
-			sampling_peek_crossing(&r->sampling, i, &all[i], replay_chunk(b.size),
-					       replay_word(r->signatures, addr),
-					       replay_word(r->contents, addr));
+			sampling_peek_crossing(
+			    &r->sampling, i, &all[i], replay_chunk(b.size),
+			    &(struct signature){.kind = replay_word(r->signatures, addr),
+						.content = replay_word(r->contents, addr)});
 		else
-			sampling_peek_crossing(&r->sampling, i, &all[i], 0, 0, 0);
+			sampling_peek_crossing(&r->sampling, i, &all[i], 0, &(struct signature){0});
 	}
 }
 
@@ -282,9 +283,10 @@ static inline void replay_peek(struct replay *r)
 	replay_must(!ledger__fresh(r->ledger, &fresh, &n));
 	for (size_t i = 0; i < n; i++)
 		if (blocks__find(r->live, fresh[i].addr, &b))
-			sampling_peek(&r->sampling, spans, nspans, &fresh[i], replay_chunk(b.size),
-				      replay_word(r->signatures, b.addr),
-				      replay_word(r->contents, b.addr));
+			sampling_peek(
+			    &r->sampling, spans, nspans, &fresh[i], replay_chunk(b.size),
+			    &(struct signature){.kind = replay_word(r->signatures, b.addr),
+						.content = replay_word(r->contents, b.addr)});
 	free(fresh);
 	free(spans);
 }

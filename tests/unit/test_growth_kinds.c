@@ -255,11 +255,11 @@ static void test_gone(void **state)
 	(void)state;
 	c = two_crossings(from, next);
 	assert_int_equal(sampling_keep_crossings(&kept, c, 2), 0);
-	sampling_peek_crossing(&kept, 0, &c[0], 32, 0, 1);
+	sampling_peek_crossing(&kept, 0, &c[0], 32, &(struct signature){.content = 1});
 	assert_true(kept.crossed[0].looked && !kept.crossed[0].found);
-	sampling_peek_crossing(&kept, 0, &c[0], 80, 0, 1);
+	sampling_peek_crossing(&kept, 0, &c[0], 80, &(struct signature){.content = 1});
 	assert_false(kept.crossed[0].found);
-	sampling_peek_crossing(&kept, 1, &c[1], 80, 0, 1);
+	sampling_peek_crossing(&kept, 1, &c[1], 80, &(struct signature){.content = 1});
 	assert_true(kept.crossed[1].found);
 	assert_true(kept.crossed[1].same);
 

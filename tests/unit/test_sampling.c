@@ -75,8 +75,8 @@ static void test_kept(void **state)
 
 	(void)state;
 	assert_int_equal(sampling_keep_crossings(&s, c, 2), 0);
-	sampling_peek_crossing(&s, 0, &c[0], 48, 0, 0);
-	sampling_peek_crossing(&s, 1, &c[1], 48, 0, 0);
+	sampling_peek_crossing(&s, 0, &c[0], 48, &(struct signature){0});
+	sampling_peek_crossing(&s, 1, &c[1], 48, &(struct signature){0});
 	c[3] = c[1];
 	c[2] = (struct crossing){.end = 8000, .serial = 4};
 	c[1] = c[0];

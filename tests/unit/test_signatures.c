@@ -73,6 +73,11 @@ static void test_content(void **state)
 	assert_int_equal(signature_content(words, SIGNATURE_CONTENT + 1), before);
 }
 
+static bool begins(struct firsts *f, const struct block *b, uint32_t stratum, uint32_t content)
+{
+	return firsts__begins(f, b, stratum, &(struct signature){.content = content}, SEEN_ALL);
+}
+
 /* One of 41 begins with what each other does; who is written to is not the same, and again is. */
 static void test_same(void **state)
 {
@@ -84,23 +89,94 @@ static void test_same(void **state)
 	for (uint32_t i = 0; i < 41; i++) {
 		b[i] = (struct block){
 		    .addr = 0x7f0000000010 + i * 48ull, .size = 40, .site = 7, .born = 3};
-		firsts__content(f, &b[i], 5, i < 3 ? 1009 : i, SEEN_ALL);
+		begins(f, &b[i], 5, i < 3 ? 1009 : i);
 		assert_false(firsts__same(f, &b[i]));
 	}
 	firsts__compare(f);
 	for (uint32_t i = 0; i < 41; i++)
 		assert_int_equal(firsts__same(f, &b[i]), i >= 3);
-	firsts__content(f, &b[11], 5, 13, SEEN_ALL);
-	firsts__content(f, &b[13], 5, 17, SEEN_ALL);
-	firsts__content(f, &b[13], 5, 13, SEEN_ALL);
-	firsts__content(f, &b[17], 6, 17, SEEN_ALL);
+	begins(f, &b[11], 5, 13);
+	begins(f, &b[13], 5, 17);
+	begins(f, &b[13], 5, 13);
+	begins(f, &b[17], 6, 17);
 	assert_false(firsts__same(f, &b[11]));
 	assert_true(firsts__same(f, &b[13]));
 	assert_false(firsts__same(f, &b[17])); /* of another stratum */
 	/* Two of 41 are few enough. */
-	firsts__content(f, &(struct block){.addr = 0x7e0000000010, .site = 7}, 5, 19, SEEN_ALL);
+	begins(f, &(struct block){.addr = 0x7e0000000010, .site = 7}, 5, 19);
 	firsts__compare(f);
 	assert_true(firsts__same(f, &b[19]));
+	firsts__free(f);
+}
+
+/* Of words that count: what is no small number, and points into no file. */
+static void test_marks(void **state)
+{
+	static const struct signature_range file = {0x7f0000000000, 0x7f0000100000};
+	const uint64_t words[SIGNATURE_CONTENT] = {
+	    65535, 65536, (uint64_t)-65536, (uint64_t)-65537, 0x7f0000000000, 0x7f0000100000,
+	    0,	   1009};
+	struct signature s = signature_take(&file, 1, words, 96);
+
+	(void)state;
+	assert_int_equal(s.kind, 0); /* the fifth word is no type */
+	assert_int_equal(s.content, signature_content(words, SIGNATURE_CONTENT));
+	for (size_t i = 0; i < SIGNATURE_CONTENT; i++)
+		assert_int_equal(s.marks[i] != 0, i == 1 || i == 3 || i == 5);
+	assert_int_not_equal(s.marks[1], s.marks[3]);
+	/* What is behind the chunk's end is another's. */
+	s = signature_take(&file, 1, words, 32);
+	for (size_t i = 0; i < SIGNATURE_CONTENT; i++)
+		assert_int_equal(s.marks[i] != 0, i == 1);
+	s = signature_take(&file, 1, words + 4, 32);
+	assert_int_equal(s.kind, signature_of(&file, 1, words + 4, 3));
+}
+
+/* One word that is as it was tells that a block is there, whatever was written to the others; but
+ * not one that each of its kind begins with. */
+static void test_same_words(void **state)
+{
+	struct firsts *f = firsts__new();
+	struct block b[41];
+	struct signature s = {.content = 1, .marks = {7}};
+
+	(void)state;
+	assert_non_null(f);
+	for (uint32_t i = 0; i < 41; i++) {
+		b[i] = (struct block){
+		    .addr = 0x7f0000000010 + i * 48ull, .size = 40, .site = 7, .born = 3};
+		s.marks[2] = (uint16_t)(2 * i + 1);
+		firsts__begins(f, &b[i], 5, &s, SEEN_ALL);
+	}
+	for (uint32_t i = 0; i < 41; i++) {
+		s = (struct signature){.content = 2, .marks = {7, 9}};
+		s.marks[2] = i % 3 ? (uint16_t)(2 * i + 1) : 1009;
+		firsts__begins(f, &b[i], 5, &s, SEEN_ALL);
+	}
+	firsts__compare(f);
+	for (uint32_t i = 0; i < 41; i++)
+		assert_int_equal(firsts__same(f, &b[i]), i % 3 != 0);
+	firsts__free(f);
+}
+
+/* What is not there any more is not there again where its address is. */
+static void test_gone(void **state)
+{
+	struct firsts *f = firsts__new();
+	const struct block b[] = {{.addr = 0x7f0000000010, .size = 40, .site = 7, .born = 3},
+				  {.addr = 0x7f0000000110, .size = 40, .site = 7, .born = 3}},
+			   later = {.addr = 0x7f0000000010, .size = 40, .site = 7, .born = 4};
+
+	(void)state;
+	assert_non_null(f);
+	firsts__begins(f, &b[1], 5, &(struct signature){.content = 1}, SEEN_ALL);
+	assert_false(firsts__is_gone(f, &b[0]));
+	firsts__gone(f, &b[0]);
+	firsts__gone(f, &b[1]);
+	firsts__begins(f, &b[1], 5, &(struct signature){.content = 1}, SEEN_ALL);
+	assert_true(firsts__is_gone(f, &b[0]));
+	assert_true(firsts__is_gone(f, &b[1]));
+	assert_false(firsts__is_gone(f, &later));
 	firsts__free(f);
 }
 
@@ -143,13 +219,13 @@ static void test_read(void **state)
 	assert_int_equal(signatures_read(&mem, found, n, chunks, BLOCKS), 0);
 	for (size_t i = 0; i < BLOCKS - 1; i++) {
 		assert_int_equal(chunks[i].size, 48);
-		assert_int_equal(chunks[i].signature, i % 3 ? of(0, 0x400000 + i, 0, 0) : 0);
+		assert_int_equal(chunks[i].begins.kind, i % 3 ? of(0, 0x400000 + i, 0, 0) : 0);
 	}
 	assert_int_equal(chunks[BLOCKS - 1].size, 0);
-	assert_int_equal(chunks[BLOCKS - 2].content,
+	assert_int_equal(chunks[BLOCKS - 2].begins.content,
 			 signature_content((uint64_t[]){0, BLOCKS - 2, 0, BLOCKS - 2, 0}, 5));
 	/* Five of its words are the block's. */
-	assert_int_equal(chunks[7].content,
+	assert_int_equal(chunks[7].begins.content,
 			 signature_content((uint64_t[]){0, 0x400007, 0, 0, 0}, 5));
 	munmap(heap, 6 * 4096);
 	free(found);
@@ -216,9 +292,10 @@ static void test_firsts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_words),  cmocka_unit_test(test_read),
-	    cmocka_unit_test(test_firsts), cmocka_unit_test(test_content),
-	    cmocka_unit_test(test_same),
+	    cmocka_unit_test(test_words),      cmocka_unit_test(test_read),
+	    cmocka_unit_test(test_firsts),     cmocka_unit_test(test_content),
+	    cmocka_unit_test(test_same),       cmocka_unit_test(test_marks),
+	    cmocka_unit_test(test_same_words), cmocka_unit_test(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
