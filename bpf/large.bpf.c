@@ -117,9 +117,35 @@ static __always_inline void hw_at_large(struct pt_regs *ctx, struct hw_proc *p, 
 		hw_emit_free(p, tgid, addr);
 }
 
+/* A call that is seen itself says more. */
+static __always_inline void hw_at_request(struct pt_regs *ctx, struct hw_proc *p, __u32 tgid,
+					  __u32 tid, __u64 cookie)
+{
+	struct hw_regs regs = {.ip = PT_REGS_IP(ctx),
+			       .sp = PT_REGS_SP(ctx),
+			       .bp = PT_REGS_FP(ctx),
+			       .lr = HW_LINK(ctx)};
+	struct hw_thread *t = hw_thread(p, tid);
+	struct hw_request *e;
+	__u64 stack;
+	void *ring;
+
+	if (!t || hw_inside(p, t, regs.sp))
+		return;
+	/* For the walk, in the slot: it is not to be followed through it. */
+	t->word = hw_reg(ctx, cookie >> 24 & 0xff);
+	stack = hw_stack(p, tgid, t, &regs);
+	e = hw_reserve(p, tgid, HW_REQUEST, sizeof(*e), &ring);
+	if (!e)
+		return;
+	e->chunk = t->word;
+	e->stack = stack;
+	hw_submit(e, ring, sizeof(*e));
+}
+
 SEC("?uprobe") int hw_large(struct pt_regs *ctx)
 {
-	__u64 began = hw_clock(), took;
+	__u64 began = hw_clock(), took, cookie;
 	__u32 tgid, tid;
 	struct hw_proc *p = hw_current(&tgid, &tid);
 
@@ -127,9 +153,12 @@ SEC("?uprobe") int hw_large(struct pt_regs *ctx)
 		return 0;
 	hw_count(&p->hits);
 	hw_count(&p->large_hits);
+	cookie = bpf_get_attach_cookie(ctx);
+	if ((__u8)cookie == HW_FN_REQUEST)
+		hw_at_request(ctx, p, tgid, tid, cookie);
 	/* Of a window that had these too, and is over. */
-	if (!p->muted || p->seen != HW_SEEN_NONE)
-		hw_at_large(ctx, p, tgid, tid, bpf_get_attach_cookie(ctx));
+	else if (!p->muted || p->seen != HW_SEEN_NONE)
+		hw_at_large(ctx, p, tgid, tid, cookie);
 	took = hw_clocked(p, began);
 	if (took)
 		__sync_fetch_and_add(&p->large_ns, took);
@@ -143,7 +172,7 @@ struct hw_level_call {
 	__u16 seen, window;
 	__u32 weight;
 	__u32 turn;
-	__u32 muted;
+	__u16 muted, requests;
 };
 
 SEC("?syscall") int hw_set_level(struct hw_level_call *c)
@@ -176,6 +205,7 @@ SEC("?syscall") int hw_set_level(struct hw_level_call *c)
 		return 1;
 	e->seen = c->seen;
 	e->window = c->window;
+	e->requests = c->requests;
 	e->weight = c->weight;
 	hw_submit(e, ring, sizeof(*e));
 	return 0;

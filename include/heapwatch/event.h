@@ -35,6 +35,7 @@ enum hw_kind {
 	HW_PROC_FORK,	   /* struct hw_proc_fork: it has a child, which is watched from here on */
 	HW_MODULE,	   /* struct hw_module: a file's code was mapped */
 	HW_HEAP_TOUCH, /* struct hw_heap_touch: a block reaches into memory that was not there */
+	HW_REQUEST,    /* struct hw_request: a large block is asked for, and will be somewhere */
 	HW_KIND_END,
 };
 
@@ -168,6 +169,16 @@ struct hw_heap_touch {
 	__u32 faults; /* of these, one of so many, whatever their size */
 };
 
+/*
+ * An arena of glibc's is asked for a chunk of so many bytes, of which only large ones are told
+ * (HW_FN_REQUEST).  Which one it gives is not known here.
+ */
+struct hw_request {
+	struct hw_hdr hdr;
+	__u64 chunk;
+	__u64 stack;
+};
+
 struct hw_vm_remap {
 	struct hw_hdr hdr;
 	__u64 old_addr;
@@ -242,9 +253,10 @@ enum hw_seen {
 };
 struct hw_level {
 	struct hw_hdr hdr;
-	__u16 seen;   /* enum hw_seen, windows apart */
-	__u16 window; /* 1: every call is seen from here to the record with 0, which follows soon */
-	__u32 weight; /* of the window that ends here: 256ths of how many calls one stands for */
+	__u16 seen;  /* enum hw_seen, windows apart */
+	__u8 window; /* 1: every call is seen from here to the record with 0, which follows soon */
+	__u8 requests; /* 1: each hw_request is told of */
+	__u32 weight;  /* of the window that ends here: 256ths of how many calls one stands for */
 };
 
 _Static_assert(sizeof(struct hw_level) == 24, "hw_level");
@@ -259,6 +271,7 @@ _Static_assert(sizeof(struct hw_vm_map) == 48, "hw_vm_map");
 _Static_assert(sizeof(struct hw_vm_range) == 40, "hw_vm_range");
 _Static_assert(sizeof(struct hw_vm_brk) == 40, "hw_vm_brk");
 _Static_assert(sizeof(struct hw_heap_touch) == 48, "hw_heap_touch");
+_Static_assert(sizeof(struct hw_request) == 32, "hw_request");
 _Static_assert(sizeof(struct hw_vm_remap) == 64, "hw_vm_remap");
 _Static_assert(sizeof(struct hw_vm_advise) == 40, "hw_vm_advise");
 _Static_assert(sizeof(struct hw_proc_exec) == 312, "hw_proc_exec");
@@ -313,7 +326,7 @@ struct hw_gone {
 /*
  * The attach cookie says which function a probe is on: enum hw_fn in the low byte, and what is to
  * be known of the place.  HW_FN_LARGE_*: which register has the block, and which the bytes asked
- * for (0: none; else an enum hw_reg).
+ * for (0: none; else an enum hw_reg); HW_FN_REQUEST: which, as HW_COOKIE_SIZE, the chunk's bytes.
  */
 #define HW_COOKIE_STEPPED   (1 << 8) /* the kernel single-steps the instruction */
 #define HW_COOKIE_HEADER    (1 << 9) /* the register has the chunk's header, 16 below the block */
@@ -360,6 +373,7 @@ enum hw_fn {
 	HW_FN_STRING,		 /* p = f(...), a copy of a string: as long as that is */
 	HW_FN_XALLOCX,		 /* size = f(old, size, extra, flags): in place, or not at all */
 	HW_FN_HEAP_DESTROY,	 /* f(heap): its blocks are gone, and nobody says which */
+	HW_FN_REQUEST,		 /* a place that only requests for large chunks come by */
 	HW_FN_END,
 };
 

@@ -3,6 +3,7 @@
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,6 +166,8 @@ static void behind_the_cache(enum user_kind kind)
 	snprintf(text, sizeof(text), "%zu, %s, build-id %s", b.n,
 		 remembered ? "proven earlier" : "proven now", b.build_id);
 	line("this system's C library", text, NULL);
+	snprintf(text, sizeof(text), "0x%" PRIx64, b.request.offset);
+	line("requests for large chunks", b.request.cookie ? text : "no place", NULL);
 }
 
 int command_doctor(int argc, char **argv)

@@ -78,7 +78,9 @@ struct drain_seen {
 	void *arg;
 	struct crossing *crossings; /* crossings.h */
 	size_t ncrossings;
-	uint32_t crossed; /* ledger__crossed, of these */
+	uint32_t crossed;	  /* ledger__crossed, of these */
+	struct request *requests; /* requests.h: of drain__blocks */
+	size_t nrequests;
 };
 struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
 			     struct drain_seen *seen);
@@ -99,6 +101,9 @@ size_t drain__glimpse(struct drain *d, pid_t tgid, struct drain_glimpse *out, si
 /* The frames of a site of that program: how many, at most max of them to pc; 0 after an exec. */
 size_t drain__frames(struct drain *d, uint32_t id, uint32_t execs, uint32_t site, uint64_t *pc,
 		     size_t max);
+/* ledger__keep_requests. */
+void drain__keep_requests(struct drain *d, uint32_t id, uint32_t execs, uint32_t until,
+			  const uint32_t *held, size_t n);
 /* ledger__repair on each of these; how many it took. */
 size_t drain__repair(struct drain *d, uint32_t id, uint32_t execs, const struct block *blocks,
 		     size_t n);

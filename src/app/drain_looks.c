@@ -22,7 +22,9 @@ struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint
 		if (!ledger__spans(p->ledger, &seen->spans, &seen->n, &seen->partly) &&
 		    !ledger__births(p->ledger, &seen->births, &seen->nbirths) &&
 		    !ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
-				       &seen->ncrossings))
+				       &seen->ncrossings) &&
+		    !ledger__requests(p->ledger, seen->leave, seen->arg, &seen->requests,
+				      &seen->nrequests))
 			b = ledger__blocks(p->ledger);
 		p->estimated |= seen->partly;
 		*execs = p->execs;
@@ -73,6 +75,18 @@ size_t drain__frames(struct drain *d, uint32_t id, uint32_t execs, uint32_t site
 		n = ledger__frames(p->ledger, site, pc, max);
 	drain_leave(d);
 	return n;
+}
+
+void drain__keep_requests(struct drain *d, uint32_t id, uint32_t execs, uint32_t until,
+			  const uint32_t *held, size_t n)
+{
+	struct process *p;
+
+	drain_enter(d);
+	p = processes__get(d->processes, id);
+	if (p && p->ledger && p->execs == execs)
+		ledger__keep_requests(p->ledger, until, held, n);
+	drain_leave(d);
 }
 
 size_t drain__repair(struct drain *d, uint32_t id, uint32_t execs, const struct block *blocks,

@@ -45,15 +45,18 @@ int governed_look(const struct governing *g, struct governed *p, struct budget_i
 	*in = (struct budget_input){.now_ns = r.now_ns,
 				    .run_ns = p->run_ns,
 				    .cost_ns = p->cost_ns,
-				    .has_large = probes__has_large(g->probes, p->pid)};
+				    .large_ns = p->large_ns,
+				    .has_large = probes__has_large(g->probes, p->pid),
+				    .has_requests = probes__has_requests(g->probes, p->pid)};
 	return 0;
 }
 
 /* ---- doing what was ordered, without the lock ---- */
 
-static unsigned int sets_of(bool all, bool large)
+static unsigned int sets_of(bool all, bool large, bool requests)
 {
-	return (all ? ATTACH_ALL : 0u) | (large ? ATTACH_LARGE : 0u);
+	return (all ? ATTACH_ALL : 0u) | (large ? ATTACH_LARGE : 0u) |
+	       (requests ? ATTACH_REQUESTS : 0u);
 }
 
 static enum hw_seen seen_of(bool all, bool large)
@@ -65,22 +68,26 @@ static enum hw_seen seen_of(bool all, bool large)
  * they do; and again when they went, for what was under way. */
 static int change(const struct governing *g, struct governed *p, const struct budget_order *order)
 {
-	struct probes_level level = {
-	    .seen = seen_of(order->all, order->large), .weight = 256, .turn = ++p->turn};
+	struct probes_level level = {.seen = seen_of(order->all, order->large),
+				     .weight = 256,
+				     .turn = ++p->turn,
+				     .requests = order->requests};
 	bool more = level.seen < seen_of(p->all, p->large);
 	int err = levels_set(g->probes, p->pid, &level);
 
 	if (!err)
-		err = probes__switch(g->probes, p->pid, sets_of(order->all, order->large));
+		err = probes__switch(g->probes, p->pid,
+				     sets_of(order->all, order->large, order->requests));
 	if (!err && !more) {
 		level.turn = ++p->turn;
 		err = levels_set(g->probes, p->pid, &level);
 	}
 	if (!err)
 		log_debug("%d: %s", p->pid,
-			  order->all	 ? "every call is seen"
-			  : order->large ? "large blocks are seen"
-					 : "no call is seen");
+			  order->all	    ? "every call is seen"
+			  : order->large    ? "large blocks are seen"
+			  : order->requests ? "no call is seen, but requests for large chunks"
+					    : "no call is seen");
 	return err;
 }
 
@@ -164,16 +171,17 @@ static void mute(const struct governing *g, struct governed *p)
 /* Between two looks only what is needed: the process pays for it. */
 static int look_through(const struct governing *g, struct governed *p, struct window *w)
 {
-	unsigned int less = sets_of(false, p->order.large);
+	unsigned int less = sets_of(false, p->order.large, p->requests);
 	int err;
 
 	start_watch(g, p, w);
 	err = read_meter(g, p, &w->closed);
 	w->watch_ns = w->watch ? stopwatch__ns(w->watch) : 0;
 	if (!err)
-		err = probes__switch(g->probes, p->pid,
-				     ATTACH_WINDOW |
-					 sets_of(true, p->order.large || p->order.try_large));
+		err = probes__switch(
+		    g->probes, p->pid,
+		    ATTACH_WINDOW |
+			sets_of(true, p->order.large || p->order.try_large, p->requests));
 	if (!err)
 		err = read_exactly(g, p, w, &w->before);
 	if (!err)
@@ -220,8 +228,10 @@ static void account(struct governed *p, const struct window *w)
  * take the kernel much longer than the process. */
 static int open_window(const struct governing *g, struct governed *p)
 {
-	struct probes_level level = {
-	    .seen = seen_of(false, p->order.large), .window = true, .turn = ++p->turn};
+	struct probes_level level = {.seen = seen_of(false, p->order.large),
+				     .window = true,
+				     .turn = ++p->turn,
+				     .requests = p->requests};
 	struct window w = {.watch = NULL};
 	int err = levels_set(g->probes, p->pid, &level);
 
@@ -244,7 +254,7 @@ static int open_window(const struct governing *g, struct governed *p)
 
 static bool is_change(const struct governed *p, const struct budget_order *order)
 {
-	return order->all != p->all || order->large != p->large;
+	return order->all != p->all || order->large != p->large || order->requests != p->requests;
 }
 
 bool governed_must(const struct governed *p, const struct budget_order *order)
@@ -265,6 +275,7 @@ void governed_obey(const struct governing *g, struct governed *p)
 	} else {
 		p->all = order->all;
 		p->large = order->large;
+		p->requests = order->requests;
 		p->changed |= !order->all;
 		p->windows += window;
 	}

@@ -29,7 +29,7 @@ struct governed {
 	struct budget_order order; /* what is done to it, without the lock, while it is busy */
 	bool busy;
 	bool gone; /* it ended */
-	bool all, large, changed;
+	bool all, large, requests, changed;
 	bool child; /* of one that is watched, forked since */
 	uint64_t since_ns;
 	uint64_t windows;

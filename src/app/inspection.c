@@ -209,6 +209,9 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 	i->torn = i->sampling.stale ? i->torn + 1 : 0;
 	if (!i->sampling.stale)
 		i->estimated_ns = i->when_ns;
+	if (whole && i->sampling.requested.until)
+		drain__keep_requests(d, i->id, execs, i->sampling.requested.until,
+				     i->sampling.requested.serials, i->sampling.requested.n);
 	if (l->sampling.ndead)
 		drain__repair(d, i->id, execs, l->sampling.dead, l->sampling.ndead);
 }
@@ -234,6 +237,10 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 		err = sampling_crossings(&l.sampling, seen.crossings, seen.ncrossings);
 	else
 		free(seen.crossings);
+	if (!err)
+		err = sampling_requests(&l.sampling, seen.requests, seen.nrequests);
+	else
+		free(seen.requests);
 	/* What kind of thing a chunk is matters where not all is known of it. */
 	if (!err && (seen.partly || first))
 		err = signatures_files(modules, &files, &ledger.nfiles);

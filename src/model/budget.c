@@ -115,31 +115,6 @@ static bool in_grace(struct budget *b)
 	return age < b->grace_ns;
 }
 
-double budget__percent(const struct budget *b)
-{
-	const struct spending_slot *then = spending_oldest(&b->spent);
-	double run = (double)(b->spent.now.run_ns - then->run_ns);
-	double s = (double)(b->spent.now.cost_ns - then->cost_ns);
-
-	/* CPU clocks are read a little earlier than the counters. */
-	if (run < s)
-		run = s;
-	return run > 0 ? 100 * s / run : 0;
-}
-
-static void judge(struct budget *b)
-{
-	double percent = budget__percent(b);
-
-	if (b->spent.now.time_ns - b->began_ns >= SPENDING_SPAN_NS + SECOND && percent > b->worst)
-		b->worst = percent;
-}
-
-double budget__worst(const struct budget *b)
-{
-	return b->worst;
-}
-
 /* ---- deciding ---- */
 
 /* Do large blocks take more than is theirs, since they are seen, or over ten seconds?  What the
@@ -368,7 +343,7 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	}
 	b->switched = false;
 	grace = in_grace(b);
-	judge(b);
+	budget_judge(b);
 	if (b->share < 0) {
 		out->all = true;
 		return;
@@ -392,6 +367,7 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	b->level = level_now(b);
 	out->all = b->all;
 	out->large = b->large;
+	out->requests = budget_requests(b, in);
 }
 
 enum budget_level budget__level(const struct budget *b)

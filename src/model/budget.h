@@ -69,16 +69,19 @@ void budget__free(struct budget *b);
 /* What is known of the process now; all grow only. */
 struct budget_input {
 	uint64_t now_ns;
-	uint64_t run_ns;  /* CPU time of all its threads */
-	uint64_t cost_ns; /* of this, what the probes took */
-	bool has_large;	  /* there are places behind the thread cache */
-	bool forks_dear;  /* its forks pay too much for the probes that it has (purse.h) */
+	uint64_t run_ns;   /* CPU time of all its threads */
+	uint64_t cost_ns;  /* of this, what the probes took */
+	uint64_t large_ns; /* ... and of that, those behind the thread cache */
+	bool has_large;	   /* there are places behind the thread cache */
+	bool has_requests; /* ... and one that only requests for large chunks come by */
+	bool forks_dear;   /* its forks pay too much for the probes that it has (purse.h) */
 };
 
 /* What is to be done. */
 struct budget_order {
 	bool all;	    /* every call is to be seen from now on */
 	bool large;	    /* else: large blocks are to be */
+	bool requests;	    /* else: requests for large chunks are to be told of */
 	uint64_t window_ns; /* not 0: see every call for about this long, once */
 	bool try_large;	    /* ... with the places behind the cache, to know what they would take */
 	uint64_t again_ns;  /* when to ask again at the latest; 0: as seldom as one likes */

@@ -18,6 +18,12 @@ struct moving {
 	double mean, high;
 };
 
+struct budget_requests {
+	bool on;
+	uint64_t since_ns, large_ns, run_ns; /* measured since then; what there was then */
+	uint64_t after_ns, wait_ns;	     /* they were too dear: not before this; for so long */
+};
+
 struct budget {
 	double share;
 	enum budget_level most;
@@ -53,6 +59,7 @@ struct budget {
 	uint64_t unseen_bare_ns; /* its own run time then */
 	uint32_t weight;
 	double worst;
+	struct budget_requests requests;
 	bool began, grace_over;
 	uint64_t grace_ns, grace_cost_ns;
 	uint64_t began_ns;
@@ -60,12 +67,16 @@ struct budget {
 
 /* What may be spent now, ns; below 0: too much was. */
 double budget_allowance(const struct budget *b);
+/* Once a step: is this more than ever before? */
+void budget_judge(struct budget *b);
 /* Cores that it keeps busy, over the last ten seconds. */
 double budget_load(const struct budget *b);
 /* Is it a command's first second, of which more may be seen? */
 bool budget_may_burst(const struct budget *b);
 /* Is it a command's first second, in which not all is seen? */
 bool budget_bursts(const struct budget *b);
+/* Are requests for large chunks to be told of from now on?  Once a step. */
+bool budget_requests(struct budget *b, const struct budget_input *in);
 /* How long a window may be that is opened now, ns; 0: there is to be none.  Says when the next one
  * may be. */
 uint64_t budget_window(struct budget *b);

@@ -67,7 +67,8 @@ struct ledger *ledger__fork(const struct ledger *l)
 	if (child->sites)
 		child->mappings = mappings__copy(l->mappings, on_mapped_site, child->sites);
 	if (!child->pending || !child->blocks || !child->mappings ||
-	    crossings_copy(&child->crossings, &l->crossings) || seen_copy(&child->seen, &l->seen) ||
+	    crossings_copy(&child->crossings, &l->crossings) ||
+	    requests_copy(&child->requests, &l->requests) || seen_copy(&child->seen, &l->seen) ||
 	    (l->births && !(child->births = births__fork(l->births)))) {
 		ledger__free(child);
 		return NULL;
@@ -87,6 +88,7 @@ void ledger__free(struct ledger *l)
 	seen_free(&l->seen);
 	births__free(l->births);
 	crossings_free(&l->crossings);
+	requests_free(&l->requests);
 	free(l->fresh.addr);
 	free(l);
 }
@@ -288,6 +290,8 @@ static int apply(struct ledger *l, const union wire_event *ev)
 		return on_realloc_end(l, ev->realloc_end);
 	case HW_LEVEL:
 		return ledger_level(l, ev->level);
+	case HW_REQUEST:
+		return ledger_request(l, ev->request);
 	}
 	return ledger_vm_apply(l, ev);
 }

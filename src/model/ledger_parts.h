@@ -11,6 +11,7 @@
 #include "model/ledger.h"
 #include "model/mappings.h"
 #include "model/pending.h"
+#include "model/requests.h"
 #include "model/seen.h"
 #include "model/sites.h"
 
@@ -28,6 +29,7 @@ struct ledger {
 	struct mappings *mappings;
 	uint64_t brk; /* 0: not known yet */
 	struct crossings crossings;
+	struct requests requests;
 	struct pending *pending;
 	uint64_t outstanding_bytes, outstanding_blocks; /* the parked ones included */
 	uint64_t older_freed_blocks, advised_bytes;
@@ -57,6 +59,16 @@ int ledger_vm_apply(struct ledger *l, const union wire_event *ev);
 int ledger_born(struct ledger *l, const struct block *blk);
 int ledger_died(struct ledger *l, const struct block *blk);
 int ledger_level(struct ledger *l, const struct hw_level *e);
+
+/* From the site of a place in the allocator to that of the call of malloc, which holds a block from
+ * here on, of no size, so that snapshots have it (snapshot.c); 0 where that is not known.  leave:
+ * as ledger__crossings has it.  0 or -ENOMEM. */
+int ledger_settle_site(struct ledger *l, uint32_t *site, ledger_leave_fn leave, void *arg);
+/* It holds that one no more. */
+void ledger_unsettle_site(struct ledger *l, uint32_t site);
+
+/* ledger_requests.c */
+int ledger_request(struct ledger *l, const struct hw_request *e);
 
 /* Since the attach, at this time (CLOCK_MONOTONIC). */
 uint32_t ledger_seconds(const struct ledger *l, uint64_t time_ns);

@@ -28,13 +28,10 @@ static void mapped(struct ledger *l, enum mapping_owner owner, uint32_t site, ui
 		sites__allocated(l->sites, site, REPORT_MAP, bytes, extents);
 }
 
-/* Its callsite is not one any more; it held one block there (settle()). */
 static void uncross(void *arg, const struct crossing *c)
 {
-	struct ledger *l = arg;
-
-	if (c->settled && c->site)
-		sites__change(l->sites, c->site, REPORT_HEAP, 0, -1);
+	if (c->settled)
+		ledger_unsettle_site(arg, c->site);
 }
 
 static void lose(struct ledger *l, uint64_t addr, uint64_t len)
@@ -85,41 +82,6 @@ static int on_heap_touch(struct ledger *l, const struct hw_heap_touch *e)
 	return crossings_touch(&l->crossings, e, sites__find(l->sites, e->stack), uncross, l);
 }
 
-/* From the site of the fault to that of the call of malloc, which holds a block from here on, of no
- * size, so that snapshots have it (snapshot.c). */
-static int settle(struct ledger *l, struct crossing *c, ledger_leave_fn leave, void *arg)
-{
-	uint32_t nframes, left, site;
-	struct stack s;
-	uint64_t *pc, key;
-	int err;
-
-	sites__stack(l->sites, c->site, &s);
-	left = leave(arg, s.pc, s.nframes);
-	if (!left || left >= s.nframes) {
-		c->site = SITES_UNKNOWN;
-		c->settled = true;
-		return 0;
-	}
-	/* Adding one moves what s points to. */
-	nframes = s.nframes - left;
-	pc = malloc(nframes * sizeof(*pc));
-	if (!pc)
-		return -ENOMEM;
-	memcpy(pc, s.pc + left, nframes * sizeof(*pc));
-	key = stack_key_without(&s, left);
-	err = sites__add(l->sites, key, s.flags, nframes, pc);
-	free(pc);
-	if (err == -ENOMEM)
-		return err;
-	site = sites__find(l->sites, key);
-	if (site)
-		sites__change(l->sites, site, REPORT_HEAP, 0, 1);
-	c->site = site;
-	c->settled = true;
-	return 0;
-}
-
 struct listing {
 	struct ledger *ledger;
 	ledger_leave_fn leave;
@@ -131,7 +93,9 @@ struct listing {
 static int list(void *arg, struct crossing *c)
 {
 	struct listing *to = arg;
-	int err = c->settled ? 0 : settle(to->ledger, c, to->leave, to->arg);
+	int err = c->settled ? 0 : ledger_settle_site(to->ledger, &c->site, to->leave, to->arg);
+
+	c->settled |= !err;
 
 	to->out[to->n++] = *c;
 	return err;

@@ -14,6 +14,8 @@
  * its own add (glibc, malloc/malloc.c: MINSIZE is 32). */
 #define SLACK	48u
 #define MINIMUM 32u
+/* Of a chunk's bytes, what it was rounded up by at most. */
+#define ROUNDED_MAX 15u
 
 void sampling_free(struct sampling *s)
 {
@@ -21,6 +23,7 @@ void sampling_free(struct sampling *s)
 	strata__free(s->strata);
 	firsts__free(s->firsts);
 	free(s->crossed);
+	requested_free(&s->requested);
 	free(s->older);
 	*s = (struct sampling){0};
 }
@@ -55,6 +58,7 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 void sampling_look_end(struct sampling_look *l)
 {
 	estimator__free(l->estimator);
+	requested_look_end(&l->requested);
 	free(l->older);
 	free(l->spans);
 	free(l->births);
@@ -126,6 +130,30 @@ static bool fits(uint64_t size, uint64_t chunk)
 	return size <= chunk && (chunk <= MINIMUM || chunk <= size + SAMPLING_HEADER + slack);
 }
 
+int sampling_requests(struct sampling_look *l, struct request *all, size_t n)
+{
+	return requested_begin(&l->requested, &l->kept->requested, all, n);
+}
+
+/* Was it asked for as a large one?  Then nobody stands for others, but for himself. */
+static bool is_requested(struct sampling_look *l, uint64_t addr, uint64_t chunk,
+			 struct estimator_block *out)
+{
+	const struct request *r;
+	bool sure;
+
+	if (!l->requested.n || chunk < l->kept->requested.least)
+		return false;
+	r = requested_find(&l->requested, addr, chunk, &sure);
+	if (!r || !r->site)
+		return false;
+	*out = (struct estimator_block){.site = r->site,
+					.size = r->chunk - sizeof(uint64_t),
+					.less = sure ? ROUNDED_MAX : (uint32_t)r->chunk,
+					.weight = SEEN_ALL};
+	return true;
+}
+
 static struct estimator_block known_of(const struct sampling_look *l, const struct block *b,
 				       uint64_t chunk, uint32_t stratum)
 {
@@ -139,6 +167,9 @@ static struct estimator_block known_of(const struct sampling_look *l, const stru
 	if (chunk <= HW_CACHED_CHUNK_MAX) {
 		known.changed = firsts__changed(f, b, stratum, known.weight);
 		known.same = firsts__same(f, b);
+	} else if (l->kept->requested.least && chunk >= l->kept->requested.least &&
+		   seen_requests(l->spans, l->nspans, b->born)) {
+		known.weight = SEEN_ALL;
 	}
 	return known;
 }
@@ -156,7 +187,8 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 		is_dead(l, b);
 		b = NULL;
 	}
-	told = !b && l->partly && sampling_mapped(l, addr, chunk, &known);
+	told = !b && l->partly &&
+	       (sampling_mapped(l, addr, chunk, &known) || is_requested(l, addr, chunk, &known));
 	if (!l->partly) {
 		if (!b)
 			remember(l, addr, chunk, stratum);
@@ -234,6 +266,7 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 		s->have_older = true;
 	}
 	survivors(l, has, arg);
+	requested_conclude(&l->requested, &s->requested);
 	if (!l->partly) {
 		s->told = s->stale = false;
 		return;

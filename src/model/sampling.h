@@ -12,6 +12,7 @@
 
 #include "model/blocks.h"
 #include "model/estimator.h"
+#include "model/requested.h"
 #include "model/seen.h"
 #include "model/signature.h"
 
@@ -43,6 +44,7 @@ struct sampling {
 		bool known, same; /* its content */
 	} * crossed;
 	size_t ncrossed;
+	struct requested requested;
 	struct estimates estimates;
 };
 
@@ -60,6 +62,7 @@ struct sampling_look {
 	size_t ncrossings; /* of kept->crossed too, then */
 	struct crossed *by_site;
 	size_t nby_site;
+	struct requested_look requested;
 	struct estimator *estimator;
 	struct sampling_older *older; /* chunks that are not known, as in struct sampling */
 	uint32_t nolder;
@@ -77,6 +80,8 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 		   struct seen_span *spans, size_t nspans, struct birth *births, size_t nbirths);
 /* From ledger__crossings, taken over; before the first chunk.  0 or -ENOMEM. */
 int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n);
+/* From ledger__requests, taken over; before the first chunk.  0 or -ENOMEM. */
+int sampling_requests(struct sampling_look *l, struct request *all, size_t n);
 /* Between looks: s->crossed are those of these, in their order.  0 or -ENOMEM. */
 int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n);
 /* ... and where the i-th, c, is or was a chunk of this size begins, and its block so. */

@@ -39,7 +39,8 @@ static int set(struct seen *s, uint32_t moment, uint32_t weight, bool large)
 {
 	while (s->n && s->spans[s->n - 1].moment >= moment)
 		s->n--;
-	if (s->n && s->spans[s->n - 1].weight == weight && s->spans[s->n - 1].large == large)
+	if (s->n && s->spans[s->n - 1].weight == weight && s->spans[s->n - 1].large == large &&
+	    s->spans[s->n - 1].requests == s->requests)
 		return 0;
 	if (s->n == s->room) {
 		size_t room = s->room ? 2 * s->room : 16;
@@ -50,7 +51,7 @@ static int set(struct seen *s, uint32_t moment, uint32_t weight, bool large)
 		s->spans = spans;
 		s->room = room;
 	}
-	s->spans[s->n++] = (struct seen_span){moment, weight, large};
+	s->spans[s->n++] = (struct seen_span){moment, weight, large, s->requests};
 	return 0;
 }
 
@@ -71,14 +72,17 @@ static uint32_t begin_moment(struct seen *s, uint32_t second)
 int seen_apply(struct seen *s, const struct hw_level *e, uint32_t second)
 {
 	bool ended = s->window && !e->window;
+	bool changed = e->seen != s->level || e->requests != s->requests;
 	int err = 0;
+
+	s->requests = e->requests;
 
 	if (e->window && !s->window)
 		s->opened =
 		    s->ahead < SEEN_AHEAD ? begin_moment(s, second) : seen_moment(s, second);
 	if (ended && e->weight >= SEEN_ALL)
 		err = set(s, s->opened, e->weight, e->seen == HW_SEEN_LARGE);
-	else if (!e->window && e->seen != s->level)
+	else if (!e->window && changed)
 		/* Between windows nothing small is seen: the next window says what it stands for.
 		 */
 		err = set(s, begin_moment(s, second), SEEN_ALL, e->seen != HW_SEEN_NONE);
@@ -95,7 +99,8 @@ bool seen_whole(const struct seen *s, uint32_t moment)
 	return s->level == HW_SEEN_ALL && moment >= s->whole_at;
 }
 
-uint32_t seen_weight(const struct seen_span *spans, size_t n, uint32_t moment, uint64_t size)
+/* The span of a moment, or NULL before the first. */
+static const struct seen_span *span_of(const struct seen_span *spans, size_t n, uint32_t moment)
 {
 	size_t low = 0, high = n;
 
@@ -107,7 +112,19 @@ uint32_t seen_weight(const struct seen_span *spans, size_t n, uint32_t moment, u
 		else
 			high = mid;
 	}
-	if (!low || (size > CACHED_MAX && spans[low - 1].large))
-		return SEEN_ALL;
-	return spans[low - 1].weight;
+	return low ? &spans[low - 1] : NULL;
+}
+
+bool seen_requests(const struct seen_span *spans, size_t n, uint32_t moment)
+{
+	const struct seen_span *span = span_of(spans, n, moment);
+
+	return span && span->requests;
+}
+
+uint32_t seen_weight(const struct seen_span *spans, size_t n, uint32_t moment, uint64_t size)
+{
+	const struct seen_span *span = span_of(spans, n, moment);
+
+	return !span || (size > CACHED_MAX && span->large) ? SEEN_ALL : span->weight;
 }

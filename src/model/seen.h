@@ -25,11 +25,13 @@ struct seen_span {
 	uint32_t moment;
 	uint32_t weight; /* of a small block, SEEN_ALL or more */
 	bool large;	 /* large blocks, and their frees, were all seen */
+	bool requests;	 /* all requests for large chunks were told of (requests.h) */
 };
 
 struct seen {
 	enum hw_seen level;
 	bool window;		 /* one is open */
+	bool requests;		 /* those for large chunks are told of */
 	uint32_t opened;	 /* at which moment */
 	uint32_t ahead;		 /* moments that were begun beside the clock's seconds */
 	bool ever_less;		 /* not all was seen all the time */
@@ -47,6 +49,8 @@ uint32_t seen_moment(const struct seen *s, uint32_t second);
 int seen_apply(struct seen *s, const struct hw_level *e, uint32_t second);
 /* Is each call seen from this moment to now? */
 bool seen_whole(const struct seen *s, uint32_t moment);
+/* Were all requests for large chunks told of then? */
+bool seen_requests(const struct seen_span *spans, size_t n, uint32_t moment);
 /* What a block of this size stands for. */
 uint32_t seen_weight(const struct seen_span *spans, size_t n, uint32_t moment, uint64_t size);
 

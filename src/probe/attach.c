@@ -29,7 +29,7 @@ struct attach {
 	size_t nfiles;
 	struct who *who; /* who does not have ATTACH_ALL */
 	size_t nwho;
-	struct links *all, *large;
+	struct links *all, *large, *requests;
 	struct behind *proven;
 	size_t nproven;
 	pid_t *spoiled; /* 0: all are */
@@ -53,7 +53,8 @@ struct attach *attach__new(const struct heapwatch_bpf *skel, enum user_kind kind
 	pthread_mutex_init(&a->lock, NULL);
 	a->all = links__new();
 	a->large = links__new();
-	if (!a->all || !a->large) {
+	a->requests = links__new();
+	if (!a->all || !a->large || !a->requests) {
 		attach__free(a);
 		return NULL;
 	}
@@ -70,6 +71,7 @@ void attach__free(struct attach *a)
 		return;
 	links__free(a->all);
 	links__free(a->large);
+	links__free(a->requests);
 	crew__free(a->closers);
 	for (size_t i = 0; i < a->nfiles; i++)
 		attach_file_free(&a->files[i]);
@@ -136,6 +138,8 @@ static int add_file(struct attach *a, struct attach_file *f)
 		err = put_set(a, f, ATTACH_ALL, a->all);
 	if (!err && sets & ATTACH_LARGE)
 		err = put_set(a, f, ATTACH_LARGE, a->large);
+	if (!err && sets & ATTACH_REQUESTS)
+		err = put_set(a, f, ATTACH_REQUESTS, a->requests);
 	if (!err)
 		files[a->nfiles++] = *f;
 	return err;
@@ -205,20 +209,39 @@ void attach__mapped(struct attach *a, const char *path)
 	pthread_mutex_unlock(&a->lock);
 }
 
-bool attach__has_large(struct attach *a, pid_t pid)
+/* Has each file of pid such places? */
+static bool are_proven(const struct attach *a, pid_t pid, bool requests)
 {
 	size_t all = 0, proven = 0;
-	bool spoiled;
 
-	pthread_mutex_lock(&a->lock);
 	for (size_t i = 0; i < a->nfiles; i++)
 		if (a->files[i].mapped && (!pid || a->files[i].pid == pid)) {
+			const struct behind *b = behind_of(a, &a->files[i]);
+
 			all++;
-			proven += behind_of(a, &a->files[i]) != NULL;
+			proven += b && (!requests || b->request.cookie);
 		}
-	spoiled = is_spoiled(a, pid);
+	return all && proven == all;
+}
+
+bool attach__has_large(struct attach *a, pid_t pid)
+{
+	bool has;
+
+	pthread_mutex_lock(&a->lock);
+	has = are_proven(a, pid, false) && !is_spoiled(a, pid);
 	pthread_mutex_unlock(&a->lock);
-	return all && proven == all && !spoiled;
+	return has;
+}
+
+bool attach__has_requests(struct attach *a, pid_t pid)
+{
+	bool has;
+
+	pthread_mutex_lock(&a->lock);
+	has = are_proven(a, pid, true);
+	pthread_mutex_unlock(&a->lock);
+	return has;
 }
 
 /* mapped: on these files alone. */
@@ -248,6 +271,8 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 		err = put_all(a, pid, ATTACH_ALL, sets & ATTACH_WINDOW, a->all);
 	if (!err && sets & ~had & ATTACH_LARGE)
 		err = put_all(a, pid, ATTACH_LARGE, sets & ATTACH_WINDOW, a->large);
+	if (!err && sets & ~had & ATTACH_REQUESTS)
+		err = put_all(a, pid, ATTACH_REQUESTS, false, a->requests);
 	if (!err)
 		err = set_sets(a, pid, sets & ~(unsigned int)ATTACH_WINDOW);
 	if (err)
@@ -256,6 +281,8 @@ int attach__switch(struct attach *a, pid_t pid, unsigned int sets)
 		links__move(a->all, pid, gone);
 	if (!(sets & ATTACH_LARGE))
 		links__move(a->large, pid, gone);
+	if (!(sets & ATTACH_REQUESTS))
+		links__move(a->requests, pid, gone);
 	pthread_mutex_unlock(&a->lock);
 	later = sets & ATTACH_WINDOW && !(sets & ATTACH_ALL) && a->closers;
 	if (!later || !crew__hand(a->closers, gone, 0))
@@ -313,6 +340,7 @@ void attach__drop(struct attach *a, pid_t pid)
 	a->nspoiled = kept;
 	links__move(a->all, pid, gone);
 	links__move(a->large, pid, gone);
+	links__move(a->requests, pid, gone);
 	pthread_mutex_unlock(&a->lock);
 	links__free(gone);
 }
@@ -322,5 +350,6 @@ void attach__leave(struct attach *a)
 	pthread_mutex_lock(&a->lock);
 	links__leave(a->all);
 	links__leave(a->large);
+	links__leave(a->requests);
 	pthread_mutex_unlock(&a->lock);
 }

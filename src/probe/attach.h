@@ -25,6 +25,8 @@ enum attach_set {
 	 * the kernel 0.1 ms, in which the others trap already.  Without: a window ends.  Its probes
 	 * are gone at once, and the kernel is done with them in the background. */
 	ATTACH_WINDOW = 1 << 2,
+	/* Where arenas are asked for large chunks (struct behind), one trap each. */
+	ATTACH_REQUESTS = 1 << 3,
 };
 
 /* skel: loaded, with the programs for this kind; not owned.  NULL where memory is out. */
@@ -46,6 +48,8 @@ void attach__mapped(struct attach *a, const char *path);
 /* Can ATTACH_LARGE see all large blocks of pid?  Each allocator that it maps, for 0 that anybody
  * does, has proven places. */
 bool attach__has_large(struct attach *a, pid_t pid);
+/* Can ATTACH_REQUESTS, likewise? */
+bool attach__has_requests(struct attach *a, pid_t pid);
 /*
  * From now on pid, 0 for everybody, has the probes of these sets, of files to come too; a process
  * not heard of has ATTACH_ALL.  Taking away what is too much takes 15 to 100 ms, but for that of a

@@ -15,10 +15,12 @@ void attach_file_free(struct attach_file *f)
 	free(f->target);
 }
 
+#define PLACES_MAX (TARGET_MAX_FNS + BEHIND_MAX + 1)
+
 /* Places of one program, gathered. */
 struct places {
 	size_t n;
-	uint64_t offset[TARGET_MAX_FNS + BEHIND_MAX], cookie[TARGET_MAX_FNS + BEHIND_MAX];
+	uint64_t offset[PLACES_MAX], cookie[PLACES_MAX];
 };
 
 static uint64_t cookie_of(const struct target_fn *fn)
@@ -54,11 +56,13 @@ int attach_file_put(const struct attach_file *f, const struct attach_with *with,
 		/* A session serves both: one link comes and goes in half the time of two. */
 		bool apart = fn == HW_FN_FREE && with->kind != USER_SESSION;
 
-		if (set == ATTACH_ALL || (behind && is_resizer(fn)))
+		if (set == ATTACH_ALL || (set == ATTACH_LARGE && behind && is_resizer(fn)))
 			gather(&at[apart], t->fns[i].place.offset, cookie_of(&t->fns[i]));
 	}
 	for (size_t i = 0; set == ATTACH_LARGE && behind && i < behind->n; i++)
 		gather(&at[2], behind->places[i].offset, behind->places[i].cookie);
+	if (set == ATTACH_REQUESTS && behind && behind->request.cookie)
+		gather(&at[2], behind->request.offset, behind->request.cookie);
 	for (size_t i = 0; i < 3; i++)
 		views[i] = (struct put_at){at[i].n, at[i].offset, at[i].cookie};
 	err = put(&where, links, &views[0], &views[1], &views[2]);
@@ -79,6 +83,8 @@ int attach_file_pass(const struct attach_file *f, const struct attach_with *with
 		gather(at, f->target->fns[i].place.offset, 0);
 	for (size_t i = 0; behind && i < behind->n; i++)
 		gather(at, behind->places[i].offset, 0);
+	if (behind && behind->request.cookie)
+		gather(at, behind->request.offset, 0);
 	err = put_program(&where, links, with->skel->progs.hw_pass, PUT_ENTRY,
 			  &(struct put_at){at->n, at->offset, at->cookie});
 	free(at);

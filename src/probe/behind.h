@@ -19,6 +19,9 @@ struct behind {
 		uint64_t offset; /* in the file */
 		uint64_t cookie; /* HW_FN_LARGE_*, HW_COOKIE_* (heapwatch/event.h) */
 	} places[BEHIND_MAX];
+	/* Where an arena is asked for large chunks, and for no others (HW_FN_REQUEST): cookie 0:
+	 * there is none. */
+	struct behind_place request;
 };
 
 #endif

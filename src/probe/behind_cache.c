@@ -14,7 +14,7 @@
 #include "heapwatch/event.h"
 
 /* Grows when places that were proven earlier are not to be used any more. */
-static const char HEAD[] = "heapwatch places 1";
+static const char HEAD[] = "heapwatch places 2";
 
 static const char *directory(void)
 {
@@ -32,15 +32,18 @@ static int name_of(const char *build_id, const char *suffix, char *path, size_t 
 
 static bool makes_sense(const struct candidates *c, const struct behind_place *p)
 {
-	bool frees = (uint8_t)p->cookie == HW_FN_LARGE_FREE;
+	uint8_t fn = (uint8_t)p->cookie;
+	bool frees = fn == HW_FN_LARGE_FREE, request = fn == HW_FN_REQUEST;
 	uint64_t addr = p->cookie >> 16 & 0xff, size = p->cookie >> 24;
 
-	if ((!frees && (uint8_t)p->cookie != HW_FN_LARGE_ALLOC) ||
-	    p->cookie & 0xff00 & ~(uint64_t)HW_COOKIE_HEADER || !addr || addr >= HW_REGS ||
-	    size >= HW_REGS)
+	if ((!frees && !request && fn != HW_FN_LARGE_ALLOC) ||
+	    p->cookie & 0xff00 & ~(uint64_t)HW_COOKIE_HEADER || !(request ? size : addr) ||
+	    addr >= HW_REGS || size >= HW_REGS)
 		return false;
 	for (size_t i = 0; i < c->n; i++)
-		if (c->at[i].offset == p->offset && c->at[i].frees == frees)
+		if (c->at[i].offset == p->offset && (frees     ? c->at[i].frees
+						     : request ? c->at[i].requests
+							       : c->at[i].allocs))
 			return true;
 	return false;
 }
@@ -55,9 +58,14 @@ static int parse(FILE *f, const struct candidates *c, struct behind *out)
 	    line[sizeof(HEAD) - 1] != '\n')
 		return -EBADMSG;
 	while (fgets(line, sizeof(line), f)) {
-		if (out->n == BEHIND_MAX ||
-		    sscanf(line, "%" SCNx64 " %" SCNx64, &p.offset, &p.cookie) != 2 ||
+		if (sscanf(line, "%" SCNx64 " %" SCNx64, &p.offset, &p.cookie) != 2 ||
 		    !makes_sense(c, &p))
+			return -EBADMSG;
+		if ((uint8_t)p.cookie == HW_FN_REQUEST) {
+			out->request = p;
+			continue;
+		}
+		if (out->n == BEHIND_MAX)
 			return -EBADMSG;
 		*((uint8_t)p.cookie == HW_FN_LARGE_FREE ? &frees : &allocs) = true;
 		out->places[out->n++] = p;
@@ -73,6 +81,7 @@ int behind_load(const struct candidates *c, struct behind *out)
 	int fd, err = name_of(out->build_id, "", path, sizeof(path));
 
 	out->n = 0;
+	out->request = (struct behind_place){0};
 	if (err)
 		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -120,6 +129,8 @@ int behind_save(const struct behind *b)
 	fprintf(f, "%s\n", HEAD);
 	for (size_t i = 0; i < b->n; i++)
 		fprintf(f, "%" PRIx64 " %" PRIx64 "\n", b->places[i].offset, b->places[i].cookie);
+	if (b->request.cookie)
+		fprintf(f, "%" PRIx64 " %" PRIx64 "\n", b->request.offset, b->request.cookie);
 	err = ferror(f) || fflush(f) ? -EIO : 0;
 	if (fclose(f) || err || rename(fresh, path)) {
 		err = err ? err : -errno;

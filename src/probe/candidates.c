@@ -14,7 +14,9 @@
 #define REACH 16384u
 /* More conditional jumps than this has none of the functions that free calls. */
 #define PER_CALLEE 160
-#define CALLEES	   24
+/* ... nor of those that malloc calls. */
+#define PER_ASKED 400
+#define CALLEES	  24
 
 struct function {
 	uint64_t vaddr, size;
@@ -26,17 +28,21 @@ struct scan {
 	csh cs;
 	cs_insn *insn;
 	struct candidates *out;
-	size_t ncalled;
-	uint64_t called[CALLEES]; /* by free, and by what it jumps to at its end */
+	/* By malloc; by free; and by what these jump to at their end. */
+	struct called {
+		size_t n;
+		uint64_t at[CALLEES];
+	} by_malloc, by_free;
 };
 
 /* The code from low to high, of which all that can be reached from one entry is looked at. */
 struct body {
 	const uint8_t *code;
 	uint64_t low, high, offset; /* of low, in the file */
-	bool frees, gather;	    /* gather: what it calls is looked at too */
-	size_t left;		    /* how many candidates more */
-	uint8_t *been;		    /* a byte for each of the code */
+	bool frees, requests;
+	struct called *calls; /* what it calls goes here; NULL: nowhere */
+	size_t left;	      /* how many candidates more */
+	uint8_t *been;	      /* a byte for each of the code */
 	uint64_t *todo;
 	size_t ntodo;
 };
@@ -58,35 +64,40 @@ static void take_symbol(void *arg, const char *name, const GElf_Sym *sym)
 
 static void add_place(struct scan *s, struct body *b, uint64_t vaddr)
 {
-	const struct candidate c = {b->offset + (vaddr - b->low), b->frees};
+	const struct candidate c = {.offset = b->offset + (vaddr - b->low),
+				    .allocs = !b->frees && !b->requests,
+				    .frees = b->frees,
+				    .requests = b->requests};
 
 	for (size_t i = 0; i < s->out->n; i++)
-		if (s->out->at[i].offset == c.offset)
+		if (s->out->at[i].offset == c.offset) {
+			s->out->at[i].requests |= b->requests;
 			return;
+		}
 	if (!b->left || s->out->n == CANDIDATES_MAX)
 		return;
 	b->left--;
 	s->out->at[s->out->n++] = c;
 }
 
-static void add_called(struct scan *s, uint64_t vaddr)
+static void add_called(struct called *to, uint64_t vaddr)
 {
-	for (size_t i = 0; i < s->ncalled; i++)
-		if (s->called[i] == vaddr)
+	for (size_t i = 0; i < to->n; i++)
+		if (to->at[i] == vaddr)
 			return;
-	if (s->ncalled < CALLEES)
-		s->called[s->ncalled++] = vaddr;
+	if (to->n < CALLEES)
+		to->at[to->n++] = vaddr;
 }
 
-static void go_on_at(struct scan *s, struct body *b, uint64_t vaddr)
+static void go_on_at(struct body *b, uint64_t vaddr)
 {
 	if (vaddr >= b->low && vaddr < b->high) {
 		if (!b->been[vaddr - b->low]) {
 			b->been[vaddr - b->low] = 1;
 			b->todo[b->ntodo++] = vaddr;
 		}
-	} else if (b->gather) {
-		add_called(s, vaddr);
+	} else if (b->calls) {
+		add_called(b->calls, vaddr);
 	}
 }
 
@@ -108,21 +119,20 @@ static void step(struct scan *s, struct body *b, uint64_t vaddr)
 	if (jump && direct && s->insn->id != X86_INS_JMP &&
 	    place_cost_of(code, s->insn->size) == PLACE_EMULATED)
 		add_place(s, b, vaddr);
-	if (call && direct && b->gather)
-		add_called(s, (uint64_t)x86->operands[0].imm);
+	if (call && direct && b->calls)
+		add_called(b->calls, (uint64_t)x86->operands[0].imm);
 	if (jump && direct)
-		go_on_at(s, b, (uint64_t)x86->operands[0].imm);
+		go_on_at(b, (uint64_t)x86->operands[0].imm);
 	if (s->insn->id == X86_INS_JMP || cs_insn_group(s->cs, s->insn, X86_GRP_RET) ||
 	    s->insn->id == X86_INS_HLT || s->insn->id == X86_INS_UD2)
 		return;
 	if (next < b->high)
-		go_on_at(s, b, next);
+		go_on_at(b, next);
 }
 
 /* First come, first served: what is nearest to the entry is found first. */
-static int look_at(struct scan *s, const struct function *f, bool frees, bool gather, size_t most)
+static int look_at(struct scan *s, const struct function *f, struct body b)
 {
-	struct body b = {.frees = frees, .gather = gather, .left = most};
 	uint64_t room, back = 0, offset;
 	Elf_Data *d;
 
@@ -145,7 +155,7 @@ static int look_at(struct scan *s, const struct function *f, bool frees, bool ga
 	b.been = calloc(b.high - b.low, 1);
 	b.todo = calloc(b.high - b.low, sizeof(*b.todo));
 	if (b.been && b.todo) {
-		go_on_at(s, &b, f->vaddr);
+		go_on_at(&b, f->vaddr);
 		for (size_t i = 0; i < b.ntodo && b.left; i++)
 			step(s, &b, b.todo[i]);
 	}
@@ -155,6 +165,20 @@ static int look_at(struct scan *s, const struct function *f, bool frees, bool ga
 	return back ? 0 : -ENOMEM;
 }
 
+static int look_at_called(struct scan *s, const struct called *called, struct body how)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < called->n && !err; i++) {
+		const struct function f = {.vaddr = called->at[i]};
+
+		if (f.vaddr != s->malloc.vaddr && f.vaddr != s->calloc.vaddr &&
+		    f.vaddr != s->free.vaddr)
+			err = look_at(s, &f, how);
+	}
+	return err;
+}
+
 static int scan(struct scan *s)
 {
 	int err;
@@ -162,18 +186,19 @@ static int scan(struct scan *s)
 	image_symbols(&s->image, take_symbol, s);
 	if (!s->malloc.size || !s->calloc.size || !s->free.size)
 		return -ENOENT;
-	err = look_at(s, &s->malloc, false, false, CANDIDATES_MAX);
+	err = look_at(s, &s->malloc, (struct body){.left = CANDIDATES_MAX, .calls = &s->by_malloc});
 	if (!err)
-		err = look_at(s, &s->calloc, false, false, CANDIDATES_MAX);
+		err = look_at(s, &s->calloc, (struct body){.left = CANDIDATES_MAX});
 	if (!err)
-		err = look_at(s, &s->free, true, true, CANDIDATES_MAX);
-	for (size_t i = 0; i < s->ncalled && !err; i++) {
-		const struct function f = {.vaddr = s->called[i]};
-
-		if (f.vaddr != s->malloc.vaddr && f.vaddr != s->calloc.vaddr &&
-		    f.vaddr != s->free.vaddr)
-			err = look_at(s, &f, true, false, PER_CALLEE);
-	}
+		err = look_at(
+		    s, &s->free,
+		    (struct body){.frees = true, .left = CANDIDATES_MAX, .calls = &s->by_free});
+	if (!err)
+		err = look_at_called(s, &s->by_free,
+				     (struct body){.frees = true, .left = PER_CALLEE});
+	if (!err)
+		err = look_at_called(s, &s->by_malloc,
+				     (struct body){.requests = true, .left = PER_ASKED});
 	return err;
 }
 

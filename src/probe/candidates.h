@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * candidates.h: the conditional jumps in glibc's malloc, calloc and free and in what free calls:
- * the kernel emulates them, so a probe there is cheap, and compilers put one wherever an allocator
- * has to decide something about a block.  Which of them see what is for a trial to tell.
+ * candidates.h: the conditional jumps in glibc's malloc, calloc and free and in what malloc and
+ * free call: the kernel emulates them, so a probe there is cheap, and compilers put one wherever an
+ * allocator has to decide something about a block.  Which of them see what is for a trial to tell.
  */
 #ifndef PROBE_CANDIDATES_H
 #define PROBE_CANDIDATES_H
@@ -17,7 +17,9 @@ struct candidates {
 	size_t n;
 	struct candidate {
 		uint64_t offset; /* in the file */
+		bool allocs;	 /* in malloc or calloc */
 		bool frees;	 /* in free, or in what it calls */
+		bool requests;	 /* in what malloc calls, which asks arenas; free may call it too */
 	} at[CANDIDATES_MAX];
 };
 

@@ -232,7 +232,7 @@ static int choose(struct choice *s, bool frees, const uint32_t *of_place, const 
 		if (s->calls[i].frees == frees && s->calls[i].size == CHOICE_LARGE)
 			s->wanted[i / 64] |= 1ull << (i % 64);
 	for (uint32_t i = 0; i < s->c->n && !err; i++)
-		if (s->c->at[i].frees == frees)
+		if (frees ? s->c->at[i].frees : s->c->at[i].allocs)
 			err = view_place(s, i, first[i], of_place, first[i + 1] - first[i]);
 	if (!err)
 		cover(s, 0);
@@ -244,6 +244,74 @@ static int choose(struct choice *s, bool frees, const uint32_t *of_place, const 
 		free(s->views[i].saw);
 	s->nviews = 0;
 	return err;
+}
+
+/* ---- requests for large chunks ---- */
+
+/* Of no smaller blocks, and of all that are as large: glibc looks for a large chunk's bin by a
+ * chain of limits, of which one is in between (malloc/malloc.c: largebin_index_64, 45,056). */
+#define REQUEST_NONE 30000u
+#define REQUEST_ALL  60000u
+
+static uint64_t chunk_of(uint64_t bytes)
+{
+	return (bytes + 8 + 15) & ~15ull;
+}
+
+/* How often it was come by, where that register always had the chunk's size; 0: it is not one. */
+static size_t requests_at(const struct choice *s, uint8_t reg, const uint32_t *of_place, size_t n,
+			  uint64_t *saw)
+{
+	size_t hits = 0;
+
+	memset(saw, 0, s->words * sizeof(*saw));
+	for (size_t k = 0; k < n; k++) {
+		const struct hw_trial_hit *h = &s->hits[of_place[k]];
+		uint32_t i = s->call_of[of_place[k]];
+
+		if (i == s->ncalls)
+			continue;
+		if (s->calls[i].frees || s->calls[i].bytes < REQUEST_NONE ||
+		    h->regs[reg_at[reg]] != chunk_of(s->calls[i].bytes))
+			return 0;
+		saw[i / 64] |= 1ull << (i % 64);
+		hits++;
+	}
+	return hits;
+}
+
+/* Without an arena a mapping is all that there is, which is not asked for there: of ten one. */
+static bool sees_requests(const struct choice *s, const uint64_t *saw)
+{
+	size_t all = 0, seen = 0;
+
+	for (size_t i = 0; i < s->ncalls; i++)
+		if (!s->calls[i].frees && s->calls[i].bytes >= REQUEST_ALL) {
+			all++;
+			seen += bit(saw, i);
+		}
+	return all && 10 * seen >= 9 * all;
+}
+
+/* The one that is come by least often, or none. */
+static void choose_request(struct choice *s, const uint32_t *of_place, const size_t *first,
+			   struct behind *out)
+{
+	size_t least = SIZE_MAX;
+
+	out->request = (struct behind_place){0};
+	for (uint32_t i = 0; i < s->c->n; i++) {
+		for (uint8_t reg = HW_REG_AX; reg < HW_REGS && s->c->at[i].requests; reg++) {
+			size_t hits = requests_at(s, reg, of_place + first[i],
+						  first[i + 1] - first[i], s->covered);
+
+			if (!hits || hits >= least || !sees_requests(s, s->covered))
+				continue;
+			least = hits;
+			out->request = (struct behind_place){
+			    s->c->at[i].offset, HW_FN_REQUEST | HW_COOKIE_SIZE((uint64_t)reg)};
+		}
+	}
 }
 
 int choice_make(const struct candidates *c, const struct choice_call *calls, size_t ncalls,
@@ -275,6 +343,7 @@ int choice_make(const struct candidates *c, const struct choice_call *calls, siz
 	for (size_t k = 0; k < nhits; k++)
 		if (hits[k].place < c->n)
 			of_place[first[hits[k].place + 1]++] = (uint32_t)k;
+	choose_request(&s, of_place, first, out);
 	err = choose(&s, false, of_place, first, out);
 	if (!err)
 		err = choose(&s, true, of_place, first, out);

@@ -31,8 +31,9 @@ struct choice_call {
 };
 
 /*
- * hits: place is an index into c->at; those outside a call are not looked at.  Fills places and n.
- * 0; -ENOENT: no set of at most BEHIND_MAX places sees each large block once; -ENOMEM.
+ * hits: place is an index into c->at; those outside a call are not looked at.  Fills places and n,
+ * and request.  0; -ENOENT: no set of at most BEHIND_MAX places sees each large block once;
+ * -ENOMEM.
  */
 int choice_make(const struct candidates *c, const struct choice_call *calls, size_t ncalls,
 		const struct hw_trial_hit *hits, size_t nhits, struct behind *out);

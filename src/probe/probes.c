@@ -329,6 +329,11 @@ bool probes__has_large(struct probes *p, pid_t pid)
 	return attach__has_large(p->attach, pid);
 }
 
+bool probes__has_requests(struct probes *p, pid_t pid)
+{
+	return attach__has_requests(p->attach, pid);
+}
+
 int probes__prove(struct probes *p, const struct behind *behind)
 {
 	return attach__prove(p->attach, behind);

@@ -76,6 +76,7 @@ int probes__gone(const struct probes *p, struct hw_gone *out);
  * -errno. */
 int probes__switch(struct probes *p, pid_t pid, unsigned int sets);
 bool probes__has_large(struct probes *p, pid_t pid);
+bool probes__has_requests(struct probes *p, pid_t pid);
 /* For whom forks are to be told to; NULL where links leave nothing in forks. */
 struct sweeper;
 struct sweeper *probes__sweeper(struct probes *p);
@@ -93,6 +94,7 @@ struct probes_level {
 	uint32_t turn;	 /* any number: hw_proc has that of the last record, its children too */
 	bool muted; /* no record: a window is over, and what its probes see until they are gone is
 		     * nothing, but for what is seen without one */
+	bool requests; /* struct hw_level */
 };
 int probes__level(struct probes *p, pid_t pid, const struct probes_level *level);
 

@@ -79,9 +79,10 @@ int probes__level(struct probes *p, pid_t pid, const struct probes_level *level)
 	struct {
 		uint32_t tgid;
 		uint16_t seen, window;
-		uint32_t weight, turn, muted;
-	} call = {(uint32_t)pid, (uint16_t)level->seen, level->window,
-		  level->weight, level->turn,		level->muted};
+		uint32_t weight, turn;
+		uint16_t muted, requests;
+	} call = {(uint32_t)pid, (uint16_t)level->seen, level->window,	level->weight,
+		  level->turn,	 level->muted,		level->requests};
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &call, .ctx_size_in = sizeof(call));
 	int err = bpf_prog_test_run_opts(bpf_program__fd(p->skel->progs.hw_set_level), &opts);
 

@@ -24,7 +24,7 @@
 #include "trial.skel.h"
 
 #define SECOND	 1000000000ull
-#define HITS_MAX 60000
+#define HITS_MAX 120000
 
 struct hits {
 	size_t n;

@@ -31,6 +31,7 @@ static const struct {
     [HW_CODE] = {"code", sizeof(struct hw_code)},
     [HW_MODULE] = {"module", sizeof(struct hw_module)},
     [HW_HEAP_TOUCH] = {"heap_touch", sizeof(struct hw_heap_touch)},
+    [HW_REQUEST] = {"request", sizeof(struct hw_request)},
     [HW_PROC_FORK] = {"proc_fork", sizeof(struct hw_proc_fork)},
 };
 
@@ -74,6 +75,11 @@ static bool is_touch(const struct hw_heap_touch *e)
 	       !(e->start & 15) && !(e->end & 15) && e->pages && e->faults;
 }
 
+static bool is_request(const struct hw_request *e)
+{
+	return e->chunk >= 32 && e->chunk < USER_END && !(e->chunk & 15);
+}
+
 static bool well_formed(const union wire_event *ev, size_t len)
 {
 	unsigned int kind = ev->hdr->kind;
@@ -103,6 +109,8 @@ static bool well_formed(const union wire_event *ev, size_t len)
 		return ev->vm_brk->brk < USER_END;
 	case HW_HEAP_TOUCH:
 		return is_touch(ev->heap_touch);
+	case HW_REQUEST:
+		return is_request(ev->request);
 	case HW_VM_REMAP_END:
 		return is_remap(ev->vm_remap);
 	case HW_PROC_EXEC:
@@ -114,7 +122,8 @@ static bool well_formed(const union wire_event *ev, size_t len)
 	case HW_VM_ADVISE:
 		return is_range(ev->vm_advise->addr, ev->vm_advise->len);
 	case HW_LEVEL:
-		return ev->level->seen <= HW_SEEN_NONE && ev->level->window <= 1;
+		return ev->level->seen <= HW_SEEN_NONE && ev->level->window <= 1 &&
+		       ev->level->requests <= 1;
 	}
 	return true;
 }

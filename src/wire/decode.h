@@ -28,6 +28,7 @@ union wire_event {
 	const struct hw_proc_fork *fork;
 	const struct hw_module *module;
 	const struct hw_heap_touch *heap_touch;
+	const struct hw_request *request;
 	const struct hw_level *level;
 	const struct hw_code *code;
 };

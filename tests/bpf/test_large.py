@@ -45,15 +45,17 @@ def test_remembered():
     with open(files[0]) as f:
         text = f.read()
     lines = text.splitlines()
-    equal(lines[0], "heapwatch places 1", "the file's first line")
-    equal("this system's C library    %d," % (len(lines) - 1) in part, True,
+    equal(lines[0], "heapwatch places 2", "the file's first line")
+    equal("this system's C library    %d," % (len(lines) - 2) in part, True,
           "as many as in the file: %s" % part)
+    equal("requests for large chunks  0x%s\n" % lines[-1].split()[0] in part, True,
+          "the file's last: %s" % part)
     equal("proven earlier" in doctor(cache)[0], True, "remembered")
     offset, cookie = lines[1].split()
     wrong = {
         "a place that is no jump": text.replace(offset, "%x" % (int(offset, 16) + 1)),
         "a register that there is not": text.replace(cookie, "%x" % (int(cookie, 16) | 0xff0000)),
-        "a version to come": text.replace("places 1", "places 2"),
+        "a version to come": text.replace("places 2", "places 3"),
         "half a file": "\n".join(lines[:2]) + "\n",
         "nothing": "",
     }

@@ -77,8 +77,10 @@ static inline void simulate_as(struct plant *m, const struct program *p,
 		struct budget_order before = m->order;
 		double wait;
 
-		m->in = (struct budget_input){(uint64_t)m->now + 5000000000u, (uint64_t)m->run,
-					      (uint64_t)m->cost, has_large, false};
+		m->in = (struct budget_input){.now_ns = (uint64_t)m->now + 5000000000u,
+					      .run_ns = (uint64_t)m->run,
+					      .cost_ns = (uint64_t)m->cost,
+					      .has_large = has_large};
 		budget__step(m->b, &m->in, &m->order);
 		if (before.all != m->order.all || before.large != m->order.large) {
 			m->switches++;

@@ -207,8 +207,9 @@ static void test_one_dear_window(void **state)
 	assert_non_null(m.b);
 	m.order.all = true;
 	while (m.now < 12e9) {
-		m.in = (struct budget_input){(uint64_t)m.now + 1, (uint64_t)m.run, (uint64_t)m.cost,
-					     false, false};
+		m.in = (struct budget_input){.now_ns = (uint64_t)m.now + 1,
+					     .run_ns = (uint64_t)m.run,
+					     .cost_ns = (uint64_t)m.cost};
 		budget__step(m.b, &m.in, &m.order);
 		if (m.order.window_ns) {
 			double cost = m.cost;

@@ -47,7 +47,7 @@ struct trial {
 
 static void place(struct trial *t, uint64_t offset, bool frees)
 {
-	t->c.at[t->c.n++] = (struct candidate){offset, frees};
+	t->c.at[t->c.n++] = (struct candidate){.offset = offset, .allocs = !frees, .frees = frees};
 }
 
 /* At that time this place was come by, with this in the register. */
@@ -198,11 +198,66 @@ static void test_dear(void **state)
 	assert_int_equal(b.places[1].offset, 0x30);
 }
 
+/* Ten calls for large chunks, one of them without an arena, and calls for others. */
+static void asks(struct choice_call *c)
+{
+	static const uint64_t bytes[] = {60013, 99991, 70001, 80021, 90001, 61001,
+					 62003, 63029, 64007, 65003, 20011, 40};
+
+	for (size_t i = 0; i < 12; i++)
+		c[i] = (struct choice_call){1000 * (i + 1),
+					    1000 * (i + 1) + 999,
+					    LARGE_1,
+					    bytes[i],
+					    TID,
+					    0,
+					    i < 11 ? CHOICE_LARGE : CHOICE_SMALL};
+	for (size_t i = 0; i < 2; i++)
+		c[12 + i] = (struct choice_call){
+		    20000 + 1000 * i, 20999 + 1000 * i, LARGE_1, 0, TID, 1, CHOICE_LARGE};
+}
+
+/* Of places that requests come by the one is taken where large ones alone do, all of them but what
+ * no arena is asked for, and where a register has the chunk's size. */
+static void test_request(void **state)
+{
+	struct choice_call c[14];
+	struct behind b;
+	struct trial t = {0};
+
+	(void)state;
+	asks(c);
+	for (uint64_t at = 0x10; at <= 0x50; at += 0x10)
+		t.c.at[t.c.n++] = (struct candidate){.offset = at, .requests = true};
+	t.c.at[4].requests = false; /* the right one, but it is malloc's own */
+	t.c.at[4].allocs = true;
+	for (uint32_t i = 0; i < 12; i++) {
+		const uint64_t chunk = (c[i].bytes + 23) & ~15ull, time = c[i].began + 500;
+
+		hit(&t, time, 0, BX, chunk); /* smaller ones too */
+		if (i == 4 || i > 9)
+			continue;
+		hit(&t, time, 1, BX, c[i].bytes); /* not the chunk's */
+		hit(&t, time, 2, DI, chunk);
+		hit(&t, time, 4, DI, chunk);
+		if (i != 7)
+			hit(&t, time, 3, DI, chunk); /* not all of them */
+	}
+	choice_make(&t.c, c, 14, t.hits, t.n, &b);
+	assert_int_equal(b.request.offset, 0x30);
+	assert_int_equal(b.request.cookie, HW_FN_REQUEST | HW_COOKIE_SIZE(HW_REG_DI));
+	/* What frees come by is none. */
+	hit(&t, 20500, 2, DI, 60032);
+	choice_make(&t.c, c, 14, t.hits, t.n, &b);
+	assert_int_equal(b.request.cookie, 0);
+}
+
 /* The places that a debugger showed in one build, Debian 12's: these have to be on offer. */
 static void test_debian(void **state)
 {
 	static const uint64_t allocs[] = {0x989cc, 0x98acd, 0x98bae, 0x997b5, 0x99844, 0x99874};
 	static const uint64_t frees[] = {0x961d6, 0x949cd};
+	static const uint64_t request = 0x97573;
 	static struct candidates c;
 	static struct target t;
 	Dl_info where;
@@ -222,11 +277,12 @@ static void test_debian(void **state)
 	close(fd);
 	for (size_t i = 0; i < c.n; i++) {
 		for (size_t k = 0; k < sizeof(allocs) / sizeof(*allocs); k++)
-			found += !c.at[i].frees && c.at[i].offset == allocs[k];
+			found += c.at[i].allocs && c.at[i].offset == allocs[k];
 		for (size_t k = 0; k < sizeof(frees) / sizeof(*frees); k++)
 			found += c.at[i].frees && c.at[i].offset == frees[k];
+		found += c.at[i].requests && c.at[i].offset == request;
 	}
-	assert_int_equal(found, 8);
+	assert_int_equal(found, 9);
 }
 
 int main(void)
@@ -235,7 +291,7 @@ int main(void)
 	    cmocka_unit_test(test_good),	   cmocka_unit_test(test_size_unknown),
 	    cmocka_unit_test(test_refused),	   cmocka_unit_test(test_two_places),
 	    cmocka_unit_test(test_free_in_malloc), cmocka_unit_test(test_dear),
-	    cmocka_unit_test(test_debian),
+	    cmocka_unit_test(test_request),	   cmocka_unit_test(test_debian),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,18 @@ static void test_blocks(void **state)
 			 -EBADMSG);
 }
 
+static void test_requests(void **state)
+{
+	(void)state;
+	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 32), 0);
+	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = TOP - 16), 0);
+	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = TOP), -EBADMSG);
+	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 16), -EBADMSG);
+	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 1000008), -EBADMSG);
+	assert_int_equal(DECODE(hw_level, HW_LEVEL, .requests = 1), 0);
+	assert_int_equal(DECODE(hw_level, HW_LEVEL, .requests = 2), -EBADMSG);
+}
+
 static void test_ranges(void **state)
 {
 	static const uint16_t kinds[] = {HW_VM_UNMAP, HW_VM_UNMAP_FAIL, HW_VM_REMAP_BEGIN};
@@ -136,7 +148,7 @@ static void test_stacks(void **state)
 static void test_sizes(void **state)
 {
 	static const uint16_t sizes[HW_KIND_END] = {
-	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 312, 104, 24, 424, 32, 56, 48,
+	    0, 32, 40, 24, 32, 56, 48, 40, 40, 40, 40, 64, 40, 312, 104, 24, 424, 32, 56, 48, 32,
 	};
 	uint64_t words[38];
 
@@ -225,10 +237,10 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_blocks),     cmocka_unit_test(test_ranges),
-	    cmocka_unit_test(test_stacks),     cmocka_unit_test(test_sizes),
-	    cmocka_unit_test(test_misaligned), cmocka_unit_test(test_names),
-	    cmocka_unit_test(test_codes),
+	    cmocka_unit_test(test_blocks), cmocka_unit_test(test_requests),
+	    cmocka_unit_test(test_ranges), cmocka_unit_test(test_stacks),
+	    cmocka_unit_test(test_sizes),  cmocka_unit_test(test_misaligned),
+	    cmocka_unit_test(test_names),  cmocka_unit_test(test_codes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

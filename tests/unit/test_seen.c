@@ -56,6 +56,37 @@ static void test_one_second(void **state)
 	seen_free(&s);
 }
 
+/* Since when requests for large chunks are told of is known of each moment; windows change nothing
+ * of that. */
+static void test_requested(void **state)
+{
+	const struct hw_level on = {.seen = HW_SEEN_NONE, .requests = 1},
+			      open = {.seen = HW_SEEN_NONE, .requests = 1, .window = 1},
+			      closed = {.seen = HW_SEEN_NONE, .requests = 1, .weight = 7919},
+			      off = {.seen = HW_SEEN_NONE};
+	uint32_t before, after, window, last;
+	struct seen s = {0};
+
+	(void)state;
+	level(&s, HW_SEEN_ALL, false, 0, 5);
+	level(&s, HW_SEEN_NONE, false, 0, 6);
+	before = seen_moment(&s, 6);
+	assert_int_equal(seen_apply(&s, &on, 6), 0);
+	after = seen_moment(&s, 6);
+	assert_int_equal(seen_apply(&s, &open, 7), 0);
+	window = seen_moment(&s, 7);
+	assert_int_equal(seen_apply(&s, &closed, 7), 0);
+	assert_int_equal(seen_apply(&s, &off, 9), 0);
+	last = seen_moment(&s, 9);
+	assert_false(seen_requests(s.spans, s.n, 0));
+	assert_false(seen_requests(s.spans, s.n, before));
+	assert_true(seen_requests(s.spans, s.n, after));
+	assert_true(seen_requests(s.spans, s.n, window));
+	assert_int_equal(weight(&s, window, 56), 7919);
+	assert_false(seen_requests(s.spans, s.n, last));
+	seen_free(&s);
+}
+
 /* After SEEN_AHEAD windows those of one second share a moment; none is later than a block can be.
  */
 static void test_many_windows(void **state)
@@ -84,6 +115,7 @@ static void test_many_windows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_requested),
 	    cmocka_unit_test(test_one_second),
 	    cmocka_unit_test(test_many_windows),
 	};

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Large chunks that were asked for, and which of a heap's they are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ledger_records.h"
+#include "model/budget_parts.h"
+#include "model/requested.h"
+#include "model/sampling.h"
+
+#define AT 0x7f0000000010ull
+
+static void count_gone(void *arg, const struct request *r)
+{
+	*(uint32_t *)arg += r->serial;
+}
+
+/* Where there is room for no more the older half of those goes that no look has found. */
+static void test_room(void **state)
+{
+	struct requests r = {0}, copy = {0};
+	uint32_t gone = 0, held[REQUESTS_MAX];
+
+	(void)state;
+	for (uint32_t i = 0; i < REQUESTS_MAX; i++)
+		assert_int_equal(requests_add(&r, 65552, 7, count_gone, &gone), 0);
+	assert_int_equal(r.n, REQUESTS_MAX);
+	/* All but four were found. */
+	for (uint32_t i = 0; i < REQUESTS_MAX; i++)
+		held[i] = i + 1;
+	requests_keep(&r, REQUESTS_MAX - 4, held, REQUESTS_MAX - 4, count_gone, &gone);
+	assert_int_equal(gone, 0);
+	assert_int_equal(requests_add(&r, 65552, 7, count_gone, &gone), 0);
+	assert_int_equal(gone, REQUESTS_MAX - 3 + REQUESTS_MAX - 2);
+	assert_int_equal(r.n, REQUESTS_MAX - 1);
+	assert_int_equal(requests_copy(&copy, &r), 0);
+	assert_int_equal(copy.n, r.n);
+	assert_int_equal(copy.last, REQUESTS_MAX + 1);
+	/* One of them has gone, and what came after the look is still to be found. */
+	gone = 0;
+	requests_keep(&r, REQUESTS_MAX - 4, held + 1, REQUESTS_MAX - 5, count_gone, &gone);
+	assert_int_equal(gone, 1);
+	assert_int_equal(r.n, REQUESTS_MAX - 2);
+	requests_free(&r);
+	requests_free(&copy);
+}
+
+struct asked {
+	struct requests all;
+	struct requested kept;
+	struct requested_look look;
+};
+
+static void ask(struct asked *a, uint64_t chunk, uint32_t site)
+{
+	uint32_t gone = 0;
+
+	assert_int_equal(requests_add(&a->all, chunk, site, count_gone, &gone), 0);
+	a->all.all[a->all.n - 1].settled = true;
+}
+
+static void look_begin(struct asked *a)
+{
+	struct request *all = malloc((a->all.n + 1) * sizeof(*all));
+
+	assert_non_null(all);
+	memcpy(all, a->all.all, a->all.n * sizeof(*all));
+	assert_int_equal(requested_begin(&a->look, &a->kept, all, a->all.n), 0);
+}
+
+static void look_end(struct asked *a, bool whole)
+{
+	uint32_t gone = 0;
+
+	if (whole) {
+		requested_conclude(&a->look, &a->kept);
+		requests_keep(&a->all, a->kept.until, a->kept.serials, a->kept.n, count_gone,
+			      &gone);
+	}
+	requested_look_end(&a->look);
+}
+
+/* Of which site the chunk there is, and whether that is sure; 0: of none. */
+static uint32_t who(struct asked *a, uint64_t addr, uint64_t chunk, bool expected)
+{
+	bool sure;
+	const struct request *r = requested_find(&a->look, addr, chunk, &sure);
+
+	if (r)
+		assert_int_equal(sure, expected);
+	return r ? r->site : 0;
+}
+
+static void done(struct asked *a)
+{
+	requests_free(&a->all);
+	requested_free(&a->kept);
+}
+
+/* The latest of as many bytes that has no chunk yet; sure where all are one's. */
+static void test_latest(void **state)
+{
+	struct asked a = {0};
+
+	(void)state;
+	ask(&a, 65552, 3);
+	ask(&a, 65552, 5);
+	ask(&a, 98320, 7);
+	ask(&a, 98320, 7);
+	look_begin(&a);
+	assert_int_equal(a.kept.least, 65552);
+	assert_int_equal(who(&a, AT, 65552, false), 5);
+	assert_int_equal(who(&a, AT + 0x100000, 98320, true), 7);
+	/* With what was too little for a chunk of its own; no more than that, and no less. */
+	assert_int_equal(who(&a, AT + 0x200000, 98336, true), 7);
+	assert_int_equal(who(&a, AT + 0x300000, 98320, true), 0);
+	assert_int_equal(who(&a, AT + 0x400000, 65584, true), 0);
+	assert_int_equal(who(&a, AT + 0x500000, 65536, true), 0);
+	look_end(&a, true);
+	/* Who has no chunk is gone. */
+	assert_int_equal(a.all.n, 3);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT + 0x600000, 65552, true), 0);
+	look_end(&a, true);
+	done(&a);
+}
+
+/* What was there at the last look still is who it was, however many ask for as much since; it is
+ * not sure where these are others'. */
+static void test_as_before(void **state)
+{
+	struct asked a = {0};
+
+	(void)state;
+	ask(&a, 65552, 3);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, true), 3);
+	look_end(&a, true);
+	ask(&a, 65552, 3);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, true), 3);
+	look_end(&a, true);
+	ask(&a, 65552, 5);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, false), 3);
+	assert_int_equal(who(&a, AT + 0x100000, 65552, true), 5);
+	look_end(&a, true);
+	/* Its chunk is another's, larger one. */
+	ask(&a, 131088, 7);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 131088, true), 7);
+	assert_int_equal(who(&a, AT + 0x100000, 65552, true), 5);
+	/* Who was found there cannot be elsewhere. */
+	assert_int_equal(who(&a, AT + 0x200000, 65552, true), 0);
+	look_end(&a, true);
+	assert_int_equal(a.all.n, 2);
+	done(&a);
+}
+
+/* A look that did not see all concludes nothing. */
+static void test_torn(void **state)
+{
+	struct asked a = {0};
+
+	(void)state;
+	ask(&a, 65552, 3);
+	look_begin(&a);
+	look_end(&a, false);
+	assert_int_equal(a.all.n, 1);
+	assert_int_equal(a.kept.n, 0);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, true), 3);
+	look_end(&a, true);
+	done(&a);
+}
+
+static uint32_t leave_one(void *arg, const uint64_t *pc, uint32_t nframes)
+{
+	(void)arg;
+	(void)pc;
+	return nframes > 1;
+}
+
+/* Blocks that the call of malloc holds in snapshots: of no size, to be there. */
+static uint64_t blocks(const struct ledger *l)
+{
+	struct snapshot *s = ledger__snapshot(l, 0, 0);
+	uint64_t n = 0;
+
+	assert_non_null(s);
+	for (size_t i = 0; i < s->nsites; i++)
+		if (s->sites[i].kind == REPORT_HEAP && s->sites[i].pc[0] == A + 2)
+			n += s->sites[i].blocks;
+	snapshot__free(s);
+	return n;
+}
+
+/* They are of the calls of malloc, hold a place in snapshots while they may be there, and a fork's
+ * child has its parent's. */
+static void test_ledger(void **state)
+{
+	struct ledger *l = fresh(), *child;
+	struct request *all;
+	uint32_t serial;
+	size_t n;
+
+	(void)state;
+	APPLY(l, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE, .requests = 1);
+	APPLY(l, hw_request, HW_REQUEST, .chunk = 65552, .stack = A);
+	APPLY(l, hw_request, HW_REQUEST, .chunk = 98320, .stack = A);
+	assert_int_equal(ledger__requests(l, leave_one, NULL, &all, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(all[0].chunk, 65552);
+	assert_int_equal(all[1].serial, 2);
+	assert_int_equal(all[0].site, all[1].site);
+	assert_int_not_equal(all[0].site, 0);
+	serial = all[1].serial;
+	free(all);
+	child = ledger__fork(l);
+	assert_int_equal(blocks(l), 2);
+	ledger__keep_requests(l, serial, &serial, 1);
+	assert_int_equal(blocks(l), 1);
+	ledger__keep_requests(l, serial, NULL, 0);
+	assert_int_equal(blocks(l), 0);
+	assert_int_equal(ledger__requests(l, leave_one, NULL, &all, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(ledger__requests(child, leave_one, NULL, &all, &n), 0);
+	assert_int_equal(n, 2);
+	free(all);
+	ledger__free(child);
+	ledger__free(l);
+}
+
+static bool has(const void *arg, uint64_t addr)
+{
+	(void)arg;
+	(void)addr;
+	return true;
+}
+
+/* A chunk that was asked for is a callsite's, and one that a window saw stands for itself alone
+ * where all others were told of. */
+static void test_look(void **state)
+{
+	static const struct seen_span told = {
+	    .moment = 2, .weight = 1009 * SEEN_ALL, .requests = true};
+	const struct block b = {.addr = AT + 0x100000, .size = 65544, .site = 5, .born = 3};
+	struct request *all = malloc(sizeof(*all));
+	struct seen_span *spans = malloc(sizeof(*spans));
+	struct sampling s = {0};
+	struct sampling_look l;
+
+	(void)state;
+	*all = (struct request){.chunk = 65552, .serial = 1, .site = 3, .settled = true};
+	*spans = told;
+	assert_int_equal(sampling_begin(&l, &s, true, spans, 1, NULL, 0), 0);
+	assert_int_equal(sampling_requests(&l, all, 1), 0);
+	sampling_chunk(&l, AT, 65552, 0, NULL);
+	sampling_chunk(&l, b.addr, 65552, 0, &b);
+	sampling_chunk(&l, AT + 0x200000, 65552, 0, NULL);
+	sampling_conclude(&l, true, has, NULL);
+	sampling_look_end(&l);
+	assert_int_equal(s.estimates.n, 2);
+	assert_int_equal(s.estimates.sites[0].site, 3);
+	assert_int_equal(s.estimates.sites[0].bytes, 65544);
+	assert_int_equal(s.estimates.sites[0].high, 65544);
+	assert_int_equal(s.estimates.sites[0].low, 65529);
+	assert_int_equal(s.estimates.sites[1].site, 5);
+	assert_int_equal(s.estimates.sites[1].bytes, 65544);
+	assert_int_equal(s.requested.n, 1);
+	assert_int_equal(s.requested.until, 1);
+	sampling_free(&s);
+}
+
+/* ---- what they may take ---- */
+
+struct day {
+	struct budget *b;
+	uint64_t ms, large_ns;
+	unsigned int changes;
+	bool on;
+};
+
+/* A storm, of whose run time requests take this part while they are told of. */
+static void pass(struct day *d, uint64_t ms, double part)
+{
+	for (uint64_t end = d->ms + ms; d->ms < end; d->ms += 10) {
+		const struct budget_input in = {.now_ns = d->ms * 1000000 + 1000000000,
+						.run_ns = d->ms * 1000000,
+						.cost_ns = d->large_ns,
+						.large_ns = d->large_ns,
+						.has_requests = true};
+		struct budget_order o;
+
+		budget__step(d->b, &in, &o);
+		d->changes += o.requests != d->on;
+		d->on = o.requests;
+		if (d->on)
+			d->large_ns += (uint64_t)(part * 1e7);
+	}
+}
+
+/* Two fifths of the budget are theirs; where they take more they are left alone, for longer each
+ * time. */
+static void test_budget(void **state)
+{
+	struct day d = {.b = budget__new(&(struct budget_config){
+			    .share = 0.01, .most = BUDGET_SAMPLED, .every_ns = 50000000})};
+
+	(void)state;
+	assert_non_null(d.b);
+	pass(&d, 60000, 0.0039);
+	assert_true(d.on);
+	assert_int_equal(d.changes, 1);
+	pass(&d, 50, 0.5);
+	assert_false(d.on);
+	assert_int_equal(d.changes, 2);
+	pass(&d, 9900, 0.5);
+	assert_false(d.on);
+	/* Once more, for 40 ms, and then for twice as long not. */
+	pass(&d, 200, 0.5);
+	assert_int_equal(d.changes, 4);
+	pass(&d, 19700, 0.5);
+	assert_int_equal(d.changes, 4);
+	pass(&d, 300, 0.001);
+	assert_int_equal(d.changes, 5);
+	pass(&d, 10100, 0.001);
+	assert_true(d.on);
+	budget__free(d.b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_room),      cmocka_unit_test(test_latest),
+	    cmocka_unit_test(test_as_before), cmocka_unit_test(test_torn),
+	    cmocka_unit_test(test_ledger),    cmocka_unit_test(test_look),
+	    cmocka_unit_test(test_budget),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
