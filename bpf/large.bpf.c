@@ -132,13 +132,14 @@ static __always_inline void hw_at_request(struct pt_regs *ctx, struct hw_proc *p
 
 	if (!t || hw_inside(p, t, regs.sp))
 		return;
-	/* For the walk, in the slot: it is not to be followed through it. */
-	t->word = hw_reg(ctx, cookie >> 24 & 0xff);
+	/* In the slot, so that the verifier does not follow it through the walk: there is no call
+	 * under way that had an argument. */
+	t->arg = hw_reg(ctx, cookie >> 24 & 0xff);
 	stack = hw_stack(p, tgid, t, &regs);
 	e = hw_reserve(p, tgid, HW_REQUEST, sizeof(*e), &ring);
 	if (!e)
 		return;
-	e->chunk = t->word;
+	e->chunk = t->arg;
 	e->stack = stack;
 	hw_submit(e, ring, sizeof(*e));
 }
@@ -198,6 +199,7 @@ SEC("?syscall") int hw_set_level(struct hw_level_call *c)
 	if (c->seen != HW_SEEN_LARGE || (!c->window && !p->window))
 		p->whole = p->epoch;
 	p->window = c->window;
+	p->requests = c->requests;
 	p->turn = c->turn;
 	p->seen = c->window ? HW_SEEN_ALL : c->seen;
 	e = hw_reserve(p, tgid, HW_LEVEL, sizeof(*e), &ring);

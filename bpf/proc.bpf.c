@@ -47,7 +47,7 @@ int BPF_PROG(hw_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	shares = BPF_CORE_READ(child, mm) == BPF_CORE_READ(parent, mm);
 	if (!(self->flags & HW_PROC_FOLLOW)) {
-		if (!shares && self->seen != HW_SEEN_NONE)
+		if (!shares && (self->seen != HW_SEEN_NONE || self->requests))
 			hw_tell_fork(self, tgid, child, HW_FORK_ALONE);
 		return 0;
 	}

@@ -306,9 +306,12 @@ struct hw_proc {
 	__u32 window;	  /* one is open */
 	__u32 whole;	  /* epoch since which the probes of realloc and its like have stayed */
 	__u32 muted;	  /* a window is over: what its probes see until they are gone is nothing */
+	__u32 requests;	  /* its requests for large chunks are told of: it has a probe for them */
+	__u32 pad;
 	__u64 touched_ns; /* that touches took beyond what its run time is worth */
-	__u64 large_hits; /* of the hits: behind the thread cache; none is single-stepped */
-	__u64 large_ns;	  /* of run_ns: that these took */
+	/* Of the hits: behind the thread cache, requests too; none is single-stepped. */
+	__u64 large_hits;
+	__u64 large_ns; /* of run_ns: that these took */
 };
 
 /* What all that have exited had run, and had taken of that by the probes: struct hw_proc's. */

@@ -66,7 +66,8 @@ struct snapshot *drain__snapshot(struct drain *d, uint32_t id, size_t top, uint6
 /*
  * The live blocks of a process as they are now (ledger.h), for one to look them up while the drain
  * goes on; to be given back.  *execs: of which program; *moment: when a block of now is born. NULL
- * where memory is out.  *seen: how much was seen when; free(seen->spans), free(seen->births).
+ * where memory is out.  *seen: how much was seen when, and what else is known; each of its arrays
+ * is the caller's to free.
  */
 struct drain_seen {
 	bool partly; /* not every call all the time */

@@ -211,7 +211,7 @@ static void conclude(struct inspection *i, struct drain *d, struct looking *l, u
 		i->estimated_ns = i->when_ns;
 	if (whole && i->sampling.requested.until)
 		drain__keep_requests(d, i->id, execs, i->sampling.requested.until,
-				     i->sampling.requested.serials, i->sampling.requested.n);
+				     i->sampling.requested.serials, i->sampling.requested.nserials);
 	if (l->sampling.ndead)
 		drain__repair(d, i->id, execs, l->sampling.dead, l->sampling.ndead);
 }

@@ -318,12 +318,12 @@ static enum budget_level level_now(const struct budget *b)
 	if (b->most != BUDGET_LARGE &&
 	    (now - b->last_window_ns < 5 * SECOND || now - b->since_ns < 5 * SECOND))
 		return BUDGET_SAMPLED;
-	return b->large ? BUDGET_LARGE : BUDGET_PASSIVE;
+	return b->large ? BUDGET_LARGE : b->requests.on ? BUDGET_SAMPLED : BUDGET_PASSIVE;
 }
 
 void budget__step(struct budget *b, const struct budget_input *in, struct budget_order *out)
 {
-	bool grace;
+	bool grace, told;
 
 	*out = (struct budget_order){0};
 	if (!b->began) {
@@ -354,11 +354,13 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 		leave_exact(b, in->has_large);
 	else if (!b->all)
 		watch_large(b, in->has_large);
-	if (!b->all) {
+	if (!b->all)
 		consider_exact(b, in->forks_dear);
-		/* Not with a change of what is on, which is what is done then. */
-		out->window_ns = b->switched || b->most == BUDGET_LARGE ? 0 : budget_window(b);
-	}
+	told = b->requests.on;
+	out->requests = budget_requests(b, in);
+	/* Not with a change of what is on, which is what is done then. */
+	if (!b->all && !b->switched && told == out->requests && b->most != BUDGET_LARGE)
+		out->window_ns = budget_window(b);
 	out->try_large = b->trying = out->window_ns && in->has_large && tries(b);
 	if (out->window_ns)
 		b->last_window_ns = in->now_ns;
@@ -367,7 +369,6 @@ void budget__step(struct budget *b, const struct budget_input *in, struct budget
 	b->level = level_now(b);
 	out->all = b->all;
 	out->large = b->large;
-	out->requests = budget_requests(b, in);
 }
 
 enum budget_level budget__level(const struct budget *b)

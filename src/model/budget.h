@@ -71,7 +71,7 @@ struct budget_input {
 	uint64_t now_ns;
 	uint64_t run_ns;   /* CPU time of all its threads */
 	uint64_t cost_ns;  /* of this, what the probes took */
-	uint64_t large_ns; /* ... and of that, those behind the thread cache */
+	uint64_t large_ns; /* ... and of that, those behind the thread cache, requests too */
 	bool has_large;	   /* there are places behind the thread cache */
 	bool has_requests; /* ... and one that only requests for large chunks come by */
 	bool forks_dear;   /* its forks pay too much for the probes that it has (purse.h) */

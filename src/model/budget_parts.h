@@ -20,8 +20,10 @@ struct moving {
 
 struct budget_requests {
 	bool on;
-	uint64_t since_ns, large_ns, run_ns; /* measured since then; what there was then */
-	uint64_t after_ns, wait_ns;	     /* they were too dear: not before this; for so long */
+	uint64_t since_ns;
+	uint64_t large_ns, run_ns;  /* at the last step */
+	double spent_ns;	    /* of the burst */
+	uint64_t after_ns, wait_ns; /* they were too dear: not before this; for so long */
 };
 
 struct budget {

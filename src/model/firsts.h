@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Of later ones nothing is remembered. */
-#define FIRSTS_MAX (1u << 20)
+#define FIRSTS_MAX (1u << 18)
 
 struct birth;
 struct block;

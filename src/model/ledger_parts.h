@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* ledger_parts.h: what a ledger is made of.  Private to ledger.c and ledger_vm.c. */
+/* ledger_parts.h: what a ledger is made of.  Private to ledger*.c. */
 #ifndef MODEL_LEDGER_PARTS_H
 #define MODEL_LEDGER_PARTS_H
 

@@ -10,7 +10,7 @@
 
 void requested_free(struct requested *r)
 {
-	free(r->held);
+	free(r->there);
 	free(r->serials);
 	*r = (struct requested){0};
 }
@@ -24,27 +24,34 @@ static int by_size(const void *a, const void *b)
 	return (x->serial > y->serial) - (x->serial < y->serial);
 }
 
-int requested_begin(struct requested_look *l, struct requested *kept, struct request *all, size_t n)
+int requested_begin(struct requested_look *l, const struct requested *kept, struct request *all,
+		    size_t n, bool whole)
 {
-	*l = (struct requested_look){.kept = kept, .all = all, .n = n};
+	size_t first = 0;
+
+	*l = (struct requested_look){.kept = kept, .all = all, .n = n, .whole = whole};
 	if (!n)
 		return 0;
+	qsort(all, n, sizeof(*all), by_size);
+	l->state = calloc(n, sizeof(*l->state));
+	if (!l->state)
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		if (!kept->least || all[i].chunk < kept->least)
-			kept->least = all[i].chunk;
 		if (all[i].serial > l->until)
 			l->until = all[i].serial;
+		if (all[i].chunk != all[first].chunk)
+			first = i;
+		l->state[first].next = i + 1;
+		l->state[first].others |= all[i].site != all[first].site;
 	}
-	qsort(all, n, sizeof(*all), by_size);
-	l->taken = calloc(n, sizeof(*l->taken));
-	return l->taken ? 0 : -ENOMEM;
+	return 0;
 }
 
 void requested_look_end(struct requested_look *l)
 {
 	free(l->all);
-	free(l->taken);
-	free(l->found);
+	free(l->state);
+	free(l->there);
 	*l = (struct requested_look){0};
 }
 
@@ -65,6 +72,25 @@ static size_t from(const struct requested_look *l, uint64_t chunk, uint32_t seri
 	return low;
 }
 
+/* The first for so many bytes, or n. */
+static size_t first_of(const struct requested_look *l, uint64_t chunk)
+{
+	const size_t i = from(l, chunk, 0);
+
+	return i < l->n && l->all[i].chunk == chunk ? i : l->n;
+}
+
+/* The latest of those from `first` on that have had no chunk yet, or n. */
+static size_t latest(const struct requested_look *l, size_t first)
+{
+	if (first == l->n)
+		return l->n;
+	for (size_t *next = &l->state[first].next; *next > first; --*next)
+		if (!l->all[*next - 1].held && !l->state[*next - 1].taken)
+			return *next - 1;
+	return l->n;
+}
+
 static int by_addr(const void *a, const void *b)
 {
 	const struct requested_chunk *x = a, *y = b;
@@ -72,66 +98,101 @@ static int by_addr(const void *a, const void *b)
 	return (x->addr > y->addr) - (x->addr < y->addr);
 }
 
-/* Who it was at the last look, if it was there: an index, or n. */
-static size_t as_before(const struct requested_look *l, uint64_t addr, uint64_t chunk)
+static const struct requested_chunk *before(const struct requested_look *l, uint64_t addr)
 {
-	const struct requested_chunk at = {.addr = addr}, *held;
-	size_t i;
+	const struct requested_chunk at = {.addr = addr};
 
-	held = l->kept->n ? bsearch(&at, l->kept->held, l->kept->n, sizeof(at), by_addr) : NULL;
-	if (!held || chunk - held->chunk > REST)
-		return l->n;
-	i = from(l, held->chunk, held->serial);
-	return i < l->n && l->all[i].serial == held->serial && !l->taken[i] ? i : l->n;
+	return l->kept->n ? bsearch(&at, l->kept->there, l->kept->n, sizeof(at), by_addr) : NULL;
 }
 
-/* Of those of this size that have had no chunk yet: the latest, and whether others are another's.
- */
-static void search(const struct requested_look *l, uint64_t chunk, size_t *latest, bool *sure)
+/* An index, or n: who had this chunk at the last look, though it may be of another size by now. */
+static size_t as_before(const struct requested_look *l, const struct requested_chunk *was)
 {
-	for (size_t i = from(l, chunk, 0); i < l->n && l->all[i].chunk == chunk; i++) {
-		const struct request *r = &l->all[i];
+	size_t i = was && was->serial ? from(l, was->asked, was->serial) : l->n;
 
-		if (r->held || l->taken[i])
-			continue;
-		if (*latest < l->n && l->all[*latest].site != r->site)
-			*sure = false;
-		if (*latest == l->n || r->serial > l->all[*latest].serial)
-			*latest = i;
+	return i < l->n && l->all[i].serial == was->serial && !l->state[i].taken ? i : l->n;
+}
+
+/* With what was too little for a chunk of its own, where none asked for just as much. */
+static size_t search(const struct requested_look *l, uint64_t chunk, bool *sure)
+{
+	size_t first = first_of(l, chunk), i = latest(l, first);
+
+	if (i == l->n) {
+		first = first_of(l, chunk - REST);
+		i = latest(l, first);
 	}
+	*sure = i == l->n || !l->state[first].others;
+	return i;
 }
 
-static bool keep(struct requested_look *l, uint64_t addr, size_t i)
+static size_t find(const struct requested_look *l, const struct requested_chunk *was,
+		   uint64_t chunk, bool *sure)
 {
-	if (l->nfound == l->room) {
-		size_t room = l->room ? 2 * l->room : 64;
-		struct requested_chunk *found = reallocarray(l->found, room, sizeof(*found));
+	size_t held = as_before(l, was), i;
 
-		if (!found)
+	if (was && was->chunk == chunk && was->old)
+		return l->n;
+	if (was && was->chunk == chunk && held < l->n) {
+		/* It may have gone, and have been given to who asked for as much since. */
+		i = first_of(l, l->all[held].chunk);
+		*sure = latest(l, i) == l->n || !l->state[i].others;
+		return held;
+	}
+	i = search(l, chunk, sure);
+	if (i == l->n && held < l->n) {
+		/* realloc, where it was: nobody asked for it then. */
+		*sure = false;
+		return held;
+	}
+	return i;
+}
+
+static bool keep(struct requested_look *l, const struct requested_chunk *c)
+{
+	if (l->nthere == l->room) {
+		size_t room = l->room ? 2 * l->room : 64;
+		struct requested_chunk *there = reallocarray(l->there, room, sizeof(*there));
+
+		if (!there)
 			return false;
-		l->found = found;
+		l->there = there;
 		l->room = room;
 	}
-	l->found[l->nfound++] = (struct requested_chunk){addr, l->all[i].chunk, l->all[i].serial};
-	l->taken[i] = true;
+	l->there[l->nthere++] = *c;
 	return true;
 }
 
 const struct request *requested_find(struct requested_look *l, uint64_t addr, uint64_t chunk,
-				     bool *sure)
+				     bool known, bool *sure)
 {
-	size_t i = as_before(l, addr, chunk), later = l->n;
+	const struct requested_chunk *was = before(l, addr);
+	size_t i = known || !l->n ? l->n : find(l, was, chunk, sure);
+	struct requested_chunk now = {.addr = addr, .chunk = chunk};
 
-	*sure = true;
 	if (i < l->n) {
-		/* It may have gone, and have been given to who asked for as much since. */
-		search(l, l->all[i].chunk, &later, sure);
-		*sure = later == l->n || (*sure && l->all[later].site == l->all[i].site);
-	} else {
-		search(l, chunk, &i, sure);
-		search(l, chunk - REST, &i, sure);
+		now.asked = l->all[i].chunk;
+		now.serial = l->all[i].serial;
+	} else if (!known) {
+		now.old = l->whole || (was && was->chunk == chunk && !was->serial);
 	}
-	return i < l->n && keep(l, addr, i) ? &l->all[i] : NULL;
+	if (!keep(l, &now) || i == l->n)
+		return NULL;
+	l->state[i].taken = true;
+	return &l->all[i];
+}
+
+bool requested_by(const struct requested_look *l, uint32_t site, uint64_t chunk)
+{
+	for (uint64_t rest = 0; rest <= REST; rest += REST)
+		for (size_t i = first_of(l, chunk - rest);
+		     i < l->n && l->all[i].chunk == chunk - rest; i++) {
+			if (l->all[i].site == site)
+				return true;
+			if (l->state[i].next && !l->state[i].others)
+				break; /* the first, and all are his */
+		}
+	return false;
 }
 
 static int by_value(const void *a, const void *b)
@@ -143,23 +204,25 @@ static int by_value(const void *a, const void *b)
 
 void requested_conclude(struct requested_look *l, struct requested *kept)
 {
-	uint32_t *serials = calloc(l->nfound + 1, sizeof(*serials));
+	uint32_t *serials = calloc(l->nthere + 1, sizeof(*serials));
+	size_t n = 0;
 
 	if (!serials)
 		return;
-	for (size_t i = 0; i < l->nfound; i++)
-		serials[i] = l->found[i].serial;
-	if (l->nfound) {
-		qsort(serials, l->nfound, sizeof(*serials), by_value);
-		qsort(l->found, l->nfound, sizeof(*l->found), by_addr);
-	}
+	for (size_t i = 0; i < l->nthere; i++)
+		if (l->there[i].serial)
+			serials[n++] = l->there[i].serial;
+	qsort(serials, n, sizeof(*serials), by_value);
+	if (l->nthere)
+		qsort(l->there, l->nthere, sizeof(*l->there), by_addr);
 	free(kept->serials);
-	free(kept->held);
+	free(kept->there);
 	kept->serials = serials;
-	kept->held = l->found;
-	kept->n = l->nfound;
+	kept->nserials = n;
+	kept->there = l->there;
+	kept->n = l->nthere;
 	if (l->until > kept->until)
 		kept->until = l->until;
-	l->found = NULL;
-	l->nfound = l->room = 0;
+	l->there = NULL;
+	l->nthere = l->room = 0;
 }

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The latest of those that were found; the rest of the room is for what is yet to be. */
+#define HELD_MAX (REQUESTS_MAX / 2)
+
 void requests_free(struct requests *r)
 {
 	free(r->all);
@@ -21,6 +24,9 @@ int requests_copy(struct requests *to, const struct requests *from)
 	if (!to->all)
 		return -ENOMEM;
 	memcpy(to->all, from->all, from->n * sizeof(*to->all));
+	/* Its looks find them anew. */
+	for (size_t i = 0; i < from->n; i++)
+		to->all[i].held = false;
 	to->n = to->room = from->n;
 	to->last = from->last;
 	return 0;
@@ -49,8 +55,6 @@ int requests_add(struct requests *r, uint64_t chunk, uint32_t site, requests_gon
 {
 	if (r->n == REQUESTS_MAX)
 		make_room(r, gone, arg);
-	if (r->n == REQUESTS_MAX)
-		return 0;
 	if (r->n == r->room) {
 		size_t room = r->room ? 2 * r->room : 64;
 		struct request *all = reallocarray(r->all, room, sizeof(*all));
@@ -67,7 +71,7 @@ int requests_add(struct requests *r, uint64_t chunk, uint32_t site, requests_gon
 void requests_keep(struct requests *r, uint32_t until, const uint32_t *held, size_t n,
 		   requests_gone_fn gone, void *arg)
 {
-	size_t kept = 0, k = 0;
+	size_t kept = 0, k = n > HELD_MAX ? n - HELD_MAX : 0;
 
 	for (size_t i = 0; i < r->n; i++) {
 		struct request *one = &r->all[i];

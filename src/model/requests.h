@@ -32,12 +32,13 @@ struct requests {
 typedef void (*requests_gone_fn)(void *arg, const struct request *r);
 
 void requests_free(struct requests *r);
-/* to is empty.  0 or -ENOMEM. */
+/* to is empty, and of another process: no look has found any of them there.  0 or -ENOMEM. */
 int requests_copy(struct requests *to, const struct requests *from);
-/* 0 or -ENOMEM; where all that there is room for is held, the new one is forgotten. */
+/* 0 or -ENOMEM. */
 int requests_add(struct requests *r, uint64_t chunk, uint32_t site, requests_gone_fn gone,
 		 void *arg);
-/* Of those up to `until` a look found these, n serials, the smallest first; the others are gone. */
+/* Of those up to `until` a look found these, n serials, the smallest first; the others are gone,
+ * and the oldest of more than half of what there is room for. */
 void requests_keep(struct requests *r, uint32_t until, const uint32_t *held, size_t n,
 		   requests_gone_fn gone, void *arg);
 

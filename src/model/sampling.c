@@ -42,6 +42,7 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 {
 	*l = (struct sampling_look){.kept = kept,
 				    .partly = partly,
+				    .requested = {.kept = &kept->requested, .whole = !partly},
 				    .spans = spans,
 				    .nspans = nspans,
 				    .births = births,
@@ -132,26 +133,36 @@ static bool fits(uint64_t size, uint64_t chunk)
 
 int sampling_requests(struct sampling_look *l, struct request *all, size_t n)
 {
-	return requested_begin(&l->requested, &l->kept->requested, all, n);
+	return requested_begin(&l->requested, &l->kept->requested, all, n, !l->partly);
 }
 
-/* Was it asked for as a large one?  Then nobody stands for others, but for himself. */
-static bool is_requested(struct sampling_look *l, uint64_t addr, uint64_t chunk,
+/* Was it asked for as a large one?  Then it stands for itself. */
+static bool is_requested(struct sampling_look *l, uint64_t addr, uint64_t chunk, bool other,
 			 struct estimator_block *out)
 {
 	const struct request *r;
-	bool sure;
+	uint64_t asked;
+	bool sure = true;
 
-	if (!l->requested.n || chunk < l->kept->requested.least)
+	if (chunk < REQUESTED_LEAST)
 		return false;
-	r = requested_find(&l->requested, addr, chunk, &sure);
+	r = requested_find(&l->requested, addr, chunk, other, &sure);
 	if (!r || !r->site)
 		return false;
+	/* Of one that realloc changed where it was only the chunk is known. */
+	asked = sure || chunk - r->chunk < SLACK ? r->chunk : chunk;
 	*out = (struct estimator_block){.site = r->site,
-					.size = r->chunk - sizeof(uint64_t),
-					.less = sure ? ROUNDED_MAX : (uint32_t)r->chunk,
+					.size = asked - sizeof(uint64_t),
+					.less = sure ? ROUNDED_MAX : (uint32_t)asked,
 					.weight = SEEN_ALL};
 	return true;
+}
+
+/* Does it stand for itself alone, for all others of its callsite and size were told of? */
+static bool others_told(const struct sampling_look *l, const struct block *b, uint64_t chunk)
+{
+	return chunk >= REQUESTED_LEAST && seen_requests(l->spans, l->nspans, b->born) &&
+	       requested_by(&l->requested, b->site, chunk);
 }
 
 static struct estimator_block known_of(const struct sampling_look *l, const struct block *b,
@@ -167,8 +178,7 @@ static struct estimator_block known_of(const struct sampling_look *l, const stru
 	if (chunk <= HW_CACHED_CHUNK_MAX) {
 		known.changed = firsts__changed(f, b, stratum, known.weight);
 		known.same = firsts__same(f, b);
-	} else if (l->kept->requested.least && chunk >= l->kept->requested.least &&
-		   seen_requests(l->spans, l->nspans, b->born)) {
+	} else if (others_told(l, b, chunk)) {
 		known.weight = SEEN_ALL;
 	}
 	return known;
@@ -187,8 +197,9 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 		is_dead(l, b);
 		b = NULL;
 	}
-	told = !b && l->partly &&
-	       (sampling_mapped(l, addr, chunk, &known) || is_requested(l, addr, chunk, &known));
+	told = !b && l->partly && sampling_mapped(l, addr, chunk, &known);
+	/* Of those that were there at an earlier look, too. */
+	told |= is_requested(l, addr, chunk, b || told, &known);
 	if (!l->partly) {
 		if (!b)
 			remember(l, addr, chunk, stratum);

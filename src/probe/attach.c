@@ -239,7 +239,7 @@ bool attach__has_requests(struct attach *a, pid_t pid)
 	bool has;
 
 	pthread_mutex_lock(&a->lock);
-	has = are_proven(a, pid, true);
+	has = are_proven(a, pid, true) && !is_spoiled(a, pid);
 	pthread_mutex_unlock(&a->lock);
 	return has;
 }

@@ -37,8 +37,8 @@ static bool makes_sense(const struct candidates *c, const struct behind_place *p
 	uint64_t addr = p->cookie >> 16 & 0xff, size = p->cookie >> 24;
 
 	if ((!frees && !request && fn != HW_FN_LARGE_ALLOC) ||
-	    p->cookie & 0xff00 & ~(uint64_t)HW_COOKIE_HEADER || !(request ? size : addr) ||
-	    addr >= HW_REGS || size >= HW_REGS)
+	    p->cookie & 0xff00 & ~(uint64_t)(request ? 0 : HW_COOKIE_HEADER) ||
+	    (request ? !size || addr : !addr) || addr >= HW_REGS || size >= HW_REGS)
 		return false;
 	for (size_t i = 0; i < c->n; i++)
 		if (c->at[i].offset == p->offset && (frees     ? c->at[i].frees
@@ -62,6 +62,8 @@ static int parse(FILE *f, const struct candidates *c, struct behind *out)
 		    !makes_sense(c, &p))
 			return -EBADMSG;
 		if ((uint8_t)p.cookie == HW_FN_REQUEST) {
+			if (out->request.cookie)
+				return -EBADMSG;
 			out->request = p;
 			continue;
 		}

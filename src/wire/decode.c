@@ -75,9 +75,10 @@ static bool is_touch(const struct hw_heap_touch *e)
 	       !(e->start & 15) && !(e->end & 15) && e->pages && e->faults;
 }
 
+/* No smaller ones come by there. */
 static bool is_request(const struct hw_request *e)
 {
-	return e->chunk >= 32 && e->chunk < USER_END && !(e->chunk & 15);
+	return e->chunk > HW_CACHED_CHUNK_MAX && e->chunk < USER_END && !(e->chunk & 15);
 }
 
 static bool well_formed(const union wire_event *ev, size_t len)

@@ -45,9 +45,9 @@ def holding(w, truth):
             told(p, truth), want, p["mode"], p["windows"]))
 
 
-def requests(*options):
-    said = doctor()
-    if "requests for large chunks  0x" not in said:
+def storm(*options):
+    """The fixture, and heapwatch when nothing but requests is seen of it."""
+    if "requests for large chunks  0x" not in doctor():
         skip("this C library has no place that large requests alone come by")
     f = Fixture("requests")
     w = Watch(f.pid, "--max-overhead", "1", "--interval", "200ms", "--ring-size", "64M", *options)
@@ -56,7 +56,11 @@ def requests(*options):
         line = w.err.next(ON)
         check(line is not None, "heapwatch ended: " + w.complaint())
         if ON in line:
-            break
+            return f, w
+
+
+def requests(*options):
+    f, w = storm(*options)
     for command in "hold", "drop":
         truth = f.run(command)
         p = holding(w, truth)
@@ -88,7 +92,19 @@ def test_requests_perf():
     requests("--user-probes", "perf")
 
 
-TESTS = {f.__name__: f for f in (test_requests, test_requests_multi, test_requests_perf)}
+def test_fork():
+    """A child that is not watched loses the breakpoint that it has from its parent."""
+    f, w = storm("--no-follow")
+    child = f.run("fork")["child"]
+    end = time.time() + harness.TIMEOUT
+    while harness.traps(child, "libc.so.6") and time.time() < end:
+        time.sleep(0.1)
+    equal(harness.traps(child, "libc.so.6"), 0, "breakpoints of the child")
+    check(harness.traps(f.pid, "libc.so.6") > 0, "its parent has none either")
+    w.end()
+
+
+TESTS = {f.__name__: f for f in (test_requests, test_requests_multi, test_requests_perf, test_fork)}
 
 if __name__ == "__main__":
     harness.main(TESTS)

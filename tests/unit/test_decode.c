@@ -63,10 +63,10 @@ static void test_blocks(void **state)
 static void test_requests(void **state)
 {
 	(void)state;
-	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 32), 0);
+	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 1056), 0);
 	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = TOP - 16), 0);
 	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = TOP), -EBADMSG);
-	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 16), -EBADMSG);
+	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 1040), -EBADMSG);
 	assert_int_equal(DECODE(hw_request, HW_REQUEST, .chunk = 1000008), -EBADMSG);
 	assert_int_equal(DECODE(hw_level, HW_LEVEL, .requests = 1), 0);
 	assert_int_equal(DECODE(hw_level, HW_LEVEL, .requests = 2), -EBADMSG);

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "ledger_records.h"
-#include "model/budget_parts.h"
 #include "model/requested.h"
 #include "model/sampling.h"
 
@@ -21,32 +20,40 @@ static void count_gone(void *arg, const struct request *r)
 	*(uint32_t *)arg += r->serial;
 }
 
-/* Where there is room for no more the older half of those goes that no look has found. */
+/* Where there is room for no more the older half of those goes that no look has found; of those
+ * that were found no more than half of the room are kept, the latest. */
 static void test_room(void **state)
 {
+	static uint32_t held[REQUESTS_MAX];
 	struct requests r = {0}, copy = {0};
-	uint32_t gone = 0, held[REQUESTS_MAX];
+	uint32_t gone = 0;
 
 	(void)state;
-	for (uint32_t i = 0; i < REQUESTS_MAX; i++)
+	for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
 		assert_int_equal(requests_add(&r, 65552, 7, count_gone, &gone), 0);
-	assert_int_equal(r.n, REQUESTS_MAX);
-	/* All but four were found. */
-	for (uint32_t i = 0; i < REQUESTS_MAX; i++)
 		held[i] = i + 1;
+	}
+	assert_int_equal(r.n, REQUESTS_MAX);
 	requests_keep(&r, REQUESTS_MAX - 4, held, REQUESTS_MAX - 4, count_gone, &gone);
-	assert_int_equal(gone, 0);
+	assert_int_equal(r.n, REQUESTS_MAX / 2 + 4);
+	assert_int_equal(r.all[0].serial, REQUESTS_MAX / 2 - 3);
+	for (uint32_t i = 0; r.n < REQUESTS_MAX; i++)
+		assert_int_equal(requests_add(&r, 65552, 7, count_gone, &gone), 0);
+	gone = 0;
 	assert_int_equal(requests_add(&r, 65552, 7, count_gone, &gone), 0);
-	assert_int_equal(gone, REQUESTS_MAX - 3 + REQUESTS_MAX - 2);
-	assert_int_equal(r.n, REQUESTS_MAX - 1);
+	assert_int_equal(r.n, REQUESTS_MAX - REQUESTS_MAX / 4 + 1);
+	assert_true(r.all[0].held);
+	assert_false(r.all[REQUESTS_MAX / 2].held);
 	assert_int_equal(requests_copy(&copy, &r), 0);
 	assert_int_equal(copy.n, r.n);
-	assert_int_equal(copy.last, REQUESTS_MAX + 1);
-	/* One of them has gone, and what came after the look is still to be found. */
+	assert_int_equal(copy.last, r.last);
+	assert_false(copy.all[0].held);
+	/* The first has gone, and what came after the look is still to be found. */
 	gone = 0;
-	requests_keep(&r, REQUESTS_MAX - 4, held + 1, REQUESTS_MAX - 5, count_gone, &gone);
-	assert_int_equal(gone, 1);
-	assert_int_equal(r.n, REQUESTS_MAX - 2);
+	requests_keep(&r, REQUESTS_MAX - 4, held + REQUESTS_MAX / 2 - 3, REQUESTS_MAX / 2 - 1,
+		      count_gone, &gone);
+	assert_int_equal(gone, REQUESTS_MAX / 2 - 3);
+	assert_int_equal(r.n, REQUESTS_MAX - REQUESTS_MAX / 4);
 	requests_free(&r);
 	requests_free(&copy);
 }
@@ -55,6 +62,7 @@ struct asked {
 	struct requests all;
 	struct requested kept;
 	struct requested_look look;
+	bool partly;
 };
 
 static void ask(struct asked *a, uint64_t chunk, uint32_t site)
@@ -70,8 +78,9 @@ static void look_begin(struct asked *a)
 	struct request *all = malloc((a->all.n + 1) * sizeof(*all));
 
 	assert_non_null(all);
-	memcpy(all, a->all.all, a->all.n * sizeof(*all));
-	assert_int_equal(requested_begin(&a->look, &a->kept, all, a->all.n), 0);
+	if (a->all.n)
+		memcpy(all, a->all.all, a->all.n * sizeof(*all));
+	assert_int_equal(requested_begin(&a->look, &a->kept, all, a->all.n, !a->partly), 0);
 }
 
 static void look_end(struct asked *a, bool whole)
@@ -80,7 +89,7 @@ static void look_end(struct asked *a, bool whole)
 
 	if (whole) {
 		requested_conclude(&a->look, &a->kept);
-		requests_keep(&a->all, a->kept.until, a->kept.serials, a->kept.n, count_gone,
+		requests_keep(&a->all, a->kept.until, a->kept.serials, a->kept.nserials, count_gone,
 			      &gone);
 	}
 	requested_look_end(&a->look);
@@ -90,7 +99,7 @@ static void look_end(struct asked *a, bool whole)
 static uint32_t who(struct asked *a, uint64_t addr, uint64_t chunk, bool expected)
 {
 	bool sure;
-	const struct request *r = requested_find(&a->look, addr, chunk, &sure);
+	const struct request *r = requested_find(&a->look, addr, chunk, false, &sure);
 
 	if (r)
 		assert_int_equal(sure, expected);
@@ -106,27 +115,34 @@ static void done(struct asked *a)
 /* The latest of as many bytes that has no chunk yet; sure where all are one's. */
 static void test_latest(void **state)
 {
-	struct asked a = {0};
+	struct asked a = {.partly = true};
 
 	(void)state;
 	ask(&a, 65552, 3);
 	ask(&a, 65552, 5);
 	ask(&a, 98320, 7);
 	ask(&a, 98320, 7);
+	ask(&a, 98304, 11);
 	look_begin(&a);
-	assert_int_equal(a.kept.least, 65552);
 	assert_int_equal(who(&a, AT, 65552, false), 5);
+	/* With what was too little for a chunk of its own, where none asked for just as much. */
 	assert_int_equal(who(&a, AT + 0x100000, 98320, true), 7);
-	/* With what was too little for a chunk of its own; no more than that, and no less. */
 	assert_int_equal(who(&a, AT + 0x200000, 98336, true), 7);
-	assert_int_equal(who(&a, AT + 0x300000, 98320, true), 0);
-	assert_int_equal(who(&a, AT + 0x400000, 65584, true), 0);
-	assert_int_equal(who(&a, AT + 0x500000, 65536, true), 0);
+	assert_int_equal(who(&a, AT + 0x300000, 98320, true), 11);
+	assert_int_equal(who(&a, AT + 0x400000, 98320, true), 0);
+	assert_int_equal(who(&a, AT + 0x500000, 65584, true), 0);
+	assert_int_equal(who(&a, AT + 0x600000, 65536, true), 0);
+	assert_true(requested_by(&a.look, 3, 65552));
+	assert_true(requested_by(&a.look, 5, 65568));
+	assert_true(requested_by(&a.look, 11, 98320));
+	assert_true(requested_by(&a.look, 7, 98320));
+	assert_false(requested_by(&a.look, 7, 98304));
+	assert_false(requested_by(&a.look, 3, 98320));
 	look_end(&a, true);
 	/* Who has no chunk is gone. */
-	assert_int_equal(a.all.n, 3);
+	assert_int_equal(a.all.n, 4);
 	look_begin(&a);
-	assert_int_equal(who(&a, AT + 0x600000, 65552, true), 0);
+	assert_int_equal(who(&a, AT + 0x700000, 65552, true), 0);
 	look_end(&a, true);
 	done(&a);
 }
@@ -135,7 +151,7 @@ static void test_latest(void **state)
  * not sure where these are others'. */
 static void test_as_before(void **state)
 {
-	struct asked a = {0};
+	struct asked a = {.partly = true};
 
 	(void)state;
 	ask(&a, 65552, 3);
@@ -149,7 +165,7 @@ static void test_as_before(void **state)
 	ask(&a, 65552, 5);
 	look_begin(&a);
 	assert_int_equal(who(&a, AT, 65552, false), 3);
-	assert_int_equal(who(&a, AT + 0x100000, 65552, true), 5);
+	assert_int_equal(who(&a, AT + 0x100000, 65552, false), 5);
 	look_end(&a, true);
 	/* Its chunk is another's, larger one. */
 	ask(&a, 131088, 7);
@@ -160,13 +176,61 @@ static void test_as_before(void **state)
 	assert_int_equal(who(&a, AT + 0x200000, 65552, true), 0);
 	look_end(&a, true);
 	assert_int_equal(a.all.n, 2);
+	/* ... nor where nobody asked for as much: realloc made it larger, or smaller. */
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 262160, false), 7);
+	assert_int_equal(who(&a, AT + 0x100000, 49168, false), 5);
+	look_end(&a, true);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 262160, true), 7);
+	look_end(&a, true);
+	assert_int_equal(a.all.n, 1);
+	done(&a);
+}
+
+/* Who was there before anybody asked is not one of those who did; nor who was nobody's at two
+ * looks: at one it may have come when the requests had been listed. */
+static void test_old(void **state)
+{
+	struct asked a = {.partly = false};
+	bool sure;
+
+	(void)state;
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, true), 0);
+	assert_null(requested_find(&a.look, AT + 0x100000, 65552, true, &sure));
+	look_end(&a, true);
+	a.partly = true;
+	ask(&a, 98320, 7);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, true), 0);
+	assert_null(requested_find(&a.look, AT + 0x100000, 65552, true, &sure));
+	assert_int_equal(who(&a, AT + 0x200000, 65552, true), 0);
+	assert_int_equal(who(&a, AT + 0x300000, 131088, true), 0);
+	look_end(&a, true);
+	ask(&a, 65552, 3);
+	ask(&a, 65552, 3);
+	ask(&a, 65552, 3);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, true), 0);
+	/* Of this one something else was known: it was freed since, and is another. */
+	assert_int_equal(who(&a, AT + 0x100000, 65552, true), 3);
+	assert_int_equal(who(&a, AT + 0x200000, 65552, true), 3);
+	assert_int_equal(who(&a, AT + 0x300000, 131088, true), 0);
+	look_end(&a, true);
+	ask(&a, 131088, 11);
+	ask(&a, 131088, 11);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT + 0x300000, 131088, true), 0);
+	assert_int_equal(who(&a, AT + 0x400000, 131088, true), 11);
+	look_end(&a, true);
 	done(&a);
 }
 
 /* A look that did not see all concludes nothing. */
 static void test_torn(void **state)
 {
-	struct asked a = {0};
+	struct asked a = {.partly = true};
 
 	(void)state;
 	ask(&a, 65552, 3);
@@ -251,19 +315,20 @@ static void test_look(void **state)
 	static const struct seen_span told = {
 	    .moment = 2, .weight = 1009 * SEEN_ALL, .requests = true};
 	const struct block b = {.addr = AT + 0x100000, .size = 65544, .site = 5, .born = 3};
-	struct request *all = malloc(sizeof(*all));
+	struct request *all = malloc(2 * sizeof(*all));
 	struct seen_span *spans = malloc(sizeof(*spans));
 	struct sampling s = {0};
 	struct sampling_look l;
 
 	(void)state;
-	*all = (struct request){.chunk = 65552, .serial = 1, .site = 3, .settled = true};
+	all[0] = (struct request){.chunk = 65536, .serial = 1, .site = 5, .settled = true};
+	all[1] = (struct request){.chunk = 65552, .serial = 2, .site = 3, .settled = true};
 	*spans = told;
 	assert_int_equal(sampling_begin(&l, &s, true, spans, 1, NULL, 0), 0);
-	assert_int_equal(sampling_requests(&l, all, 1), 0);
+	assert_int_equal(sampling_requests(&l, all, 2), 0);
 	sampling_chunk(&l, AT, 65552, 0, NULL);
 	sampling_chunk(&l, b.addr, 65552, 0, &b);
-	sampling_chunk(&l, AT + 0x200000, 65552, 0, NULL);
+	sampling_chunk(&l, AT + 0x200000, 131088, 0, NULL);
 	sampling_conclude(&l, true, has, NULL);
 	sampling_look_end(&l);
 	assert_int_equal(s.estimates.n, 2);
@@ -273,75 +338,19 @@ static void test_look(void **state)
 	assert_int_equal(s.estimates.sites[0].low, 65529);
 	assert_int_equal(s.estimates.sites[1].site, 5);
 	assert_int_equal(s.estimates.sites[1].bytes, 65544);
-	assert_int_equal(s.requested.n, 1);
-	assert_int_equal(s.requested.until, 1);
+	assert_int_equal(s.requested.nserials, 1);
+	assert_int_equal(s.requested.n, 3);
+	assert_int_equal(s.requested.until, 2);
 	sampling_free(&s);
-}
-
-/* ---- what they may take ---- */
-
-struct day {
-	struct budget *b;
-	uint64_t ms, large_ns;
-	unsigned int changes;
-	bool on;
-};
-
-/* A storm, of whose run time requests take this part while they are told of. */
-static void pass(struct day *d, uint64_t ms, double part)
-{
-	for (uint64_t end = d->ms + ms; d->ms < end; d->ms += 10) {
-		const struct budget_input in = {.now_ns = d->ms * 1000000 + 1000000000,
-						.run_ns = d->ms * 1000000,
-						.cost_ns = d->large_ns,
-						.large_ns = d->large_ns,
-						.has_requests = true};
-		struct budget_order o;
-
-		budget__step(d->b, &in, &o);
-		d->changes += o.requests != d->on;
-		d->on = o.requests;
-		if (d->on)
-			d->large_ns += (uint64_t)(part * 1e7);
-	}
-}
-
-/* Two fifths of the budget are theirs; where they take more they are left alone, for longer each
- * time. */
-static void test_budget(void **state)
-{
-	struct day d = {.b = budget__new(&(struct budget_config){
-			    .share = 0.01, .most = BUDGET_SAMPLED, .every_ns = 50000000})};
-
-	(void)state;
-	assert_non_null(d.b);
-	pass(&d, 60000, 0.0039);
-	assert_true(d.on);
-	assert_int_equal(d.changes, 1);
-	pass(&d, 50, 0.5);
-	assert_false(d.on);
-	assert_int_equal(d.changes, 2);
-	pass(&d, 9900, 0.5);
-	assert_false(d.on);
-	/* Once more, for 40 ms, and then for twice as long not. */
-	pass(&d, 200, 0.5);
-	assert_int_equal(d.changes, 4);
-	pass(&d, 19700, 0.5);
-	assert_int_equal(d.changes, 4);
-	pass(&d, 300, 0.001);
-	assert_int_equal(d.changes, 5);
-	pass(&d, 10100, 0.001);
-	assert_true(d.on);
-	budget__free(d.b);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_room),      cmocka_unit_test(test_latest),
-	    cmocka_unit_test(test_as_before), cmocka_unit_test(test_torn),
-	    cmocka_unit_test(test_ledger),    cmocka_unit_test(test_look),
-	    cmocka_unit_test(test_budget),
+	    cmocka_unit_test(test_as_before), cmocka_unit_test(test_old),
+	    cmocka_unit_test(test_torn),      cmocka_unit_test(test_ledger),
+	    cmocka_unit_test(test_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
