@@ -74,6 +74,7 @@ int ledger__requests(struct ledger *l, ledger_leave_fn leave, void *arg, struct 
 			return err;
 		}
 		r->settled = true;
+		r->gaps = l->requests.gaps;
 		(*out)[i] = *r;
 	}
 	*n = l->requests.n;

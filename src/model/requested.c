@@ -39,6 +39,7 @@ int requested_begin(struct requested_look *l, const struct requested *kept, stru
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].serial > l->until)
 			l->until = all[i].serial;
+		l->gaps = all[i].gaps;
 		if (all[i].chunk != all[first].chunk)
 			first = i;
 		l->state[first].next = i + 1;
@@ -126,6 +127,12 @@ static size_t search(const struct requested_look *l, uint64_t chunk, bool *sure)
 	return i;
 }
 
+/* Who has it now may not have been told of. */
+static bool missed(const struct requested_look *l, const struct requested_chunk *was)
+{
+	return was->unsure || l->gaps != l->kept->gaps;
+}
+
 static size_t find(const struct requested_look *l, const struct requested_chunk *was,
 		   uint64_t chunk, bool *sure)
 {
@@ -136,7 +143,7 @@ static size_t find(const struct requested_look *l, const struct requested_chunk 
 	if (was && was->chunk == chunk && held < l->n) {
 		/* It may have gone, and have been given to who asked for as much since. */
 		i = first_of(l, l->all[held].chunk);
-		*sure = latest(l, i) == l->n || !l->state[i].others;
+		*sure = !missed(l, was) && (latest(l, i) == l->n || !l->state[i].others);
 		return held;
 	}
 	i = search(l, chunk, sure);
@@ -173,6 +180,7 @@ const struct request *requested_find(struct requested_look *l, uint64_t addr, ui
 	if (i < l->n) {
 		now.asked = l->all[i].chunk;
 		now.serial = l->all[i].serial;
+		now.unsure = was && was->serial == now.serial && missed(l, was);
 	} else if (!known) {
 		now.old = l->whole || (was && was->chunk == chunk && !was->serial);
 	}
@@ -192,6 +200,17 @@ bool requested_by(const struct requested_look *l, uint32_t site, uint64_t chunk)
 			if (l->state[i].next && !l->state[i].others)
 				break; /* the first, and all are his */
 		}
+	return false;
+}
+
+bool requested_by_others(const struct requested_look *l, uint32_t site, uint64_t chunk)
+{
+	for (uint64_t rest = 0; rest <= REST; rest += REST) {
+		size_t i = latest(l, first_of(l, chunk - rest));
+
+		if (i < l->n && l->all[i].site != site)
+			return true;
+	}
 	return false;
 }
 
@@ -223,6 +242,8 @@ void requested_conclude(struct requested_look *l, struct requested *kept)
 	kept->n = l->nthere;
 	if (l->until > kept->until)
 		kept->until = l->until;
+	if (l->n)
+		kept->gaps = l->gaps;
 	l->there = NULL;
 	l->nthere = l->room = 0;
 }

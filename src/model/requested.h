@@ -24,6 +24,7 @@ struct requested_chunk {
 	/* Nobody's, for good: it was there before anything was asked for, or at two looks.  At the
 	 * first one it may have come since the requests were listed. */
 	bool old;
+	bool unsure; /* there was a time since when another's request may not have been told of */
 };
 
 /* Between looks. */
@@ -32,6 +33,7 @@ struct requested {
 	struct requested_chunk *there;
 	size_t n;
 	uint32_t until;	   /* requests later than this were not looked for */
+	uint32_t gaps;	   /* struct request */
 	uint32_t *serials; /* of those that have a chunk, the smallest first */
 	size_t nserials;
 };
@@ -52,7 +54,7 @@ struct requested_look {
 	bool whole;
 	struct requested_chunk *there;
 	size_t nthere, room;
-	uint32_t until;
+	uint32_t until, gaps;
 };
 
 /* all: from ledger__requests, taken over.  whole: every call is seen.  0 or -ENOMEM;
@@ -72,6 +74,8 @@ const struct request *requested_find(struct requested_look *l, uint64_t addr, ui
 
 /* Did this site ask for a chunk of this size? */
 bool requested_by(const struct requested_look *l, uint32_t site, uint64_t chunk);
+/* Did another, and has found none so far?  It may have this one. */
+bool requested_by_others(const struct requested_look *l, uint32_t site, uint64_t chunk);
 
 /* After a heap that was walked in whole: what was found is kept; what has no chunk is gone. */
 void requested_conclude(struct requested_look *l, struct requested *kept);

@@ -16,10 +16,10 @@ void requests_free(struct requests *r)
 
 int requests_copy(struct requests *to, const struct requests *from)
 {
-	if (!from->n) {
-		to->last = from->last;
+	to->last = from->last;
+	to->gaps = from->gaps;
+	if (!from->n)
 		return 0;
-	}
 	to->all = malloc(from->n * sizeof(*to->all));
 	if (!to->all)
 		return -ENOMEM;
@@ -28,7 +28,6 @@ int requests_copy(struct requests *to, const struct requests *from)
 	for (size_t i = 0; i < from->n; i++)
 		to->all[i].held = false;
 	to->n = to->room = from->n;
-	to->last = from->last;
 	return 0;
 }
 
@@ -40,6 +39,7 @@ static void make_room(struct requests *r, requests_gone_fn gone, void *arg)
 	for (size_t i = 0; i < r->n; i++)
 		loose += !r->all[i].held;
 	half = (loose + 1) / 2;
+	r->gaps++;
 	for (size_t i = 0; i < r->n; i++)
 		if (!r->all[i].held && half) {
 			half--;

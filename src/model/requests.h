@@ -16,7 +16,8 @@ struct request {
 	uint32_t serial; /* from 1, each larger than the one before */
 	uint32_t site;	 /* of the place; once it is settled, of the call of malloc: 0 has none */
 	bool settled;
-	bool held; /* the last look found it */
+	bool held;     /* the last look found it */
+	uint32_t gaps; /* struct requests has, when they are listed */
 };
 
 /* Of more those are forgotten first that no look has found yet, the oldest of them. */
@@ -26,6 +27,7 @@ struct requests {
 	struct request *all; /* by serial */
 	size_t n, room;
 	uint32_t last;
+	uint32_t gaps; /* grows where some may be missing after those that there are */
 };
 
 /* Of one that is forgotten. */

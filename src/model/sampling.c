@@ -136,6 +136,12 @@ int sampling_requests(struct sampling_look *l, struct request *all, size_t n)
 	return requested_begin(&l->requested, &l->kept->requested, all, n, !l->partly);
 }
 
+/* All of it may be another's. */
+static uint32_t all_less(uint64_t bytes)
+{
+	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
 /* Was it asked for as a large one?  Then it stands for itself. */
 static bool is_requested(struct sampling_look *l, uint64_t addr, uint64_t chunk, bool other,
 			 struct estimator_block *out)
@@ -153,7 +159,7 @@ static bool is_requested(struct sampling_look *l, uint64_t addr, uint64_t chunk,
 	asked = sure || chunk - r->chunk < SLACK ? r->chunk : chunk;
 	*out = (struct estimator_block){.site = r->site,
 					.size = asked - sizeof(uint64_t),
-					.less = sure ? ROUNDED_MAX : (uint32_t)asked,
+					.less = sure ? ROUNDED_MAX : all_less(asked),
 					.weight = SEEN_ALL};
 	return true;
 }
@@ -161,7 +167,7 @@ static bool is_requested(struct sampling_look *l, uint64_t addr, uint64_t chunk,
 /* Does it stand for itself alone, for all others of its callsite and size were told of? */
 static bool others_told(const struct sampling_look *l, const struct block *b, uint64_t chunk)
 {
-	return chunk >= REQUESTED_LEAST && seen_requests(l->spans, l->nspans, b->born) &&
+	return seen_requests(l->spans, l->nspans, b->born) &&
 	       requested_by(&l->requested, b->site, chunk);
 }
 
@@ -178,8 +184,12 @@ static struct estimator_block known_of(const struct sampling_look *l, const stru
 	if (chunk <= HW_CACHED_CHUNK_MAX) {
 		known.changed = firsts__changed(f, b, stratum, known.weight);
 		known.same = firsts__same(f, b);
-	} else if (others_told(l, b, chunk)) {
-		known.weight = SEEN_ALL;
+	} else if (chunk >= REQUESTED_LEAST) {
+		if (others_told(l, b, chunk))
+			known.weight = SEEN_ALL;
+		/* Its free was not seen, where it is gone. */
+		if (requested_by_others(&l->requested, b->site, chunk))
+			known.less = all_less(b->size);
 	}
 	return known;
 }

@@ -138,6 +138,11 @@ static void test_latest(void **state)
 	assert_true(requested_by(&a.look, 7, 98320));
 	assert_false(requested_by(&a.look, 7, 98304));
 	assert_false(requested_by(&a.look, 3, 98320));
+	/* One of 65,552 bytes has no chunk yet. */
+	assert_true(requested_by_others(&a.look, 5, 65552));
+	assert_true(requested_by_others(&a.look, 5, 65568));
+	assert_false(requested_by_others(&a.look, 3, 65552));
+	assert_false(requested_by_others(&a.look, 3, 98320));
 	look_end(&a, true);
 	/* Who has no chunk is gone. */
 	assert_int_equal(a.all.n, 4);
@@ -227,6 +232,30 @@ static void test_old(void **state)
 	done(&a);
 }
 
+/* Where some were not told of for a while it is not sure any more who has what was there before. */
+static void test_gap(void **state)
+{
+	struct asked a = {.partly = true};
+
+	(void)state;
+	ask(&a, 65552, 3);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, true), 3);
+	look_end(&a, true);
+	ask(&a, 98320, 7);
+	for (size_t i = 0; i < a.all.n; i++)
+		a.all.all[i].gaps = 1;
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, false), 3);
+	assert_int_equal(who(&a, AT + 0x100000, 98320, true), 7);
+	look_end(&a, true);
+	look_begin(&a);
+	assert_int_equal(who(&a, AT, 65552, false), 3);
+	assert_int_equal(who(&a, AT + 0x100000, 98320, true), 7);
+	look_end(&a, true);
+	done(&a);
+}
+
 /* A look that did not see all concludes nothing. */
 static void test_torn(void **state)
 {
@@ -296,6 +325,15 @@ static void test_ledger(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(ledger__requests(child, leave_one, NULL, &all, &n), 0);
 	assert_int_equal(n, 2);
+	assert_int_equal(all[0].gaps, 0);
+	free(all);
+	/* Where more is seen none is missed, but where nothing is. */
+	APPLY(child, hw_level, HW_LEVEL, .seen = HW_SEEN_LARGE);
+	APPLY(child, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE, .requests = 1);
+	APPLY(child, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE);
+	APPLY(child, hw_level, HW_LEVEL, .seen = HW_SEEN_NONE, .requests = 1);
+	assert_int_equal(ledger__requests(child, leave_one, NULL, &all, &n), 0);
+	assert_int_equal(all[1].gaps, 1);
 	free(all);
 	ledger__free(child);
 	ledger__free(l);
@@ -349,8 +387,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_room),      cmocka_unit_test(test_latest),
 	    cmocka_unit_test(test_as_before), cmocka_unit_test(test_old),
-	    cmocka_unit_test(test_torn),      cmocka_unit_test(test_ledger),
-	    cmocka_unit_test(test_look),
+	    cmocka_unit_test(test_torn),      cmocka_unit_test(test_gap),
+	    cmocka_unit_test(test_ledger),    cmocka_unit_test(test_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
