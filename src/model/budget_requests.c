@@ -15,6 +15,8 @@
 /* Where they take more they are left alone for so long, each time twice as long as the last. */
 #define WAIT_NS	    (10 * SECOND)
 #define WAIT_MAX_NS (320 * SECOND)
+/* Until then what a probe takes to come and go is not worth it. */
+#define YOUNG_NS SECOND
 /* Within it for so long: earlier failures are forgotten. */
 #define SETTLED_NS (60 * SECOND)
 
@@ -48,8 +50,11 @@ bool budget_requests(struct budget *b, const struct budget_input *in)
 {
 	struct budget_requests *r = &b->requests;
 
+	/* A child that begins without probes may be over before it has one. */
+	const bool young = b->poor && in->now_ns - b->began_ns < YOUNG_NS;
+
 	/* What sees more sees these. */
-	if (b->all || b->large || !in->has_requests) {
+	if (b->all || b->large || young || !in->has_requests) {
 		r->on = false;
 		return false;
 	}

@@ -97,11 +97,28 @@ static void test_apart(void **state)
 	budget__free(d.b);
 }
 
+/* One for which others left nothing has to last for a second first. */
+static void test_young(void **state)
+{
+	struct day d = {
+	    .b = budget__new(&(struct budget_config){
+		.share = 0.01, .most = BUDGET_SAMPLED, .poor = true, .every_ns = 50000000})};
+
+	(void)state;
+	assert_non_null(d.b);
+	pass(&d, 1000, 0);
+	assert_int_equal(d.changes, 0);
+	pass(&d, 20, 0);
+	assert_true(d.on);
+	budget__free(d.b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_budget),
 	    cmocka_unit_test(test_apart),
+	    cmocka_unit_test(test_young),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
