@@ -82,6 +82,7 @@ struct drain_seen {
 	uint32_t crossed;	  /* ledger__crossed, of these */
 	struct request *requests; /* requests.h: of drain__blocks */
 	size_t nrequests;
+	uint32_t gaps; /* ledger__requests */
 };
 struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint32_t *moment,
 			     struct drain_seen *seen);

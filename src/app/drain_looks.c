@@ -24,7 +24,7 @@ struct blocks *drain__blocks(struct drain *d, uint32_t id, uint32_t *execs, uint
 		    !ledger__crossings(p->ledger, seen->leave, seen->arg, &seen->crossings,
 				       &seen->ncrossings) &&
 		    !ledger__requests(p->ledger, seen->leave, seen->arg, &seen->requests,
-				      &seen->nrequests))
+				      &seen->nrequests, &seen->gaps))
 			b = ledger__blocks(p->ledger);
 		p->estimated |= seen->partly;
 		*execs = p->execs;

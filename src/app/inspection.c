@@ -238,7 +238,7 @@ static int look(struct inspection *i, struct drain *d, const struct modules *mod
 	else
 		free(seen.crossings);
 	if (!err)
-		err = sampling_requests(&l.sampling, seen.requests, seen.nrequests);
+		err = sampling_requests(&l.sampling, seen.requests, seen.nrequests, seen.gaps);
 	else
 		free(seen.requests);
 	/* What kind of thing a chunk is matters where not all is known of it. */

@@ -32,7 +32,7 @@ static void charge(struct budget_requests *r, const struct budget_input *in, dou
 	double cost = (double)(in->large_ns - r->large_ns);
 	double ran = fmax((double)(in->run_ns - r->run_ns) - cost, 0);
 
-	r->spent_ns = fmax(r->spent_ns + fmin(cost, STEP_MAX_NS) - share * PART * ran, 0);
+	r->spent_ns = fmax(r->spent_ns + fmin(cost - share * PART * ran, STEP_MAX_NS), 0);
 	take_over(r, in);
 }
 

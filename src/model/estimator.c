@@ -183,6 +183,12 @@ int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t size,
 	return know(e, stratum, size, b);
 }
 
+int estimator__know(struct estimator *e, uint32_t stratum, uint64_t size,
+		    const struct estimator_block *b)
+{
+	return know(e, stratum, size, b);
+}
+
 void estimator__others(struct estimator *e, uint32_t stratum, double bytes, bool whole)
 {
 	e->total[stratum].others += bytes;

@@ -97,6 +97,9 @@ struct estimates {
 int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
 			const struct estimator_block *block);
 void estimator__others(struct estimator *e, uint32_t stratum, double bytes, bool whole);
+/* Of a chunk that was told of without a block, whose it is.  0 or -ENOMEM. */
+int estimator__know(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
+		    const struct estimator_block *block);
 /* After the last chunk.  0 or -ENOMEM; estimates_free. */
 int estimator__finish(struct estimator *e, struct estimates *out);
 void estimates_free(struct estimates *e);

@@ -350,6 +350,7 @@ void ledger__inherit_seen(struct ledger *l, const struct ledger *old)
 {
 	l->seen.level = old->seen.level;
 	l->seen.window = old->seen.window;
+	l->seen.requests = old->seen.requests;
 	l->seen.ever_less = old->seen.level != HW_SEEN_ALL;
 }
 

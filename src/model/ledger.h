@@ -116,11 +116,11 @@ struct crossing;
 typedef uint32_t (*ledger_leave_fn)(void *arg, const uint64_t *pc, uint32_t nframes);
 int ledger__crossings(struct ledger *l, ledger_leave_fn leave, void *arg, struct crossing **out,
 		      size_t *n);
-/* Large chunks that were asked for (requests.h), for the caller to free; leave and sites as above.
- * 0 or -ENOMEM. */
+/* Large chunks that were asked for (requests.h), for the caller to free, and how often some may
+ * have been missed; leave and sites as above.  0 or -ENOMEM. */
 struct request;
 int ledger__requests(struct ledger *l, ledger_leave_fn leave, void *arg, struct request **out,
-		     size_t *n);
+		     size_t *n, uint32_t *gaps);
 /* requests_keep. */
 void ledger__keep_requests(struct ledger *l, uint32_t until, const uint32_t *held, size_t n);
 

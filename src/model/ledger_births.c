@@ -191,7 +191,8 @@ int ledger_level(struct ledger *l, const struct hw_level *level)
 	if (window && !e->window)
 		e->weight = drop_late(l, e->weight, &each);
 	/* Where more is seen none is missed. */
-	l->requests.gaps += l->seen.requests && !e->requests && e->seen == HW_SEEN_NONE;
+	l->requests.gaps += e->seen == HW_SEEN_NONE && !e->requests &&
+			    (l->seen.requests || l->seen.level != HW_SEEN_NONE);
 	err = seen_apply(&l->seen, e, ledger_seconds(l, e->hdr.time));
 	if (!window && e->window) {
 		l->fresh.window = l->fresh.n;

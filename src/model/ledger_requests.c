@@ -55,10 +55,11 @@ int ledger_request(struct ledger *l, const struct hw_request *e)
 }
 
 int ledger__requests(struct ledger *l, ledger_leave_fn leave, void *arg, struct request **out,
-		     size_t *n)
+		     size_t *n, uint32_t *gaps)
 {
 	*out = NULL;
 	*n = 0;
+	*gaps = l->requests.gaps;
 	if (!l->requests.n)
 		return 0;
 	*out = malloc(l->requests.n * sizeof(**out));
@@ -74,7 +75,6 @@ int ledger__requests(struct ledger *l, ledger_leave_fn leave, void *arg, struct 
 			return err;
 		}
 		r->settled = true;
-		r->gaps = l->requests.gaps;
 		(*out)[i] = *r;
 	}
 	*n = l->requests.n;

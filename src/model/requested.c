@@ -8,6 +8,9 @@
  * MINSIZE is 32, and all are multiples of 16). */
 #define REST 16u
 
+/* So many requests of a size are looked at for others. */
+#define FEW 64
+
 void requested_free(struct requested *r)
 {
 	free(r->there);
@@ -25,11 +28,12 @@ static int by_size(const void *a, const void *b)
 }
 
 int requested_begin(struct requested_look *l, const struct requested *kept, struct request *all,
-		    size_t n, bool whole)
+		    size_t n, uint32_t gaps, bool whole)
 {
 	size_t first = 0;
 
-	*l = (struct requested_look){.kept = kept, .all = all, .n = n, .whole = whole};
+	*l =
+	    (struct requested_look){.kept = kept, .all = all, .n = n, .gaps = gaps, .whole = whole};
 	if (!n)
 		return 0;
 	qsort(all, n, sizeof(*all), by_size);
@@ -39,11 +43,10 @@ int requested_begin(struct requested_look *l, const struct requested *kept, stru
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].serial > l->until)
 			l->until = all[i].serial;
-		l->gaps = all[i].gaps;
 		if (all[i].chunk != all[first].chunk)
 			first = i;
 		l->state[first].next = i + 1;
-		l->state[first].others |= all[i].site != all[first].site;
+		l->inherited |= all[i].found && !kept->until;
 	}
 	return 0;
 }
@@ -87,7 +90,8 @@ static size_t latest(const struct requested_look *l, size_t first)
 	if (first == l->n)
 		return l->n;
 	for (size_t *next = &l->state[first].next; *next > first; --*next)
-		if (!l->all[*next - 1].held && !l->state[*next - 1].taken)
+		if (!l->all[*next - 1].held && !l->state[*next - 1].taken &&
+		    (l->all[*next - 1].found || !l->inherited))
 			return *next - 1;
 	return l->n;
 }
@@ -115,44 +119,24 @@ static size_t as_before(const struct requested_look *l, const struct requested_c
 }
 
 /* With what was too little for a chunk of its own, where none asked for just as much. */
-static size_t search(const struct requested_look *l, uint64_t chunk, bool *sure)
+static size_t search(const struct requested_look *l, uint64_t chunk)
 {
-	size_t first = first_of(l, chunk), i = latest(l, first);
+	size_t i = latest(l, first_of(l, chunk));
 
-	if (i == l->n) {
-		first = first_of(l, chunk - REST);
-		i = latest(l, first);
-	}
-	*sure = i == l->n || !l->state[first].others;
-	return i;
-}
-
-/* Who has it now may not have been told of. */
-static bool missed(const struct requested_look *l, const struct requested_chunk *was)
-{
-	return was->unsure || l->gaps != l->kept->gaps;
+	return i < l->n ? i : latest(l, first_of(l, chunk - REST));
 }
 
 static size_t find(const struct requested_look *l, const struct requested_chunk *was,
-		   uint64_t chunk, bool *sure)
+		   uint64_t chunk)
 {
 	size_t held = as_before(l, was), i;
 
-	if (was && was->chunk == chunk && was->old)
-		return l->n;
-	if (was && was->chunk == chunk && held < l->n) {
-		/* It may have gone, and have been given to who asked for as much since. */
-		i = first_of(l, l->all[held].chunk);
-		*sure = !missed(l, was) && (latest(l, i) == l->n || !l->state[i].others);
+	/* It is who it was; or nobody's, where that was forgotten. */
+	if (was && was->chunk == chunk && (was->serial || was->old))
 		return held;
-	}
-	i = search(l, chunk, sure);
-	if (i == l->n && held < l->n) {
-		/* realloc, where it was: nobody asked for it then. */
-		*sure = false;
-		return held;
-	}
-	return i;
+	i = search(l, chunk);
+	/* realloc, where it was: nobody asked for it then.  What is smaller now is another. */
+	return i == l->n && held < l->n && chunk > was->chunk ? held : i;
 }
 
 static bool keep(struct requested_look *l, const struct requested_chunk *c)
@@ -170,46 +154,59 @@ static bool keep(struct requested_look *l, const struct requested_chunk *c)
 	return true;
 }
 
-const struct request *requested_find(struct requested_look *l, uint64_t addr, uint64_t chunk,
-				     bool known, bool *sure)
+bool requested_find(struct requested_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum,
+		    bool known)
 {
 	const struct requested_chunk *was = before(l, addr);
-	size_t i = known || !l->n ? l->n : find(l, was, chunk, sure);
-	struct requested_chunk now = {.addr = addr, .chunk = chunk};
+	size_t i = known || !l->n ? l->n : find(l, was, chunk);
+	struct requested_chunk now = {.addr = addr, .chunk = chunk, .stratum = stratum};
 
 	if (i < l->n) {
 		now.asked = l->all[i].chunk;
 		now.serial = l->all[i].serial;
-		now.unsure = was && was->serial == now.serial && missed(l, was);
+		now.site = l->all[i].site;
+		now.unsure = (was && was->serial == now.serial && was->unsure) ||
+			     l->all[i].gaps != l->gaps || chunk - now.asked > REST;
 	} else if (!known) {
 		now.old = l->whole || (was && was->chunk == chunk && !was->serial);
 	}
 	if (!keep(l, &now) || i == l->n)
-		return NULL;
+		return false;
 	l->state[i].taken = true;
-	return &l->all[i];
+	return true;
+}
+
+void requested_settle(struct requested_look *l)
+{
+	for (size_t i = 0; i < l->nthere; i++) {
+		struct requested_chunk *c = &l->there[i];
+
+		if (c->serial)
+			c->unsure |= requested_by_others(l, c->site, c->chunk) ||
+				     requested_by_others(l, c->site, c->asked);
+	}
 }
 
 bool requested_by(const struct requested_look *l, uint32_t site, uint64_t chunk)
 {
 	for (uint64_t rest = 0; rest <= REST; rest += REST)
 		for (size_t i = first_of(l, chunk - rest);
-		     i < l->n && l->all[i].chunk == chunk - rest; i++) {
+		     i < l->n && l->all[i].chunk == chunk - rest; i++)
 			if (l->all[i].site == site)
 				return true;
-			if (l->state[i].next && !l->state[i].others)
-				break; /* the first, and all are his */
-		}
 	return false;
 }
 
 bool requested_by_others(const struct requested_look *l, uint32_t site, uint64_t chunk)
 {
 	for (uint64_t rest = 0; rest <= REST; rest += REST) {
-		size_t i = latest(l, first_of(l, chunk - rest));
+		const size_t first = from(l, chunk - rest, 0);
+		size_t i = from(l, chunk - rest + 1, 0), few = FEW;
 
-		if (i < l->n && l->all[i].site != site)
-			return true;
+		/* The latest say enough: no site asks for as much for ever. */
+		for (; i-- > first && few; few--)
+			if (l->all[i].site != site && !l->all[i].held && !l->state[i].taken)
+				return true;
 	}
 	return false;
 }
@@ -242,8 +239,6 @@ void requested_conclude(struct requested_look *l, struct requested *kept)
 	kept->n = l->nthere;
 	if (l->until > kept->until)
 		kept->until = l->until;
-	if (l->n)
-		kept->gaps = l->gaps;
 	l->there = NULL;
 	l->nthere = l->room = 0;
 }

@@ -20,11 +20,13 @@
 /* A block, its chunk's bytes, and the request that it is, for so many, or 0. */
 struct requested_chunk {
 	uint64_t addr, chunk, asked;
-	uint32_t serial;
+	uint32_t serial, site, stratum;
 	/* Nobody's, for good: it was there before anything was asked for, or at two looks.  At the
 	 * first one it may have come since the requests were listed. */
 	bool old;
-	bool unsure; /* there was a time since when another's request may not have been told of */
+	/* It may be another's: who asked for as much and had no chunk, or was not told of; or
+	 * realloc made it larger than was asked for. */
+	bool unsure;
 };
 
 /* Between looks. */
@@ -33,7 +35,6 @@ struct requested {
 	struct requested_chunk *there;
 	size_t n;
 	uint32_t until;	   /* requests later than this were not looked for */
-	uint32_t gaps;	   /* struct request */
 	uint32_t *serials; /* of those that have a chunk, the smallest first */
 	size_t nserials;
 };
@@ -45,36 +46,39 @@ struct requested_look {
 	const struct requested *kept;
 	struct request *all; /* by size, then by serial */
 	/* Of each: it has its chunk; of the first of each size: one more than the last that may
-	 * have none; it is not one site's alone. */
+	 * have none. */
 	struct requested_state {
 		size_t next;
-		bool taken, others;
+		bool taken;
 	} * state;
 	size_t n;
-	bool whole;
+	bool whole;	/* every call is seen */
+	bool inherited; /* the first look at a fork's child: what its parent's looks found is there
+			 */
 	struct requested_chunk *there;
 	size_t nthere, room;
 	uint32_t until, gaps;
 };
 
-/* all: from ledger__requests, taken over.  whole: every call is seen.  0 or -ENOMEM;
- * requested_look_end even then. */
+/* all, gaps: from ledger__requests; all is taken over.  0 or -ENOMEM; requested_look_end even then.
+ */
 int requested_begin(struct requested_look *l, const struct requested *kept, struct request *all,
-		    size_t n, bool whole);
+		    size_t n, uint32_t gaps, bool whole);
 void requested_look_end(struct requested_look *l);
 
 /*
- * Whose a live chunk of this size is whose block is at addr; NULL: nobody is known.  Each of
- * REQUESTED_LEAST and more is to be told of, once; known: something else is known of it.  sure:
- * nobody else asked for as many bytes since the last look, and it is no larger than was asked for.
- * Belongs to l.
+ * Is a live chunk of this size, whose block is at addr, a request's?  Each of REQUESTED_LEAST and
+ * more is to be told of, once; known: something else is known of it.  What it is, with its stratum
+ * (strata.h), is in l->there after the last one and requested_settle.
  */
-const struct request *requested_find(struct requested_look *l, uint64_t addr, uint64_t chunk,
-				     bool known, bool *sure);
+bool requested_find(struct requested_look *l, uint64_t addr, uint64_t chunk, uint32_t stratum,
+		    bool known);
+/* After the last chunk, before anything is made of l->there. */
+void requested_settle(struct requested_look *l);
 
 /* Did this site ask for a chunk of this size? */
 bool requested_by(const struct requested_look *l, uint32_t site, uint64_t chunk);
-/* Did another, and has found none so far?  It may have this one. */
+/* Did another, and has no chunk so far?  It may have this one. */
 bool requested_by_others(const struct requested_look *l, uint32_t site, uint64_t chunk);
 
 /* After a heap that was walked in whole: what was found is kept; what has no chunk is gone. */

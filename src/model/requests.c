@@ -64,7 +64,8 @@ int requests_add(struct requests *r, uint64_t chunk, uint32_t site, requests_gon
 		r->all = all;
 		r->room = room;
 	}
-	r->all[r->n++] = (struct request){.chunk = chunk, .serial = ++r->last, .site = site};
+	r->all[r->n++] =
+	    (struct request){.chunk = chunk, .serial = ++r->last, .site = site, .gaps = r->gaps};
 	return 0;
 }
 
@@ -79,6 +80,7 @@ void requests_keep(struct requests *r, uint32_t until, const uint32_t *held, siz
 		while (k < n && held[k] < one->serial)
 			k++;
 		one->held = k < n && held[k] == one->serial;
+		one->found |= one->held;
 		if (one->held || one->serial > until)
 			r->all[kept++] = *one;
 		else

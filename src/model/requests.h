@@ -17,7 +17,8 @@ struct request {
 	uint32_t site;	 /* of the place; once it is settled, of the call of malloc: 0 has none */
 	bool settled;
 	bool held;     /* the last look found it */
-	uint32_t gaps; /* struct requests has, when they are listed */
+	bool found;    /* a look did, of this process or of the one that forked it */
+	uint32_t gaps; /* that struct requests had when it came */
 };
 
 /* Of more those are forgotten first that no look has found yet, the oldest of them. */

@@ -131,9 +131,9 @@ static bool fits(uint64_t size, uint64_t chunk)
 	return size <= chunk && (chunk <= MINIMUM || chunk <= size + SAMPLING_HEADER + slack);
 }
 
-int sampling_requests(struct sampling_look *l, struct request *all, size_t n)
+int sampling_requests(struct sampling_look *l, struct request *all, size_t n, uint32_t gaps)
 {
-	return requested_begin(&l->requested, &l->kept->requested, all, n, !l->partly);
+	return requested_begin(&l->requested, &l->kept->requested, all, n, gaps, !l->partly);
 }
 
 /* All of it may be another's. */
@@ -142,26 +142,25 @@ static uint32_t all_less(uint64_t bytes)
 	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
-/* Was it asked for as a large one?  Then it stands for itself. */
-static bool is_requested(struct sampling_look *l, uint64_t addr, uint64_t chunk, bool other,
-			 struct estimator_block *out)
+/* Those that were asked for, each of which stands for itself. */
+static int know_requested(struct sampling_look *l)
 {
-	const struct request *r;
-	uint64_t asked;
-	bool sure = true;
+	int err = 0;
 
-	if (chunk < REQUESTED_LEAST)
-		return false;
-	r = requested_find(&l->requested, addr, chunk, other, &sure);
-	if (!r || !r->site)
-		return false;
-	/* Of one that realloc changed where it was only the chunk is known. */
-	asked = sure || chunk - r->chunk < SLACK ? r->chunk : chunk;
-	*out = (struct estimator_block){.site = r->site,
-					.size = asked - sizeof(uint64_t),
-					.less = sure ? ROUNDED_MAX : all_less(asked),
-					.weight = SEEN_ALL};
-	return true;
+	requested_settle(&l->requested);
+	for (size_t i = 0; i < l->requested.nthere && !err; i++) {
+		const struct requested_chunk *c = &l->requested.there[i];
+		/* Of one that realloc changed where it was only the chunk is known. */
+		const uint64_t asked = c->chunk - c->asked < SLACK ? c->asked : c->chunk;
+		const struct estimator_block b = {.site = c->site,
+						  .size = asked - sizeof(uint64_t),
+						  .less = c->unsure ? all_less(asked) : ROUNDED_MAX,
+						  .weight = SEEN_ALL};
+
+		if (c->serial && c->site)
+			err = estimator__know(l->estimator, c->stratum, c->chunk, &b);
+	}
+	return err;
 }
 
 /* Does it stand for itself alone, for all others of its callsite and size were told of? */
@@ -200,7 +199,7 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	struct sampling *s = l->kept;
 	uint32_t stratum = strata__of(s->strata, estimator_class(chunk), signature);
 	struct estimator_block known;
-	bool told;
+	bool told, asked;
 
 	/* Where everything is seen a block is what the ledger says, aligned ones too. */
 	if (b && l->partly && (!fits(b->size, chunk) || firsts__is_gone(s->firsts, b))) {
@@ -209,7 +208,8 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	}
 	told = !b && l->partly && sampling_mapped(l, addr, chunk, &known);
 	/* Of those that were there at an earlier look, too. */
-	told |= is_requested(l, addr, chunk, b || told, &known);
+	asked = chunk >= REQUESTED_LEAST &&
+		requested_find(&l->requested, addr, chunk, stratum, b || told);
 	if (!l->partly) {
 		if (!b)
 			remember(l, addr, chunk, stratum);
@@ -220,7 +220,7 @@ bool sampling_chunk(struct sampling_look *l, uint64_t addr, uint64_t chunk, uint
 	if (estimator__chunk(l->estimator, stratum, chunk, b || told ? &known : NULL))
 		l->err = -ENOMEM;
 	/* Who stands for itself is not one of those that they stand for. */
-	if ((b || told) && known.weight <= SEEN_ALL)
+	if (asked || ((b || told) && known.weight <= SEEN_ALL))
 		return b;
 	if (!sampling_places(l, addr, chunk, stratum, b) && !b)
 		remember(l, addr, chunk, stratum);
@@ -287,6 +287,8 @@ void sampling_conclude(struct sampling_look *l, bool whole,
 		s->have_older = true;
 	}
 	survivors(l, has, arg);
+	if (l->partly && know_requested(l))
+		return;
 	requested_conclude(&l->requested, &s->requested);
 	if (!l->partly) {
 		s->told = s->stale = false;

@@ -81,7 +81,7 @@ int sampling_begin(struct sampling_look *l, struct sampling *kept, bool partly,
 /* From ledger__crossings, taken over; before the first chunk.  0 or -ENOMEM. */
 int sampling_crossings(struct sampling_look *l, struct crossing *all, size_t n);
 /* From ledger__requests, taken over; before the first chunk.  0 or -ENOMEM. */
-int sampling_requests(struct sampling_look *l, struct request *all, size_t n);
+int sampling_requests(struct sampling_look *l, struct request *all, size_t n, uint32_t gaps);
 /* Between looks: s->crossed are those of these, in their order.  0 or -ENOMEM. */
 int sampling_keep_crossings(struct sampling *s, const struct crossing *all, size_t n);
 /* ... and where the i-th, c, is or was a chunk of this size begins, and its block so. */

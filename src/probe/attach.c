@@ -296,19 +296,19 @@ int attach__clean(struct attach *a, pid_t pid, pid_t child, uint64_t *run_ns)
 {
 	struct links *passing = links__new();
 	int err = passing ? 0 : -ENOMEM;
-	bool any;
+	unsigned int sets;
 
 	*run_ns = 0;
 	if (err)
 		return err;
 	pthread_mutex_lock(&a->lock);
-	any = sets_of(a, pid) != 0;
-	for (size_t i = 0; any && i < a->nfiles && !err; i++)
+	sets = sets_of(a, pid);
+	for (size_t i = 0; sets && i < a->nfiles && !err; i++)
 		if (a->files[i].pid == pid)
 			err = attach_file_pass(&a->files[i], &a->with, behind_of(a, &a->files[i]),
-					       child, passing);
+					       sets, child, passing);
 	pthread_mutex_unlock(&a->lock);
-	if (any && !err)
+	if (sets && !err)
 		err = clock_process_ns(child, run_ns);
 	links__free(passing);
 	return err;

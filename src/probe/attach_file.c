@@ -71,7 +71,7 @@ int attach_file_put(const struct attach_file *f, const struct attach_with *with,
 }
 
 int attach_file_pass(const struct attach_file *f, const struct attach_with *with,
-		     const struct behind *behind, pid_t pid, struct links *links)
+		     const struct behind *behind, unsigned int sets, pid_t pid, struct links *links)
 {
 	struct places *at = calloc(1, sizeof(*at));
 	const struct put_file where = {with->skel, with->kind, pid, f->path};
@@ -79,9 +79,9 @@ int attach_file_pass(const struct attach_file *f, const struct attach_with *with
 
 	if (!at)
 		return -ENOMEM;
-	for (size_t i = 0; i < f->target->nfns; i++)
+	for (size_t i = 0; sets & (ATTACH_ALL | ATTACH_LARGE) && i < f->target->nfns; i++)
 		gather(at, f->target->fns[i].place.offset, 0);
-	for (size_t i = 0; behind && i < behind->n; i++)
+	for (size_t i = 0; sets & (ATTACH_ALL | ATTACH_LARGE) && behind && i < behind->n; i++)
 		gather(at, behind->places[i].offset, 0);
 	if (behind && behind->request.cookie)
 		gather(at, behind->request.offset, 0);

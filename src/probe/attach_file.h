@@ -33,8 +33,9 @@ struct attach_with {
  * takes over what was attached, also where an error is returned.  0 or -errno. */
 int attach_file_put(const struct attach_file *f, const struct attach_with *with,
 		    const struct behind *behind, enum attach_set set, struct links *links);
-/* Put hw_pass on all places that sets may have probes on, for pid.  links and result as above. */
+/* Put hw_pass on all places that these sets have probes on, for pid.  links and result as above. */
 int attach_file_pass(const struct attach_file *f, const struct attach_with *with,
-		     const struct behind *behind, pid_t pid, struct links *links);
+		     const struct behind *behind, unsigned int sets, pid_t pid,
+		     struct links *links);
 
 #endif
