@@ -140,9 +140,8 @@ static int add(struct estimator *e, const struct unit *u)
 	return 0;
 }
 
-/* What is known of a chunk that was counted. */
-static int know(struct estimator *e, uint32_t stratum, uint64_t size,
-		const struct estimator_block *b)
+int estimator__know(struct estimator *e, uint32_t stratum, uint64_t size,
+		    const struct estimator_block *b)
 {
 	struct unit u = {.stratum = stratum,
 			 .n = 1,
@@ -174,19 +173,7 @@ int estimator__chunk(struct estimator *e, uint32_t stratum, uint64_t size,
 
 	t->all.bytes += (double)size;
 	t->all.blocks++;
-	return b ? know(e, stratum, size, b) : 0;
-}
-
-int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t size,
-			const struct estimator_block *b)
-{
-	return know(e, stratum, size, b);
-}
-
-int estimator__know(struct estimator *e, uint32_t stratum, uint64_t size,
-		    const struct estimator_block *b)
-{
-	return know(e, stratum, size, b);
+	return b ? estimator__know(e, stratum, size, b) : 0;
 }
 
 void estimator__others(struct estimator *e, uint32_t stratum, double bytes, bool whole)

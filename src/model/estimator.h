@@ -89,15 +89,13 @@ struct estimates {
 	double nobodys;		/* chunk bytes of sizes without a sample, and older ones */
 };
 /*
- * Of memory that crossings tell of, chunks have such places now: `block`, a crossing, where that is
- * the chunk; or else it came later, and stands for as many bytes as the crossing did (whole: not
- * for a part of these, where it may be either).  What is shared out by crossings is what they have
- * of both; of the others samples of windows tell.  0 or -ENOMEM.
+ * Of memory that crossings tell of, chunks have such places now: where that is the crossing's
+ * estimator__know says so; or else it came later, and stands for as many bytes as the crossing did
+ * (whole: not for a part of these, where it may be either).  What is shared out by crossings is
+ * what they have of both; of the others samples of windows tell.
  */
-int estimator__crossing(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
-			const struct estimator_block *block);
 void estimator__others(struct estimator *e, uint32_t stratum, double bytes, bool whole);
-/* Of a chunk that was told of without a block, whose it is.  0 or -ENOMEM. */
+/* Of a chunk that was told of, whose it is, or a crossing that it has.  0 or -ENOMEM. */
 int estimator__know(struct estimator *e, uint32_t stratum, uint64_t chunk_size,
 		    const struct estimator_block *block);
 /* After the last chunk.  0 or -ENOMEM; estimates_free. */

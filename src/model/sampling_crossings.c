@@ -150,7 +150,7 @@ static bool place(struct sampling_look *l, const struct crossing *c, uint64_t st
 	if (weight < SEEN_ALL + 1)
 		weight = SEEN_ALL + 1;
 	b.weight = weight < UINT32_MAX ? (uint32_t)weight : UINT32_MAX;
-	if (estimator__crossing(l->estimator, stratum, chunk, &b))
+	if (estimator__know(l->estimator, stratum, chunk, &b))
 		l->err = -ENOMEM;
 	return true;
 }

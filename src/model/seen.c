@@ -76,7 +76,6 @@ int seen_apply(struct seen *s, const struct hw_level *e, uint32_t second)
 	int err = 0;
 
 	s->requests = e->requests;
-
 	if (e->window && !s->window)
 		s->opened =
 		    s->ahead < SEEN_AHEAD ? begin_moment(s, second) : seen_moment(s, second);

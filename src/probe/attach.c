@@ -224,24 +224,24 @@ static bool are_proven(const struct attach *a, pid_t pid, bool requests)
 	return all && proven == all;
 }
 
-bool attach__has_large(struct attach *a, pid_t pid)
+static bool has_places(struct attach *a, pid_t pid, bool requests)
 {
 	bool has;
 
 	pthread_mutex_lock(&a->lock);
-	has = are_proven(a, pid, false) && !is_spoiled(a, pid);
+	has = are_proven(a, pid, requests) && !is_spoiled(a, pid);
 	pthread_mutex_unlock(&a->lock);
 	return has;
 }
 
+bool attach__has_large(struct attach *a, pid_t pid)
+{
+	return has_places(a, pid, false);
+}
+
 bool attach__has_requests(struct attach *a, pid_t pid)
 {
-	bool has;
-
-	pthread_mutex_lock(&a->lock);
-	has = are_proven(a, pid, true) && !is_spoiled(a, pid);
-	pthread_mutex_unlock(&a->lock);
-	return has;
+	return has_places(a, pid, true);
 }
 
 /* mapped: on these files alone. */

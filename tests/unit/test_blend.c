@@ -85,8 +85,7 @@ static void test_places(void **state)
 			if (i >= 12)
 				continue;
 			crossing.moment++;
-			assert_int_equal(estimator__crossing(e, estimator_class(80), 80, &crossing),
-					 0);
+			assert_int_equal(estimator__know(e, estimator_class(80), 80, &crossing), 0);
 			estimator__others(e, estimator_class(80), 800, true);
 		}
 		assert_int_equal(estimator__finish(e, &out), 0);
